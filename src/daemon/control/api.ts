@@ -1,0 +1,133 @@
+/**
+ * What commands may ask of the daemon, and what it answers: JSON-RPC 2.0, one JSON text a line, over the control socket.
+ * While a request runs the daemon may send `progress` notifications that carry the request's id.
+ */
+import type { ErrorCode } from '../../protocol/errors.ts';
+
+export type LinkState = 'connecting' | 'up' | 'reconnecting' | 'down' | 'failed';
+export type LinkMode = 'agent' | 'direct';
+export type AgentChoice = 'auto' | 'require' | 'none';
+
+/** Where a tunnel leads; exactly one of the ways. */
+export type Way =
+  | { readonly kind: 'connect'; readonly host: string; readonly port: number }
+  | {
+      readonly kind: 'ssh';
+      readonly user: string;
+      readonly host: string;
+      readonly port: number;
+      readonly identityFile?: string;
+    }
+  | { readonly kind: 'command'; readonly command: string };
+
+export interface TunnelSpec {
+  readonly name: string;
+  readonly way: Way;
+  readonly agent: AgentChoice;
+  readonly agentPort: number;
+  /** Refuse visible local nodes rather than hide them. */
+  readonly hiddenOnly: boolean;
+  readonly secretFile?: string;
+  readonly cookieFile?: string;
+}
+
+/** Given with `up`, kept in memory (the secret also in a 0600 state file), never logged. */
+export interface UpSecrets {
+  readonly secret?: string;
+  readonly cookie?: string;
+  /** The SHA-256 fingerprint (`SHA256:…`) of the new host key that a person has just accepted. */
+  readonly acceptHostKey?: string;
+  /** The caller's ssh-agent socket: the daemon may have been started from another login. */
+  readonly sshAuthSock?: string;
+}
+
+export interface ErrorStatus {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+export interface LinkStatus {
+  readonly dyno: string | null;
+  readonly mode: LinkMode;
+  readonly state: LinkState;
+  readonly rttMs: number | null;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly streams: number;
+  readonly resumes: number;
+  readonly outageMs: number;
+  /** The agent's boot id, or null in direct mode. */
+  readonly incarnation: string | null;
+}
+
+export interface NodeStatus {
+  readonly name: string;
+  readonly dyno: string | null;
+  readonly address: string;
+  readonly port: number;
+  readonly state: 'up' | 'stale';
+}
+
+export interface TunnelStatus {
+  readonly name: string;
+  readonly target: string;
+  readonly state: LinkState;
+  /** ISO 8601: since when it is in this state. */
+  readonly since: string;
+  readonly reconnects: number;
+  readonly lastError: ErrorStatus | null;
+  readonly links: readonly LinkStatus[];
+  readonly nodes: readonly NodeStatus[];
+}
+
+export interface DaemonStatus {
+  readonly daemon: { readonly pid: number; readonly version: string; readonly startedAt: string };
+  readonly tunnels: readonly TunnelStatus[];
+}
+
+/** What a local node needs to be led to the tunnels' nodes. */
+export interface Leading {
+  readonly epmdPort: number;
+  /** The inetrc file for ERL_INETRC. */
+  readonly inetrc: string;
+}
+
+export interface PingResult {
+  readonly node: string;
+  readonly pong: boolean;
+  readonly rttMs: number | null;
+  readonly error: ErrorStatus | null;
+}
+
+/** Method → [params, result]. The daemon's handler map is proven complete against it. */
+export interface ControlMethods {
+  hello: [Record<string, never>, { readonly version: string; readonly pid: number }];
+  up: [
+    { readonly spec: TunnelSpec; readonly secrets: UpSecrets },
+    { readonly alreadyUp: boolean; readonly tunnel: TunnelStatus; readonly leading: Leading },
+  ];
+  down: [
+    { readonly name?: string; readonly all?: boolean },
+    { readonly downed: readonly string[] },
+  ];
+  status: [{ readonly name?: string }, DaemonStatus];
+  leading: [{ readonly name?: string }, Leading];
+  /** NODE as on the command line, or nothing when there is only one; fails with NODE_NOT_FOUND or NODE_AMBIGUOUS. */
+  resolve: [
+    { readonly node?: string },
+    { readonly node: NodeStatus; readonly tunnel: string; readonly leading: Leading },
+  ];
+  ping: [
+    { readonly node?: string; readonly cookie?: string; readonly timeoutMs?: number },
+    PingResult,
+  ];
+}
+export type ControlMethod = keyof ControlMethods;
+
+export interface Progress {
+  /** A line for a person: `connecting to …`, `agent answers (0.1.0)`. */
+  readonly step: string;
+  readonly done: boolean;
+}

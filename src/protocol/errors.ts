@@ -1,0 +1,174 @@
+/**
+ * The one error class. Every code stands in docs/errors.md with its meaning, its exit code and the next step (a test holds
+ * the two together). Errors are recognised by `instanceof EpmuxError` and `code`, never by their message.
+ */
+
+export const Exit = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  notConnected: 3,
+  notFound: 4,
+  notAllowed: 5,
+  interrupted: 130,
+} as const;
+export type ExitCode = (typeof Exit)[keyof typeof Exit];
+
+interface CodeEntry {
+  readonly exit: ExitCode;
+  /** The next step for a person, used when the place that fails knows no better one. */
+  readonly hint: string;
+}
+
+export const ERROR_CODES = {
+  INTERNAL: {
+    exit: Exit.failed,
+    hint: 'this is a bug in epmux: please report it with `epmux logs`',
+  },
+  USAGE: { exit: Exit.usage, hint: 'see `epmux --help`' },
+  CONFIG_INVALID: {
+    exit: Exit.usage,
+    hint: 'correct the file, or name another way on the command line',
+  },
+  INTERRUPTED: { exit: Exit.interrupted, hint: 'run the command again when you like' },
+  TIMEOUT: { exit: Exit.failed, hint: 'try again; `epmux logs` shows what was waited for' },
+
+  // protocol and session
+  PROTOCOL: {
+    exit: Exit.failed,
+    hint: 'what answers there is no epmux agent, or a broken one: check the port',
+  },
+  NOT_AN_AGENT: { exit: Exit.failed, hint: 'check that the port leads to `epmux agent`' },
+  VERSION_MISMATCH: {
+    exit: Exit.failed,
+    hint: 'install the same major version of epmux at both ends',
+  },
+  SECRET_REFUSED: {
+    exit: Exit.notAllowed,
+    hint: 'give this end the secret that the agent was started with (EPMUX_SECRET or --secret-file)',
+  },
+  SECRET_MISSING: { exit: Exit.usage, hint: 'set EPMUX_SECRET or pass --secret-file' },
+  SESSION_LOST: {
+    exit: Exit.notConnected,
+    hint: 'connect again: the other end is new or gave the session up',
+  },
+  BUSY: {
+    exit: Exit.failed,
+    hint: 'a limit is reached there: close something, or raise the limit',
+  },
+
+  // ways to the dyno
+  CONNECT_FAILED: {
+    exit: Exit.notConnected,
+    hint: 'check host and port, and that something listens there',
+  },
+  HOST_UNKNOWN: {
+    exit: Exit.notFound,
+    hint: 'check the spelling of the host name and your network',
+  },
+  PIPE_LOST: {
+    exit: Exit.notConnected,
+    hint: 'epmux reconnects by itself; `epmux status` shows how far it is',
+  },
+  SSH_AUTH_REFUSED: {
+    exit: Exit.notAllowed,
+    hint: 'check the user name, and load the key into ssh-agent or pass --identity FILE',
+  },
+  SSH_KEY_UNUSABLE: {
+    exit: Exit.notAllowed,
+    hint: 'pass a private key file; load one with a passphrase into ssh-agent',
+  },
+  HOST_KEY_UNKNOWN: {
+    exit: Exit.notAllowed,
+    hint: 'compare the fingerprint, then accept it when `epmux up` asks in a terminal',
+  },
+  HOST_KEY_MISMATCH: {
+    exit: Exit.notAllowed,
+    hint: 'the host shows another key than known_hosts has: find out why before you remove the old line',
+  },
+  COMMAND_FAILED: {
+    exit: Exit.failed,
+    hint: 'run the command by hand: its stdin and stdout have to reach `epmux agent --stdio`',
+  },
+  AGENT_MISSING: {
+    exit: Exit.notConnected,
+    hint: 'start `epmux agent` there, or drop `--agent require`',
+  },
+
+  // nodes
+  NO_EPMD: {
+    exit: Exit.notConnected,
+    hint: 'no epmd runs there: is the app a distributed node (--sname or --name)?',
+  },
+  NODE_NOT_FOUND: { exit: Exit.notFound, hint: '`epmux nodes` lists what can be reached' },
+  NODE_AMBIGUOUS: { exit: Exit.notFound, hint: 'name one of the candidates in full' },
+  NODE_UNREACHABLE: {
+    exit: Exit.notConnected,
+    hint: 'the node is known and does not answer: see `epmux status`',
+  },
+  COOKIE_REFUSED: {
+    exit: Exit.notAllowed,
+    hint: 'pass the production cookie by --cookie-file or EPMUX_COOKIE',
+  },
+  HANDSHAKE_REFUSED: {
+    exit: Exit.notConnected,
+    hint: 'the node refused the connection for the reason given',
+  },
+  ERLANG_MISSING: {
+    exit: Exit.failed,
+    hint: 'install Erlang or Elixir on this machine, or put it on the PATH',
+  },
+
+  // daemon
+  DAEMON_NOT_RUNNING: { exit: Exit.notConnected, hint: 'start it with `epmux up`' },
+  DAEMON_START_FAILED: { exit: Exit.failed, hint: '`epmux logs` shows why' },
+  DAEMON_BUSY: {
+    exit: Exit.failed,
+    hint: 'another daemon holds this state folder: set EPMUX_HOME to another one',
+  },
+  DAEMON_VERSION: { exit: Exit.failed, hint: 'run `epmux down --all`, then `epmux up` again' },
+  CONTROL_PROTOCOL: {
+    exit: Exit.failed,
+    hint: 'what answers on the control socket is not this version of epmux',
+  },
+  TUNNEL_NOT_FOUND: { exit: Exit.notFound, hint: '`epmux status` lists the tunnels' },
+  TUNNEL_EXISTS: {
+    exit: Exit.usage,
+    hint: 'take the other one down first, or give this one a name of its own',
+  },
+  TUNNEL_DOWN: { exit: Exit.notConnected, hint: '`epmux status` shows the reason' },
+  PORT_TAKEN: {
+    exit: Exit.failed,
+    hint: 'something else listens there: free it or choose another port',
+  },
+  PERMISSION_DENIED: { exit: Exit.failed, hint: 'check who owns the file or folder' },
+  DISK_FULL: { exit: Exit.failed, hint: 'free some space' },
+  STATE_UNREADABLE: {
+    exit: Exit.failed,
+    hint: 'the file was put aside; bring the tunnels up again',
+  },
+} as const satisfies Record<string, CodeEntry>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export interface EpmuxErrorOptions {
+  readonly cause?: unknown;
+  /** Replaces the code's own hint where the place that fails knows a better next step. */
+  readonly hint?: string;
+}
+
+export class EpmuxError extends Error {
+  override readonly name = 'EpmuxError';
+  readonly code: ErrorCode;
+  readonly hint: string;
+
+  constructor(code: ErrorCode, message: string, options: EpmuxErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint ?? ERROR_CODES[code].hint;
+  }
+
+  get exitCode(): ExitCode {
+    return ERROR_CODES[this.code].exit;
+  }
+}

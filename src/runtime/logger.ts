@@ -1,0 +1,13 @@
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
+/** Values that stand beside a message. Never a secret, a cookie or a token. */
+export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+export interface Logger {
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+}
+
+export const silentLogger: Logger = { error() {}, warn() {}, info() {}, debug() {} };

@@ -1,0 +1,34 @@
+import type { EpmuxError } from '../protocol/errors.ts';
+
+/** What a byte pipe tells its one owner. No call comes after `onClosed`. */
+export interface PipeHandlers {
+  /** The chunk belongs to the receiver from here on: it is never written to again. */
+  onBytes(chunk: Uint8Array): void;
+  /** After `write` returned false: there is room again. */
+  onWritable(): void;
+  /** The other end will send nothing more; this end still may. */
+  onEnd(): void;
+  /** Final. `undefined` when both directions ended in order or this end closed. */
+  onClosed(error: EpmuxError | undefined): void;
+}
+
+/**
+ * An ordered two-way byte stream that may die at any time: a socket, an SSH channel, a child's stdio, a stream of a session.
+ * Nothing is delivered before `start`. `close` is idempotent and closed is final.
+ */
+export interface BytePipe {
+  /** For logs and `status`: where it leads, without secrets. */
+  readonly label: string;
+  /** Bytes handed to `write` that have not left this process yet. */
+  readonly bufferedBytes: number;
+  start(handlers: PipeHandlers): void;
+  /** Takes all of it, always. False: hand over no more before `onWritable`. The chunk must not be changed afterwards. */
+  write(chunk: Uint8Array): boolean;
+  /** Ends this direction once everything written is out. */
+  end(): void;
+  /** Stops `onBytes` so that the source feels back-pressure. */
+  pause(): void;
+  resume(): void;
+  /** Drops what is buffered and frees everything. With an error: reset rather than end, where the carrier can tell. */
+  close(error?: EpmuxError): void;
+}

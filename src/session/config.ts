@@ -1,0 +1,44 @@
+/** Tunables of a session; none of them has to agree with the other end. Units stand in the names. */
+export interface SessionConfig {
+  /** Silence after which a PING goes out. */
+  readonly heartbeatMs: number;
+  /** Silence after which the pipe is dead. */
+  readonly deadAfterMs: number;
+  /** A step between two calls longer than this is a jump of the clock: probe. */
+  readonly clockJumpMs: number;
+  /** How long a probe's answer may take. */
+  readonly probeTimeoutMs: number;
+  /** How long ATTACHED may take. */
+  readonly attachTimeoutMs: number;
+  /** How long the session waits for a new pipe. */
+  readonly graceMs: number;
+  /** Most bytes kept for replay; a full budget pushes back on the streams. */
+  readonly replayBudgetBytes: number;
+  /** A stream's send buffer: `write` says false above it. */
+  readonly streamBufferBytes: number;
+  /** The receive window a stream may grow to. */
+  readonly maxWindowBytes: number;
+  /** Sum of all receive windows beyond the initial credit. */
+  readonly maxWindowsTotalBytes: number;
+  /** Bounds of what may be in flight until acknowledged; in between it follows the measured bandwidth-delay product. */
+  readonly minInFlightBytes: number;
+  readonly maxInFlightBytes: number;
+  /** Most streams at once. */
+  readonly maxStreams: number;
+}
+
+export const SESSION_DEFAULTS: SessionConfig = {
+  heartbeatMs: 3_000,
+  deadAfterMs: 9_000,
+  clockJumpMs: 5_000,
+  probeTimeoutMs: 2_000,
+  attachTimeoutMs: 10_000,
+  graceMs: 15 * 60_000,
+  replayBudgetBytes: 16 * 1024 * 1024,
+  streamBufferBytes: 256 * 1024,
+  maxWindowBytes: 16 * 1024 * 1024,
+  maxWindowsTotalBytes: 64 * 1024 * 1024,
+  minInFlightBytes: 128 * 1024,
+  maxInFlightBytes: 16 * 1024 * 1024,
+  maxStreams: 10_000,
+};

@@ -1,0 +1,122 @@
+import type { EpmuxError } from '../protocol/errors.ts';
+
+/** The priority class a stream is opened with; bulk also applies to an interactive stream while it sends much. */
+export type StreamClass = 'interactive' | 'bulk';
+
+/** Why a stream or a session ended: a wire code (docs/protocol.md, 6) and a text for a person, possibly empty. */
+export interface EndReason {
+  readonly code: number;
+  readonly text: string;
+}
+
+export interface DirectoryNode {
+  /** `my_app@host`, or `my_app` while the host part is not known. */
+  readonly name: string;
+  readonly visible: boolean;
+  readonly port: number;
+  /** 0 when not known. */
+  readonly creation: number;
+  /** The OTP release, empty when not known. */
+  readonly release: string;
+}
+
+export interface Directory {
+  readonly epoch: number;
+  readonly epmdDown: boolean;
+  readonly truncated: boolean;
+  readonly nodes: readonly DirectoryNode[];
+}
+
+/** What the other end said of itself in its hello. */
+export interface PeerInfo {
+  readonly minor: number;
+  readonly software: string;
+  /** Hexadecimal; empty when the peer is a daemon. */
+  readonly bootId: string;
+  readonly hostName: string;
+}
+
+/**
+ * What the session tells its owner; taken by `nextEvent()` after each call that takes a time. Byte chunks in `data` belong to the
+ * receiver, who gives the credit back with `consumed`.
+ */
+export type SessionEvent =
+  | { readonly type: 'attached'; readonly resumed: boolean; readonly peer: PeerInfo }
+  /** The pipe must be closed; the session stays and waits for another pipe. */
+  | { readonly type: 'pipe-failed'; readonly error: EpmuxError }
+  /** Every stream is gone with it (no `closed` event each). Final. */
+  | { readonly type: 'ended'; readonly reason: EndReason; readonly error: EpmuxError | undefined }
+  | {
+      readonly type: 'opened';
+      readonly stream: number;
+      readonly target: string;
+      readonly streamClass: StreamClass;
+    }
+  | { readonly type: 'accepted'; readonly stream: number }
+  | { readonly type: 'data'; readonly stream: number; readonly chunk: Uint8Array }
+  | { readonly type: 'finished'; readonly stream: number }
+  | { readonly type: 'writable'; readonly stream: number }
+  /** The stream is over for both ends: rejected, reset, or finished both ways (code NONE). */
+  | { readonly type: 'closed'; readonly stream: number; readonly reason: EndReason }
+  | { readonly type: 'directory'; readonly directory: Directory }
+  | { readonly type: 'rtt'; readonly ms: number };
+
+export interface SessionStats {
+  readonly state: 'detached' | 'attaching' | 'attached' | 'ended';
+  readonly rttMs: number | undefined;
+  readonly streams: number;
+  /** Stream payload bytes, both since the session began. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly resumes: number;
+  /** Total time without a pipe since the first attach, in ms. */
+  readonly outageMs: number;
+  /** Bytes kept for replay at this moment. */
+  readonly unackedBytes: number;
+}
+
+/**
+ * One session as a pure state machine: bytes and time in; bytes, events and the next deadline out. No I/O, no clock.
+ * `now` is in milliseconds on a monotonic scale and never goes back.
+ *
+ * A pipe's life. Daemon: `beginAttach` gives the ATTACH frame, which the handshake sends right behind the proof; once the agent's proof holds, `peerKnown`, and
+ * all further bytes go to `receive`. Agent: the handshake hands ATTACH to the registry, which picks or makes the session and calls `acceptAttach`. Then
+ * `receive` and `drain` on both ends, and `pipeClosed` at the end.
+ */
+export interface SessionPort {
+  /** Daemon only: a new pipe is there; the frame to send behind the proof (`new` or `resume`). */
+  beginAttach(now: number): Uint8Array;
+  /** Daemon only: the agent has proved itself and said this of itself. */
+  peerKnown(peer: PeerInfo): void;
+  /** Agent only: takes the pipe on which this ATTACH came. False: the position can't be resumed from; the session has ended. */
+  acceptAttach(received: bigint, peer: PeerInfo, now: number): boolean;
+  receive(chunk: Uint8Array, now: number): void;
+  /**
+   * Bytes to write to the pipe now, at most about `roomBytes`; empty when there is nothing to say or the amount in flight is
+   * at its limit. The buffers are not changed afterwards.
+   */
+  drain(now: number, roomBytes: number): readonly Uint8Array[];
+  /** When `onDeadline` wants to be called; Infinity: not until something else happens. */
+  nextDeadline(): number;
+  onDeadline(now: number): void;
+  /** The machine slept or the network changed: is the pipe alive? */
+  probe(now: number): void;
+  pipeClosed(now: number): void;
+  nextEvent(): SessionEvent | undefined;
+
+  open(target: string, streamClass: StreamClass, now: number): number;
+  accept(stream: number): void;
+  reject(stream: number, reason: EndReason): void;
+  /** Takes all of it. False: the stream's send buffer is over its limit; wait for `writable`. */
+  write(stream: number, chunk: Uint8Array): boolean;
+  /** Bytes written to the stream that have not been put into frames yet. */
+  bufferedBytes(stream: number): number;
+  finish(stream: number): void;
+  reset(stream: number, reason: EndReason): void;
+  /** The receiver has dealt with so many bytes of `data`: credit for as many may go out. */
+  consumed(stream: number, bytes: number, now: number): void;
+  setDirectory(directory: Directory): void;
+  /** Queues GOODBYE and ends the session. */
+  goodbye(reason: EndReason): void;
+  stats(now: number): SessionStats;
+}
