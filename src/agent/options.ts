@@ -1,0 +1,231 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { LogLevel } from '../runtime/logger.ts';
+import { SESSION_DEFAULTS } from '../session/config.ts';
+import {
+  type ListenAddress,
+  parseAddress,
+  parseAllow,
+  parseDuration,
+  parseLevel,
+  parsePort,
+} from './values.ts';
+
+export interface AgentOptions {
+  readonly listen: ListenAddress;
+  /** Speak on stdin and stdout instead of listening. */
+  readonly stdio: boolean;
+  readonly secretFile: string | undefined;
+  readonly graceMs: number;
+  readonly epmdPort: number;
+  /** What `port/NAME` opens: a port of the loopback. */
+  readonly allow: ReadonlyMap<string, number>;
+  readonly stallMs: number;
+  readonly logLevel: LogLevel;
+  /** The app to run as a child; empty: none. */
+  readonly command: readonly string[];
+}
+
+export type AgentRequest =
+  | { readonly kind: 'run'; readonly options: AgentOptions }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' };
+
+export const AGENT_DEFAULTS = {
+  host: '127.0.0.1',
+  port: 9001,
+  epmdPort: 4369,
+  graceMs: SESSION_DEFAULTS.graceMs,
+  stallMs: 30_000,
+} as const;
+
+const VALUE_OPTIONS = [
+  '--listen',
+  '--port',
+  '--secret-file',
+  '--grace',
+  '--epmd-port',
+  '--allow',
+  '--stall',
+  '--log-level',
+] as const;
+type ValueOption = (typeof VALUE_OPTIONS)[number];
+const FLAGS = ['--stdio', '--help', '-h', '--version'] as const;
+type Flag = (typeof FLAGS)[number];
+
+export const AGENT_HELP = `epmux agent [options] [-- CMD…]
+
+The dyno's side of the tunnel. With CMD it runs CMD as its child, passes signals on and exits with its code.
+
+  --listen HOST:PORT   where to listen (default 127.0.0.1:9001)
+  --port PORT          the same on 127.0.0.1; also EPMUX_AGENT_PORT
+  --stdio              speak on stdin and stdout instead of listening
+  --secret-file FILE   the shared secret, at least 16 bytes; else EPMUX_SECRET
+  --grace TIME         how long a session waits for a new connection (default 15m)
+  --epmd-port PORT     this host's epmd (default ERL_EPMD_PORT, else 4369)
+  --allow NAME=PORT    lets the tunnel open port/NAME, a loopback port; repeatable
+  --stall TIME         how long a tunnel that does not drain may keep a node waiting (default 30s)
+  --log-level LEVEL    error, warn, info or debug (default info; warn with CMD)
+  --version, --help
+
+TIME is a number with ms, s, m or h; a bare number means seconds.
+`;
+
+interface Collected {
+  readonly flags: Set<Flag>;
+  readonly values: Map<ValueOption, string>;
+  readonly allow: Map<string, number>;
+  readonly command: readonly string[];
+}
+
+/** `argv` starts behind the word `agent`. Throws USAGE with the one thing that is wrong. */
+export function parseAgentOptions(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): AgentRequest {
+  const given = collect(argv);
+  if (given.flags.has('--help') || given.flags.has('-h')) return { kind: 'help' };
+  if (given.flags.has('--version')) return { kind: 'version' };
+  const stdio = given.flags.has('--stdio');
+  if (stdio && given.command.length > 0) {
+    throw usage('--stdio needs stdin and stdout for itself: it does not go with a command to run');
+  }
+  if (stdio && (given.values.has('--listen') || given.values.has('--port'))) {
+    throw usage('--stdio and --listen or --port exclude each other');
+  }
+  const time = (option: ValueOption, fallback: number): number => {
+    const text = given.values.get(option);
+    return text === undefined ? fallback : parseDuration(option, text);
+  };
+  const level = given.values.get('--log-level');
+  return {
+    kind: 'run',
+    options: {
+      listen: listenAddress(given.values, env),
+      stdio,
+      secretFile: given.values.get('--secret-file'),
+      graceMs: time('--grace', AGENT_DEFAULTS.graceMs),
+      epmdPort: epmdPort(given.values, env),
+      allow: given.allow,
+      stallMs: time('--stall', AGENT_DEFAULTS.stallMs),
+      logLevel:
+        level !== undefined ? parseLevel(level) : given.command.length > 0 ? 'warn' : 'info',
+      command: given.command,
+    },
+  };
+}
+
+function collect(argv: readonly string[]): Collected {
+  const flags = new Set<Flag>();
+  const values = new Map<ValueOption, string>();
+  const allow = new Map<string, number>();
+  let at = 0;
+  for (; at < argv.length; at += 1) {
+    const word = argv[at] ?? '';
+    if (word === '--') break;
+    const equals = word.startsWith('--') ? word.indexOf('=') : -1;
+    const name = equals < 0 ? word : word.slice(0, equals);
+    if (isFlag(name)) {
+      if (equals >= 0) throw usage(`${name} takes no value`);
+      flags.add(name);
+      continue;
+    }
+    if (!isValueOption(name)) throw unknown(name);
+    const value = equals < 0 ? argv[++at] : word.slice(equals + 1);
+    if (value === undefined || value === '' || (equals < 0 && value === '--')) {
+      throw usage(`${name} needs a value`);
+    }
+    if (name === '--allow') addAllowed(allow, value);
+    else if (values.has(name)) throw usage(`${name} is given twice`);
+    else values.set(name, value);
+  }
+  const command = argv.slice(at + 1);
+  if (at < argv.length && command.length === 0) throw usage('no command follows --');
+  return { flags, values, allow, command };
+}
+
+function addAllowed(allow: Map<string, number>, text: string): void {
+  const [name, port] = parseAllow(text);
+  if (allow.has(name)) throw usage(`--allow names ${name} twice`);
+  allow.set(name, port);
+}
+
+function listenAddress(
+  values: ReadonlyMap<ValueOption, string>,
+  env: Readonly<Record<string, string | undefined>>,
+): ListenAddress {
+  const listen = values.get('--listen');
+  const port = values.get('--port');
+  if (listen !== undefined && port !== undefined) {
+    throw usage('--listen names the port too: drop --port');
+  }
+  if (listen !== undefined) return parseAddress('--listen', listen);
+  const fromEnv = env['EPMUX_AGENT_PORT'];
+  return {
+    host: AGENT_DEFAULTS.host,
+    port:
+      port !== undefined
+        ? parsePort('--port', port, 0)
+        : fromEnv
+          ? parsePort('EPMUX_AGENT_PORT', fromEnv, 0)
+          : AGENT_DEFAULTS.port,
+  };
+}
+
+function epmdPort(
+  values: ReadonlyMap<ValueOption, string>,
+  env: Readonly<Record<string, string | undefined>>,
+): number {
+  const given = values.get('--epmd-port');
+  if (given !== undefined) return parsePort('--epmd-port', given, 1);
+  const fromEnv = env['ERL_EPMD_PORT'];
+  return fromEnv ? parsePort('ERL_EPMD_PORT', fromEnv, 1) : AGENT_DEFAULTS.epmdPort;
+}
+
+function isFlag(name: string): name is Flag {
+  return (FLAGS as readonly string[]).includes(name);
+}
+
+function isValueOption(name: string): name is ValueOption {
+  return (VALUE_OPTIONS as readonly string[]).includes(name);
+}
+
+function unknown(name: string): EpmuxError {
+  if (!name.startsWith('-')) {
+    return usage(
+      `unexpected word ${name}: a command to run follows --, as in epmux agent -- ${name}`,
+    );
+  }
+  const near = nearest(name, [...VALUE_OPTIONS, ...FLAGS]);
+  return usage(`unknown option ${name}${near === undefined ? '' : `: did you mean ${near}?`}`);
+}
+
+/** The spelling at most two edits away, if there is one. */
+function nearest(word: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = 3;
+  for (const candidate of candidates) {
+    const distance = editDistance(word, candidate);
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function usage(message: string): EpmuxError {
+  return new EpmuxError('USAGE', message, { hint: 'see `epmux agent --help`' });
+}

@@ -1,0 +1,61 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { LogLevel } from '../runtime/logger.ts';
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free port, which the log then names. */
+  readonly port: number;
+}
+
+const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+const LONGEST_MS = 24 * UNIT_MS.h;
+const LEVELS = ['error', 'warn', 'info', 'debug'] as const satisfies readonly LogLevel[];
+/** A name that fits into a target text and reads well in a log. */
+const ALLOW_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+
+export function parsePort(what: string, text: string, lowest: 0 | 1): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port >= lowest && port <= 65_535)) {
+    throw usage(`${what}: ${text} is not a port (${lowest} to 65535)`);
+  }
+  return port;
+}
+
+/** `HOST:PORT`, with brackets around an IPv6 address. */
+export function parseAddress(what: string, text: string): ListenAddress {
+  const match = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^:[\]\s]+)):([^:]*)$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  if (match === null || host === undefined) {
+    throw usage(`${what}: ${text} is not HOST:PORT, such as 127.0.0.1:9001 or [::1]:9001`);
+  }
+  return { host, port: parsePort(what, match[3] ?? '', 0) };
+}
+
+/** In milliseconds: at least 1 ms, at most a day. A bare number counts seconds. */
+export function parseDuration(what: string, text: string): number {
+  const match = /^(\d{1,9})(ms|s|m|h)?$/.exec(text);
+  if (match === null) throw usage(`${what}: ${text} is not a time such as 30s, 15m or 500ms`);
+  const unit = (match[2] ?? 's') as keyof typeof UNIT_MS;
+  const ms = Number(match[1]) * UNIT_MS[unit];
+  if (ms < 1 || ms > LONGEST_MS) throw usage(`${what}: ${text} is outside of 1ms to 24h`);
+  return ms;
+}
+
+export function parseAllow(text: string): [name: string, port: number] {
+  const equals = text.indexOf('=');
+  const name = text.slice(0, Math.max(0, equals));
+  if (!ALLOW_NAME.test(name)) {
+    throw usage(`--allow: ${text} is not NAME=PORT (NAME of letters, digits, _ . -)`);
+  }
+  return [name, parsePort('--allow', text.slice(equals + 1), 1)];
+}
+
+export function parseLevel(text: string): LogLevel {
+  const level = LEVELS.find((known) => known === text);
+  if (level === undefined) throw usage(`--log-level: ${text} is none of ${LEVELS.join(', ')}`);
+  return level;
+}
+
+function usage(message: string): EpmuxError {
+  return new EpmuxError('USAGE', message, { hint: 'see `epmux agent --help`' });
+}
