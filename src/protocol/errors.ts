@@ -43,6 +43,10 @@ export const ERROR_CODES = {
     exit: Exit.failed,
     hint: 'install the same major version of epmux at both ends',
   },
+  UNSUPPORTED: {
+    exit: Exit.failed,
+    hint: 'the other end is newer and requires what this one does not know: install its version here',
+  },
   SECRET_REFUSED: {
     exit: Exit.notAllowed,
     hint: 'give this end the secret that the agent was started with (EPMUX_SECRET or --secret-file)',
@@ -99,6 +103,10 @@ export const ERROR_CODES = {
   NO_EPMD: {
     exit: Exit.notConnected,
     hint: 'no epmd runs there: is the app a distributed node (--sname or --name)?',
+  },
+  EPMD_PROTOCOL: {
+    exit: Exit.failed,
+    hint: 'what speaks there does not speak epmd: check the port (ERL_EPMD_PORT)',
   },
   NODE_NOT_FOUND: { exit: Exit.notFound, hint: '`epmux nodes` lists what can be reached' },
   NODE_AMBIGUOUS: { exit: Exit.notFound, hint: 'name one of the candidates in full' },

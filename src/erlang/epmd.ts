@@ -1,0 +1,267 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import { ByteReader, concat, NO_BYTES, text, u16, u32 } from './bytes.ts';
+
+/** epmd's own limit for a request. */
+export const MAX_EPMD_REQUEST_BYTES = 1_024;
+/** Room for more than ten thousand names. */
+export const MAX_NAMES_ANSWER_BYTES = 1_048_576;
+const MAX_SIZED_ANSWER_BYTES = 4_096;
+
+/** What a node says of itself when it registers, and what epmd tells whoever asks for it. */
+export interface EpmdNode {
+  /** The part before `@`: epmd knows no hosts. */
+  readonly name: string;
+  readonly port: number;
+  /** False: a hidden node (type 72 rather than 77). */
+  readonly visible: boolean;
+  /** Distribution versions spoken. */
+  readonly highest: number;
+  readonly lowest: number;
+  readonly extra: Uint8Array;
+}
+
+export type EpmdRequest =
+  | { readonly kind: 'alive'; readonly node: EpmdNode }
+  | { readonly kind: 'port'; readonly name: string }
+  | { readonly kind: 'names' }
+  | { readonly kind: 'dump' }
+  | { readonly kind: 'kill' }
+  | { readonly kind: 'stop'; readonly name: string };
+
+const Tag = {
+  names: 110,
+  dump: 100,
+  kill: 107,
+  stop: 115,
+  aliveX: 118,
+  port: 119,
+  alive: 120,
+  aliveOld: 121,
+  portPlease: 122,
+} as const;
+const VISIBLE = 77;
+const HIDDEN = 72;
+const TCP = 0;
+
+function garbage(what: string): EpmuxError {
+  return new EpmuxError('EPMD_PROTOCOL', what);
+}
+
+function withLength16(bytes: Uint8Array): Uint8Array {
+  return concat(u16(bytes.length), bytes);
+}
+
+function nodeFields(node: EpmdNode): Uint8Array {
+  return concat(
+    u16(node.port),
+    Uint8Array.of(node.visible ? VISIBLE : HIDDEN, TCP),
+    u16(node.highest),
+    u16(node.lowest),
+    withLength16(text(node.name)),
+    withLength16(node.extra),
+  );
+}
+
+function readNodeFields(reader: ByteReader): EpmdNode {
+  const port = reader.u16();
+  const visible = reader.u8() === VISIBLE;
+  reader.u8();
+  const highest = reader.u16();
+  const lowest = reader.u16();
+  const name = reader.text(reader.u16());
+  const extra = Uint8Array.from(reader.bytes(reader.u16()));
+  return { name, port, visible, highest, lowest, extra };
+}
+
+export function encodeEpmdRequest(request: EpmdRequest): Uint8Array {
+  switch (request.kind) {
+    case 'alive':
+      return withLength16(concat(Uint8Array.of(Tag.alive), nodeFields(request.node)));
+    case 'port':
+      return withLength16(concat(Uint8Array.of(Tag.portPlease), text(request.name)));
+    case 'stop':
+      return withLength16(concat(Uint8Array.of(Tag.stop), text(request.name)));
+    case 'names':
+    case 'dump':
+    case 'kill':
+      return withLength16(Uint8Array.of(Tag[request.kind]));
+  }
+}
+
+function decodeRequest(body: Uint8Array): EpmdRequest {
+  const reader = new ByteReader(body, 'EPMD_PROTOCOL');
+  const tag = reader.u8();
+  switch (tag) {
+    case Tag.alive:
+      return { kind: 'alive', node: readNodeFields(reader) };
+    case Tag.portPlease:
+      return { kind: 'port', name: reader.text(reader.left) };
+    case Tag.stop:
+      return { kind: 'stop', name: reader.text(reader.left) };
+    case Tag.names:
+      return { kind: 'names' };
+    case Tag.dump:
+      return { kind: 'dump' };
+    case Tag.kill:
+      return { kind: 'kill' };
+    default:
+      throw garbage(`epmd has no request ${tag}`);
+  }
+}
+
+/** Collects the one request of a connection. What follows it is ignored, as epmd does. */
+export class EpmdRequestParser {
+  #held: Uint8Array = NO_BYTES;
+  #done = false;
+
+  /** The request, once, when it is whole. Throws EPMD_PROTOCOL on anything that is none. */
+  push(chunk: Uint8Array): EpmdRequest | undefined {
+    if (this.#done) return undefined;
+    // A length and a body over the cap are refused below, so no more than these bytes matter.
+    const room = 2 + MAX_EPMD_REQUEST_BYTES - this.#held.length;
+    this.#held = concat(this.#held, chunk.subarray(0, room));
+    if (this.#held.length < 2) return undefined;
+    const length = new ByteReader(this.#held, 'EPMD_PROTOCOL').u16();
+    if (length === 0 || length > MAX_EPMD_REQUEST_BYTES) {
+      this.#done = true;
+      throw garbage(`an epmd request of ${length} bytes`);
+    }
+    if (this.#held.length < 2 + length) return undefined;
+    this.#done = true;
+    return decodeRequest(this.#held.subarray(2, 2 + length));
+  }
+}
+
+/**
+ * The answer to a registration. Nodes that speak version 6 are given 32 bits of creation, older ones 16.
+ * A result other than 0 refuses the name (1: it is taken).
+ */
+export function encodeAliveAnswer(
+  highest: number,
+  answer: { readonly result: number; readonly creation: number },
+): Uint8Array {
+  return highest >= 6
+    ? concat(Uint8Array.of(Tag.aliveX, answer.result), u32(answer.creation))
+    : concat(Uint8Array.of(Tag.aliveOld, answer.result), u16(answer.creation));
+}
+
+/** `undefined`: epmd knows no node of that name. epmd closes the connection after it. */
+export function encodePortAnswer(node: EpmdNode | undefined): Uint8Array {
+  if (node === undefined) return Uint8Array.of(Tag.port, 1);
+  return concat(Uint8Array.of(Tag.port, 0), nodeFields(node));
+}
+
+export interface EpmdName {
+  readonly name: string;
+  readonly port: number;
+}
+
+export interface EpmdNames {
+  readonly epmdPort: number;
+  readonly names: readonly EpmdName[];
+}
+
+/** epmd closes the connection after it. */
+export function encodeNamesAnswer({ epmdPort, names }: EpmdNames): Uint8Array {
+  const lines = names.map(({ name, port }) => `name ${name} at port ${port}\n`);
+  return concat(u32(epmdPort), text(lines.join('')));
+}
+
+/** Collects one answer of epmd within a cap. */
+export interface EpmdAnswer<T> {
+  /** The answer as soon as it is whole. Throws EPMD_PROTOCOL on anything that is none. */
+  push(chunk: Uint8Array): T | undefined;
+  /** epmd has closed the connection: the answer, or EPMD_PROTOCOL when it was cut short. */
+  end(): T;
+}
+
+/** An answer whose own fields tell where it ends. */
+class SizedAnswer<T> implements EpmdAnswer<T> {
+  #held: Uint8Array = NO_BYTES;
+  readonly #decode: (bytes: Uint8Array) => T | undefined;
+
+  constructor(decode: (bytes: Uint8Array) => T | undefined) {
+    this.#decode = decode;
+  }
+
+  push(chunk: Uint8Array): T | undefined {
+    this.#held = concat(this.#held, chunk.subarray(0, MAX_SIZED_ANSWER_BYTES - this.#held.length));
+    const answer = this.#decode(this.#held);
+    if (answer === undefined && this.#held.length === MAX_SIZED_ANSWER_BYTES) {
+      throw garbage(`an epmd answer of more than ${MAX_SIZED_ANSWER_BYTES} bytes`);
+    }
+    return answer;
+  }
+
+  end(): T {
+    throw garbage(`epmd closed the connection after ${this.#held.length} bytes of its answer`);
+  }
+}
+
+/** An answer that lasts until epmd closes the connection. */
+class WholeAnswer<T> implements EpmdAnswer<T> {
+  readonly #chunks: Uint8Array[] = [];
+  #length = 0;
+  readonly #decode: (bytes: Uint8Array) => T;
+
+  constructor(decode: (bytes: Uint8Array) => T) {
+    this.#decode = decode;
+  }
+
+  push(chunk: Uint8Array): undefined {
+    this.#length += chunk.length;
+    if (this.#length > MAX_NAMES_ANSWER_BYTES) {
+      throw garbage(`an epmd answer of more than ${MAX_NAMES_ANSWER_BYTES} bytes`);
+    }
+    this.#chunks.push(chunk);
+  }
+
+  end(): T {
+    return this.#decode(concat(...this.#chunks));
+  }
+}
+
+function expectTag(bytes: Uint8Array, ...tags: readonly number[]): void {
+  const tag = bytes[0];
+  if (tag !== undefined && !tags.includes(tag)) throw garbage(`epmd has no answer ${tag}`);
+}
+
+export function aliveAnswer(): EpmdAnswer<{ readonly result: number; readonly creation: number }> {
+  return new SizedAnswer((bytes) => {
+    expectTag(bytes, Tag.aliveX, Tag.aliveOld);
+    const wide = bytes[0] === Tag.aliveX;
+    if (bytes.length < (wide ? 6 : 4)) return undefined;
+    const reader = new ByteReader(bytes.subarray(1), 'EPMD_PROTOCOL');
+    return { result: reader.u8(), creation: wide ? reader.u32() : reader.u16() };
+  });
+}
+
+/** `{ node: undefined }`: epmd knows no node of that name. */
+export function portAnswer(): EpmdAnswer<{ readonly node: EpmdNode | undefined }> {
+  return new SizedAnswer((bytes) => {
+    expectTag(bytes, Tag.port);
+    if (bytes.length < 2) return undefined;
+    if (bytes[1] !== 0) return { node: undefined };
+    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (view.length < 12) return undefined;
+    const extraAt = 12 + view.readUInt16BE(10);
+    if (view.length < extraAt + 2) return undefined;
+    if (view.length < extraAt + 2 + view.readUInt16BE(extraAt)) return undefined;
+    return { node: readNodeFields(new ByteReader(bytes.subarray(2), 'EPMD_PROTOCOL')) };
+  });
+}
+
+const NAME_LINE = /^name (.+) at port (\d{1,5})$/;
+
+export function namesAnswer(): EpmdAnswer<EpmdNames> {
+  return new WholeAnswer((bytes) => {
+    const reader = new ByteReader(bytes, 'EPMD_PROTOCOL');
+    const epmdPort = reader.u32();
+    const names: EpmdName[] = [];
+    for (const line of reader.text(reader.left).split('\n')) {
+      const [, name, port] = NAME_LINE.exec(line) ?? [];
+      if (name !== undefined) names.push({ name, port: Number(port) });
+    }
+    return { epmdPort, names };
+  });
+}
