@@ -1,0 +1,72 @@
+import { EpmuxError, ERROR_CODES, type ErrorCode } from '../../protocol/errors.ts';
+
+/** Longest line either end takes. */
+export const MAX_LINE_BYTES = 1_048_576;
+
+/** JSON-RPC's own codes, and the one under which all of epmux's errors travel. */
+export const RpcCode = {
+  parse: -32_700,
+  invalidRequest: -32_600,
+  methodNotFound: -32_601,
+  invalidParams: -32_602,
+  epmux: -32_000,
+} as const;
+
+export interface RpcError {
+  readonly code: number;
+  readonly message: string;
+  readonly data?: { readonly code: ErrorCode; readonly hint: string };
+}
+
+/** Bytes in, whole lines out. CONTROL_PROTOCOL when a line is longer than MAX_LINE_BYTES. */
+export class LineSplitter {
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+
+  push(chunk: Buffer): string[] {
+    const lines: string[] = [];
+    let rest = chunk;
+    for (let at = rest.indexOf(0x0a); at >= 0; at = rest.indexOf(0x0a)) {
+      this.#hold(rest.subarray(0, at));
+      lines.push(Buffer.concat(this.#held).toString('utf8'));
+      this.#held = [];
+      this.#heldBytes = 0;
+      rest = rest.subarray(at + 1);
+    }
+    this.#hold(rest);
+    return lines;
+  }
+
+  #hold(part: Buffer): void {
+    if (part.length === 0) return;
+    this.#heldBytes += part.length;
+    if (this.#heldBytes > MAX_LINE_BYTES) {
+      throw new EpmuxError('CONTROL_PROTOCOL', `a line of more than ${MAX_LINE_BYTES} bytes`);
+    }
+    this.#held.push(part);
+  }
+}
+
+export function toRpcError(error: EpmuxError): RpcError {
+  return {
+    code: RpcCode.epmux,
+    message: error.message,
+    data: { code: error.code, hint: error.hint },
+  };
+}
+
+function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code);
+}
+
+/** An EpmuxError with its code and hint again; what carries no code of ours comes back as CONTROL_PROTOCOL. */
+export function fromRpcError(value: unknown): EpmuxError {
+  const { message, data } = (value ?? {}) as { message?: unknown; data?: unknown };
+  const { code, hint } = (data ?? {}) as { code?: unknown; hint?: unknown };
+  const text = typeof message === 'string' ? message : 'the daemon refused the request';
+  return new EpmuxError(
+    isErrorCode(code) ? code : 'CONTROL_PROTOCOL',
+    text,
+    typeof hint === 'string' ? { hint } : {},
+  );
+}

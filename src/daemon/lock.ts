@@ -1,0 +1,166 @@
+import { randomBytes } from 'node:crypto';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { EpmuxError } from '../protocol/errors.ts';
+import { fileError, systemCode } from './files.ts';
+import type { DaemonPaths } from './paths.ts';
+
+/** A holder whose process lives but whose socket refuses is starting; after this long it is another process with a used pid. */
+const STARTING_MS = 30_000;
+const PROBE_TIMEOUT_MS = 2_000;
+const ATTEMPTS = 5;
+
+export interface LockHolder {
+  readonly pid: number;
+  /** Tells a process from a later one with the same pid; empty where the system has nothing to tell it by. */
+  readonly incarnation: string;
+  readonly controlSocket: string;
+}
+
+export interface Lock {
+  /** False when somebody took it for stale, which only a race of three starts can bring about. */
+  isOurs(): boolean;
+  /** Idempotent; leaves another's lock alone. */
+  release(): void;
+}
+
+/** Boot and start time of a process where /proc tells them; undefined when it does not live. */
+function incarnationOf(pid: number): string | undefined {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (systemCode(error) !== 'EPERM') return undefined;
+  }
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field is the program's name in brackets, which may hold anything; the start time is the 22nd.
+    const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return `${boot}/${startTime}`;
+  } catch {
+    return '';
+  }
+}
+
+/** Who holds the lock file; undefined when there is none or it can't be understood. */
+export function readLockHolder(lockFile: string): LockHolder | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(lockFile, 'utf8'));
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { pid, incarnation, controlSocket } = value as Partial<Record<string, unknown>>;
+    if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid < 1) return undefined;
+    if (typeof incarnation !== 'string' || typeof controlSocket !== 'string') return undefined;
+    return { pid, incarnation, controlSocket };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Does anything accept connections on this unix socket? */
+export function socketAnswers(path: string): Promise<boolean> {
+  return new Promise((answer) => {
+    const socket = net.connect(path);
+    const done = (alive: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      answer(alive);
+    };
+    // A full backlog neither accepts nor refuses: somebody is there.
+    const timer = setTimeout(() => done(true), PROBE_TIMEOUT_MS);
+    socket.on('connect', () => done(true));
+    socket.on('error', (error) => done(systemCode(error) === 'EAGAIN'));
+  });
+}
+
+function ageMs(path: string): number {
+  try {
+    return Date.now() - statSync(path).mtimeMs;
+  } catch {
+    return 0;
+  }
+}
+
+async function isAlive(holder: LockHolder, lockFile: string): Promise<boolean> {
+  if (holder.pid === process.pid) return true;
+  const incarnation = incarnationOf(holder.pid);
+  if (incarnation === undefined) return false;
+  if (incarnation !== '' && holder.incarnation !== '') return incarnation === holder.incarnation;
+  return (await socketAnswers(holder.controlSocket)) || ageMs(lockFile) < STARTING_MS;
+}
+
+function busy(paths: DaemonPaths, holder: LockHolder | undefined): EpmuxError {
+  const who = holder === undefined ? 'another daemon' : `the daemon with pid ${holder.pid}`;
+  return new EpmuxError('DAEMON_BUSY', `${who} holds ${paths.stateDir}`);
+}
+
+/** Creates the lock file with its whole content at once. False: there is one already. */
+function create(lockFile: string, text: string): boolean {
+  const draft = `${lockFile}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  try {
+    writeFileSync(draft, text, { mode: 0o600, flag: 'wx' });
+    linkSync(draft, lockFile);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw fileError(error, lockFile);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Takes a dead holder's file away. If another start was faster and it is a living one's by now, it is put back. */
+function removeStale(lockFile: string, staleText: string): void {
+  const aside = `${lockFile}.stale.${randomBytes(4).toString('hex')}`;
+  try {
+    renameSync(lockFile, aside);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return;
+    throw fileError(error, lockFile);
+  }
+  if (readText(aside) !== staleText) {
+    try {
+      linkSync(aside, lockFile);
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw fileError(error, lockFile);
+    }
+  }
+  rmSync(aside, { force: true });
+}
+
+/**
+ * Only one daemon on a state folder: an exclusive file that names its process, which a crash leaves behind and the next start
+ * recognises as stale. DAEMON_BUSY when its holder lives.
+ */
+export async function acquireLock(paths: DaemonPaths): Promise<Lock> {
+  const holder: LockHolder = {
+    pid: process.pid,
+    incarnation: incarnationOf(process.pid) ?? '',
+    controlSocket: paths.controlSocket,
+  };
+  const text = `${JSON.stringify({ ...holder, nonce: randomBytes(8).toString('hex') })}\n`;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    if (create(paths.lockFile, text)) {
+      const isOurs = () => readText(paths.lockFile) === text;
+      return {
+        isOurs,
+        release: () => {
+          if (isOurs()) rmSync(paths.lockFile, { force: true });
+        },
+      };
+    }
+    const foundText = readText(paths.lockFile);
+    if (foundText === undefined) continue;
+    const found = readLockHolder(paths.lockFile);
+    if (found !== undefined && (await isAlive(found, paths.lockFile))) throw busy(paths, found);
+    removeStale(paths.lockFile, foundText);
+  }
+  throw busy(paths, undefined);
+}

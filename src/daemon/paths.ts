@@ -1,0 +1,91 @@
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { EpmuxError } from '../protocol/errors.ts';
+import { fileError } from './files.ts';
+
+/**
+ * Longest path of a unix socket that every system takes (macOS: 104 bytes with the final NUL). Some systems cut a longer one
+ * silently, so it is checked here.
+ */
+const MAX_SOCKET_PATH_BYTES = 103;
+
+/** Where everything of one daemon lies. All folders are 0700, all files 0600. */
+export interface DaemonPaths {
+  readonly stateDir: string;
+  readonly runtimeDir: string;
+  readonly secretsDir: string;
+  readonly controlSocket: string;
+  readonly lockFile: string;
+  readonly stateFile: string;
+  readonly logFile: string;
+  /** What the daemon's process itself writes: a crash before or beside its log. */
+  readonly stderrFile: string;
+  readonly inetrcFile: string;
+  readonly hostsFile: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** XDG: a variable that holds no absolute path counts as unset. */
+function absolute(value: string | undefined): string | undefined {
+  return value !== undefined && isAbsolute(value) ? value : undefined;
+}
+
+/**
+ * EPMUX_HOME puts everything under one folder; else $XDG_STATE_HOME/epmux (~/.local/state/epmux) and $XDG_RUNTIME_DIR/epmux (else `run` in
+ * the state folder). Nothing is created or checked here.
+ */
+export function daemonPaths(env: Environment = process.env): DaemonPaths {
+  const home = env['EPMUX_HOME'];
+  const stateHome =
+    absolute(env['XDG_STATE_HOME']) ?? join(env['HOME'] || homedir(), '.local', 'state');
+  const stateDir = home ? resolve(home) : join(stateHome, 'epmux');
+  const runtimeHome = home ? undefined : absolute(env['XDG_RUNTIME_DIR']);
+  const runtimeDir = runtimeHome === undefined ? join(stateDir, 'run') : join(runtimeHome, 'epmux');
+  return {
+    stateDir,
+    runtimeDir,
+    secretsDir: join(stateDir, 'secrets'),
+    controlSocket: join(runtimeDir, 'control.sock'),
+    lockFile: join(stateDir, 'daemon.lock'),
+    stateFile: join(stateDir, 'state.json'),
+    logFile: join(stateDir, 'daemon.log'),
+    stderrFile: join(stateDir, 'daemon.stderr'),
+    inetrcFile: join(stateDir, 'inetrc'),
+    hostsFile: join(stateDir, 'hosts'),
+  };
+}
+
+/** CONFIG_INVALID when the control socket's path is longer than a unix socket can have. */
+export function checkSocketPath(path: string): void {
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= MAX_SOCKET_PATH_BYTES) return;
+  throw new EpmuxError(
+    'CONFIG_INVALID',
+    `the control socket's path is ${bytes} bytes long, ${MAX_SOCKET_PATH_BYTES} are possible: ${path}`,
+    { hint: 'set EPMUX_HOME (or XDG_RUNTIME_DIR) to a folder with a shorter path' },
+  );
+}
+
+/** Makes the folder, or checks that it is this user's own, and closes it to others. PERMISSION_DENIED when it is another's. */
+export function ensurePrivateFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const found = statSync(path);
+    const uid = process.getuid?.();
+    if (uid !== undefined && found.uid !== uid) {
+      throw new EpmuxError('PERMISSION_DENIED', `${path} belongs to user ${found.uid}, not to you`);
+    }
+    if ((found.mode & 0o077) !== 0) chmodSync(path, 0o700);
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+export function ensureFolders(paths: DaemonPaths): void {
+  checkSocketPath(paths.controlSocket);
+  for (const folder of [paths.stateDir, paths.runtimeDir, paths.secretsDir]) {
+    ensurePrivateFolder(folder);
+  }
+}

@@ -1,0 +1,123 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { AgentChoice, TunnelSpec, UpSecrets, Way } from './control/api.ts';
+
+/** Turns what came from outside into a T, or throws CONTROL_PROTOCOL saying which field is wrong (never its value). */
+export type Check<T> = (value: unknown, at: string) => T;
+
+type Shape<T> = { readonly [K in keyof T]-?: Check<T[K]> };
+
+function wrong(at: string, expected: string): EpmuxError {
+  return new EpmuxError('CONTROL_PROTOCOL', `${at} has to be ${expected}`);
+}
+
+/** Fields that are absent stay absent; fields that the shape does not know are left out. */
+export function object<T extends object>(shape: Shape<T>): Check<T> {
+  return (value, at) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw wrong(at, 'an object');
+    }
+    const checked: Record<string, unknown> = {};
+    for (const [key, check] of Object.entries<Check<unknown>>(shape as never)) {
+      const field = check((value as Record<string, unknown>)[key], `${at}.${key}`);
+      if (field !== undefined) checked[key] = field;
+    }
+    return checked as T;
+  };
+}
+
+/** `T | undefined` stands for an optional field: `object` leaves it out. */
+export function optional<T>(check: Check<T>): Check<T> {
+  return (value, at) =>
+    value === undefined || value === null ? (undefined as T) : check(value, at);
+}
+
+export function list<T>(check: Check<T>, most: number): Check<readonly T[]> {
+  return (value, at) => {
+    if (!Array.isArray(value) || value.length > most) throw wrong(at, `a list of at most ${most}`);
+    return value.map((item, index) => check(item, `${at}[${index}]`));
+  };
+}
+
+export function text(longest: number): Check<string> {
+  return (value, at) => {
+    if (typeof value !== 'string' || value === '' || value.length > longest) {
+      throw wrong(at, `a text of 1 to ${longest} characters`);
+    }
+    return value;
+  };
+}
+
+export function integer(least: number, most: number): Check<number> {
+  return (value, at) => {
+    if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
+      throw wrong(at, `a whole number from ${least} to ${most}`);
+    }
+    return value as number;
+  };
+}
+
+export const flag: Check<boolean> = (value, at) => {
+  if (typeof value !== 'boolean') throw wrong(at, 'true or false');
+  return value;
+};
+
+export function oneOf<T extends string>(...choices: readonly T[]): Check<T> {
+  return (value, at) => {
+    const found = choices.find((choice) => choice === value);
+    if (found === undefined) throw wrong(at, `one of ${choices.join(', ')}`);
+    return found;
+  };
+}
+
+export const port: Check<number> = integer(1, 65_535);
+const path: Check<string> = text(4_096);
+const host: Check<string> = text(255);
+
+const TUNNEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,99}$/;
+
+/** Also a file's name (secrets/NAME), so nothing that could lead out of a folder. */
+export const tunnelName: Check<string> = (value, at) => {
+  if (typeof value !== 'string' || !TUNNEL_NAME.test(value)) {
+    throw wrong(at, 'a name of letters, digits and . _ @ : + -, at most 100 of them');
+  }
+  return value;
+};
+
+const WAYS: { readonly [K in Way['kind']]: Check<Extract<Way, { kind: K }>> } = {
+  connect: object<Extract<Way, { kind: 'connect' }>>({ kind: oneOf('connect'), host, port }),
+  ssh: object<Extract<Way, { kind: 'ssh' }>>({
+    kind: oneOf('ssh'),
+    user: text(255),
+    host,
+    port,
+    identityFile: optional(path),
+  }),
+  command: object<Extract<Way, { kind: 'command' }>>({
+    kind: oneOf('command'),
+    command: text(65_536),
+  }),
+};
+
+const way: Check<Way> = (value, at) => {
+  const { kind } = object<{ kind: Way['kind'] }>({
+    kind: oneOf(...(Object.keys(WAYS) as Way['kind'][])),
+  })(value, at);
+  return WAYS[kind](value, at);
+};
+
+export const tunnelSpec: Check<TunnelSpec> = object<TunnelSpec>({
+  name: tunnelName,
+  way,
+  agent: oneOf<AgentChoice>('auto', 'require', 'none'),
+  agentPort: port,
+  hiddenOnly: flag,
+  secretFile: optional(path),
+  cookieFile: optional(path),
+});
+
+export const upSecrets: Check<UpSecrets> = object<UpSecrets>({
+  secret: optional(text(4_096)),
+  cookie: optional(text(255)),
+  acceptHostKey: optional(text(255)),
+  sshAuthSock: optional(path),
+});
