@@ -1,40 +1,11 @@
+import type { Directory } from '../protocol/directory.ts';
 import type { EpmuxError } from '../protocol/errors.ts';
+import type { EndReason, StreamClass } from '../protocol/frames.ts';
+import type { PeerInfo } from '../protocol/hello.ts';
 
-/** The priority class a stream is opened with; bulk also applies to an interactive stream while it sends much. */
-export type StreamClass = 'interactive' | 'bulk';
-
-/** Why a stream or a session ended: a wire code (docs/protocol.md, 6) and a text for a person, possibly empty. */
-export interface EndReason {
-  readonly code: number;
-  readonly text: string;
-}
-
-export interface DirectoryNode {
-  /** `my_app@host`, or `my_app` while the host part is not known. */
-  readonly name: string;
-  readonly visible: boolean;
-  readonly port: number;
-  /** 0 when not known. */
-  readonly creation: number;
-  /** The OTP release, empty when not known. */
-  readonly release: string;
-}
-
-export interface Directory {
-  readonly epoch: number;
-  readonly epmdDown: boolean;
-  readonly truncated: boolean;
-  readonly nodes: readonly DirectoryNode[];
-}
-
-/** What the other end said of itself in its hello. */
-export interface PeerInfo {
-  readonly minor: number;
-  readonly software: string;
-  /** Hexadecimal; empty when the peer is a daemon. */
-  readonly bootId: string;
-  readonly hostName: string;
-}
+export type { Directory, DirectoryNode } from '../protocol/directory.ts';
+export type { EndReason, StreamClass } from '../protocol/frames.ts';
+export type { PeerInfo } from '../protocol/hello.ts';
 
 /**
  * What the session tells its owner; taken by `nextEvent()` after each call that takes a time. Byte chunks in `data` belong to the
@@ -89,7 +60,7 @@ export interface SessionPort {
   /** Daemon only: the agent has proved itself and said this of itself. */
   peerKnown(peer: PeerInfo): void;
   /** Agent only: takes the pipe on which this ATTACH came. False: the position can't be resumed from; the session has ended. */
-  acceptAttach(received: bigint, peer: PeerInfo, now: number): boolean;
+  acceptAttach(received: number, peer: PeerInfo, now: number): boolean;
   receive(chunk: Uint8Array, now: number): void;
   /**
    * Bytes to write to the pipe now, at most about `roomBytes`; empty when there is nothing to say or the amount in flight is

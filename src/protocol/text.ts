@@ -1,0 +1,17 @@
+const encoder = new TextEncoder();
+
+export function encodeText(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** At most `maxBytes` of UTF-8, cut between characters. */
+export function encodeTextWithin(text: string, maxBytes: number): Uint8Array {
+  const room = new Uint8Array(Math.min(maxBytes, text.length * 3));
+  const { written } = encoder.encodeInto(text, room);
+  return room.subarray(0, written);
+}
+
+/** Text of the other end made safe for a terminal and a log line: control characters become `?`. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, '?');
+}
