@@ -7,7 +7,7 @@ import path from 'node:path';
 import { parseSync } from 'oxc-parser';
 
 /** From the ground up: a part imports itself and what stands before it. */
-export const PARTS = [
+const PARTS = [
   'protocol',
   'erlang',
   'session',
