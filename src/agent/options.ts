@@ -1,5 +1,6 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import type { LogLevel } from '../runtime/logger.ts';
+import { didYouMean } from '../runtime/spelling.ts';
 import { SESSION_DEFAULTS } from '../session/config.ts';
 import {
   type ListenAddress,
@@ -195,35 +196,7 @@ function unknown(name: string): EpmuxError {
       `unexpected word ${name}: a command to run follows --, as in epmux agent -- ${name}`,
     );
   }
-  const near = nearest(name, [...VALUE_OPTIONS, ...FLAGS]);
-  return usage(`unknown option ${name}${near === undefined ? '' : `: did you mean ${near}?`}`);
-}
-
-/** The spelling at most two edits away, if there is one. */
-function nearest(word: string, candidates: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = 3;
-  for (const candidate of candidates) {
-    const distance = editDistance(word, candidate);
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+  return usage(`unknown option ${name}${didYouMean(name, [...VALUE_OPTIONS, ...FLAGS])}`);
 }
 
 function usage(message: string): EpmuxError {

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const ROOT = join(import.meta.dirname, '..');
+
+/**
+ * Writes the agent as one self-running file. Fails when it would import anything but Node's own modules: a dyno has nothing
+ * else.
+ */
+export async function bundleAgent(outfile: string): Promise<void> {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const { metafile } = await build({
+    stdin: {
+      contents:
+        "import { runAgent } from './src/agent/main.ts';" +
+        'process.exit(await runAgent(process.argv.slice(2), process.env));',
+      resolveDir: ROOT,
+      sourcefile: 'agent.ts',
+      loader: 'ts',
+    },
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20.19',
+    packages: 'external',
+    // Names stay: a stack trace from a dyno has to be readable.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    define: { EPMUX_BUNDLED_VERSION: JSON.stringify(version) },
+    banner: { js: '#!/usr/bin/env node' },
+    metafile: true,
+    logLevel: 'warning',
+  });
+  const foreign = Object.values(metafile.outputs)
+    .flatMap((output) => output.imports)
+    .map((imported) => imported.path)
+    .filter((path) => !path.startsWith('node:'));
+  if (foreign.length > 0) {
+    throw new Error(`the agent's bundle imports ${foreign.join(', ')}: it may import node: only`);
+  }
+}

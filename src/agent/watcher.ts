@@ -1,0 +1,215 @@
+import type { EpmdName } from '../erlang/epmd.ts';
+import type { Cancel, Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Directory, DirectoryNode } from '../session/types.ts';
+
+/** What a node says of itself in its handshake. */
+export interface NodeIdentity {
+  /** `my_app@host` */
+  readonly name: string;
+  readonly creation: number;
+}
+
+/** Where the watcher learns of nodes. */
+export interface NodeSource {
+  /** What epmd has registered; fails while epmd does not answer. */
+  names(): Promise<readonly EpmdName[]>;
+  /** False: registered as hidden. */
+  isVisible(name: string): Promise<boolean>;
+  /** Asks the node itself; fails when it does not tell. */
+  identify(node: EpmdName): Promise<NodeIdentity>;
+}
+
+export const WATCH_LIMITS = {
+  pollMs: 1_000,
+  /** A directory waits so long for the full names of new nodes. */
+  holdMs: 1_000,
+  maxNodes: 1_000,
+  probesAtOnce: 4,
+  /** A node that does not tell its name is asked again after each of these, then no more. */
+  retryMs: [1_000, 4_000, 16_000],
+} as const;
+
+interface Watched extends EpmdName {
+  visible: boolean;
+  identity: NodeIdentity | undefined;
+  attempts: number;
+  /** When to ask it, on the clock's scale; Infinity: not again. */
+  askAt: number;
+  asking: boolean;
+}
+
+/**
+ * Follows epmd while somebody is attached, and not at all otherwise. Asks each new node once for its full name and creation: a node that comes back
+ * on another port is new; one that came back on the same port between two polls is not told apart.
+ */
+export class NodeWatcher {
+  readonly #source: NodeSource;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #onChange: (directory: Directory) => void;
+  readonly #nodes = new Map<string, Watched>();
+  #directory: Directory | undefined;
+  #epmdDown = false;
+  #truncated = false;
+  #running = false;
+  #run = 0;
+  #probing = 0;
+  #holdUntil = 0;
+  #nextPoll: Cancel | undefined;
+  #endOfHold: Cancel | undefined;
+
+  constructor(
+    source: NodeSource,
+    clock: Clock,
+    log: Logger,
+    onChange: (directory: Directory) => void,
+  ) {
+    this.#source = source;
+    this.#clock = clock;
+    this.#log = log;
+    this.#onChange = onChange;
+  }
+
+  /** Undefined before the first answer of epmd, or the first failure to answer. */
+  get directory(): Directory | undefined {
+    return this.#directory;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#run += 1;
+    void this.#poll(this.#run);
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#nextPoll?.();
+    this.#endOfHold?.();
+    this.#nextPoll = undefined;
+    this.#endOfHold = undefined;
+  }
+
+  async #poll(run: number): Promise<void> {
+    let names: readonly EpmdName[] | undefined;
+    try {
+      names = await this.#source.names();
+    } catch (error) {
+      if (!this.#epmdDown) this.#log.info('epmd does not answer', { reason: String(error) });
+    }
+    // Stopped, or stopped and started again, while epmd was asked.
+    if (!this.#running || run !== this.#run) return;
+    this.#epmdDown = names === undefined;
+    if (names !== undefined) this.#compare(names);
+    this.#askDue();
+    this.#publishWhenNamed();
+    this.#nextPoll = this.#clock.wakeAt(this.#clock.now() + WATCH_LIMITS.pollMs, () => {
+      void this.#poll(run);
+    });
+  }
+
+  #compare(names: readonly EpmdName[]): void {
+    this.#truncated = names.length > WATCH_LIMITS.maxNodes;
+    const now = this.#clock.now();
+    const current = new Map(
+      names.slice(0, WATCH_LIMITS.maxNodes).map((entry) => [entry.name, entry] as const),
+    );
+    for (const [name, node] of this.#nodes) {
+      if (current.get(name)?.port !== node.port) this.#nodes.delete(name);
+    }
+    for (const { name, port } of current.values()) {
+      if (this.#nodes.has(name)) continue;
+      this.#nodes.set(name, {
+        name,
+        port,
+        visible: true,
+        identity: undefined,
+        attempts: 0,
+        askAt: now,
+        asking: false,
+      });
+      this.#holdUntil = now + WATCH_LIMITS.holdMs;
+    }
+  }
+
+  #askDue(): void {
+    const now = this.#clock.now();
+    for (const node of this.#nodes.values()) {
+      if (this.#probing >= WATCH_LIMITS.probesAtOnce) return;
+      if (!node.asking && node.askAt <= now) void this.#ask(node);
+    }
+  }
+
+  async #ask(node: Watched): Promise<void> {
+    node.asking = true;
+    this.#probing += 1;
+    try {
+      node.visible = await this.#source.isVisible(node.name);
+      const identity = await this.#source.identify(node);
+      // Who opens a stream to it asks for the part before the @: it has to be what epmd knows.
+      if (!identity.name.startsWith(`${node.name}@`))
+        throw new Error(`it calls itself ${identity.name}`);
+      node.identity = identity;
+      node.askAt = Number.POSITIVE_INFINITY;
+    } catch (error) {
+      const wait = WATCH_LIMITS.retryMs[node.attempts];
+      node.askAt = wait === undefined ? Number.POSITIVE_INFINITY : this.#clock.now() + wait;
+      this.#log.info('a node did not tell its full name', {
+        node: node.name,
+        port: node.port,
+        reason: error instanceof Error ? error.message : String(error),
+      });
+    }
+    node.attempts += 1;
+    node.asking = false;
+    this.#probing -= 1;
+    if (!this.#running) return;
+    this.#askDue();
+    this.#publishWhenNamed();
+  }
+
+  /** A new node is published under its full name at once, rather than under two names one after the other. */
+  #publishWhenNamed(): void {
+    const unnamed = [...this.#nodes.values()].some((node) => node.attempts === 0);
+    if (unnamed && this.#clock.now() < this.#holdUntil) {
+      this.#endOfHold ??= this.#clock.wakeAt(this.#holdUntil, () => {
+        this.#endOfHold = undefined;
+        this.#publishWhenNamed();
+      });
+      return;
+    }
+    this.#endOfHold?.();
+    this.#endOfHold = undefined;
+    this.#publish();
+  }
+
+  #publish(): void {
+    const nodes = [...this.#nodes.values()].map(toDirectoryNode);
+    nodes.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    const before = this.#directory;
+    const next: Directory = {
+      epoch: ((before?.epoch ?? 0) + 1) % 2 ** 32,
+      epmdDown: this.#epmdDown,
+      truncated: this.#truncated,
+      nodes,
+    };
+    if (before !== undefined && sameContent(before, next)) return;
+    this.#directory = next;
+    this.#onChange(next);
+  }
+}
+
+function toDirectoryNode(node: Watched): DirectoryNode {
+  return {
+    name: node.identity?.name ?? node.name,
+    visible: node.visible,
+    port: node.port,
+    creation: node.identity?.creation ?? 0,
+    release: '',
+  };
+}
+
+function sameContent(a: Directory, b: Directory): boolean {
+  return JSON.stringify({ ...a, epoch: 0 }) === JSON.stringify({ ...b, epoch: 0 });
+}
