@@ -155,6 +155,12 @@ export const ERROR_CODES = {
     exit: Exit.failed,
     hint: 'the file was put aside; bring the tunnels up again',
   },
+
+  // demo
+  DEMO_FAILED: {
+    exit: Exit.failed,
+    hint: 'run it again; if it fails again, please report what it printed',
+  },
 } as const satisfies Record<string, CodeEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
