@@ -73,12 +73,12 @@ export const port: Check<number> = integer(1, 65_535);
 const path: Check<string> = text(4_096);
 const host: Check<string> = text(255);
 
-const TUNNEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,99}$/;
+/** Letters, digits and . _ @ : + -, the first a letter or digit; at most 100. */
+export const TUNNEL_NAME = /^[^\s/\\\p{Cc}-][^\s/\\\p{Cc}]{0,63}$/u;
 
-/** Also a file's name (secrets/NAME), so nothing that could lead out of a folder. */
 export const tunnelName: Check<string> = (value, at) => {
   if (typeof value !== 'string' || !TUNNEL_NAME.test(value)) {
-    throw wrong(at, 'a name of letters, digits and . _ @ : + -, at most 100 of them');
+    throw wrong(at, 'one word of at most 64 characters without slashes');
   }
   return value;
 };

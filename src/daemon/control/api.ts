@@ -68,6 +68,8 @@ export interface NodeStatus {
   readonly address: string;
   readonly port: number;
   readonly state: 'up' | 'stale';
+  /** Why a local node can't reach it by its name; absent when it can. */
+  readonly unreachable?: string;
 }
 
 export interface TunnelStatus {

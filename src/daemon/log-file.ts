@@ -1,0 +1,136 @@
+import { type FileHandle, open, rename } from 'node:fs/promises';
+import { Writable } from 'node:stream';
+import { fileError } from './files.ts';
+
+export interface LogFileOptions {
+  readonly maxBytes: number;
+  /** With the current one: `daemon.log`, `daemon.log.1`, … */
+  readonly maxFiles: number;
+  /** What may wait for a slow disk; above it lines are dropped and counted. */
+  readonly maxWaitingBytes: number;
+  /** After a failed write, lines are dropped until this long has passed. */
+  readonly retryMs: number;
+  readonly now: () => number;
+}
+
+export const LOG_FILE_DEFAULTS: LogFileOptions = {
+  maxBytes: 5 * 1_048_576,
+  maxFiles: 3,
+  maxWaitingBytes: 1_048_576,
+  retryMs: 5_000,
+  now: () => performance.now(),
+};
+
+/**
+ * A rotated file that takes lines without ever failing or making its writer wait. While the disk is full or the file can't be written,
+ * lines are dropped; the first line after that says how many.
+ */
+export class LogFile extends Writable {
+  readonly #path: string;
+  readonly #options: LogFileOptions;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #file: FileHandle | undefined;
+  #fileBytes = 0;
+  #busy: Promise<void> | undefined;
+  #lost = 0;
+  #problem: string | undefined;
+  #retryAt = 0;
+
+  constructor(path: string, options: Partial<LogFileOptions> = {}) {
+    super({ decodeStrings: true });
+    this.#path = path;
+    this.#options = { ...LOG_FILE_DEFAULTS, ...options };
+  }
+
+  /** Why lines are being dropped, or undefined. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  override _write(chunk: Buffer, _encoding: string, taken: () => void): void {
+    if (
+      this.#waitingBytes + chunk.length > this.#options.maxWaitingBytes ||
+      this.#options.now() < this.#retryAt
+    ) {
+      this.#lost += 1;
+    } else {
+      this.#waiting.push(chunk);
+      this.#waitingBytes += chunk.length;
+      this.#busy ??= this.#flush();
+    }
+    taken();
+  }
+
+  override _final(done: () => void): void {
+    void (this.#busy ?? Promise.resolve()).then(async () => {
+      await this.#closeFile();
+      done();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    // Lets the lines of one turn of the event loop go out as one write.
+    await new Promise((turn) => setImmediate(turn));
+    while (this.#waiting.length > 0) await this.#writeBatch();
+    this.#busy = undefined;
+  }
+
+  async #writeBatch(): Promise<void> {
+    const lines = this.#waiting;
+    const waited = this.#waitingBytes;
+    const lost = this.#lost;
+    this.#waiting = [];
+    try {
+      const loss = lost > 0 ? [Buffer.from(this.#lossLine(lost))] : [];
+      const bytes = Buffer.concat([...loss, ...lines]);
+      await this.#append(bytes);
+      this.#lost -= lost;
+      this.#problem = undefined;
+    } catch (error) {
+      this.#problem = fileError(error, this.#path).message;
+      this.#lost += lines.length;
+      this.#retryAt = this.#options.now() + this.#options.retryMs;
+      await this.#closeFile();
+    } finally {
+      this.#waitingBytes -= waited;
+    }
+  }
+
+  async #append(bytes: Buffer): Promise<void> {
+    if (this.#fileBytes > 0 && this.#fileBytes + bytes.length > this.#options.maxBytes) {
+      await this.#rotate();
+    }
+    const file = await this.#openFile();
+    await file.appendFile(bytes);
+    this.#fileBytes += bytes.length;
+  }
+
+  #lossLine(lost: number): string {
+    const why = this.#problem ?? 'the disk was too slow';
+    return `${new Date().toISOString()} warn: ${lost} lines of this log were lost: ${why}\n`;
+  }
+
+  async #openFile(): Promise<FileHandle> {
+    if (this.#file === undefined) {
+      this.#file = await open(this.#path, 'a', 0o600);
+      this.#fileBytes = (await this.#file.stat()).size;
+    }
+    return this.#file;
+  }
+
+  async #closeFile(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close().catch(() => undefined);
+  }
+
+  async #rotate(): Promise<void> {
+    await this.#closeFile();
+    for (let index = this.#options.maxFiles - 1; index > 0; index -= 1) {
+      const from = index === 1 ? this.#path : `${this.#path}.${index - 1}`;
+      await rename(from, `${this.#path}.${index}`).catch(() => undefined);
+    }
+    this.#fileBytes = 0;
+  }
+}

@@ -1,0 +1,87 @@
+import winston from 'winston';
+import type { LogFields, Logger, LogLevel } from '../runtime/logger.ts';
+import { LogFile, type LogFileOptions } from './log-file.ts';
+import { Redactor } from './redact.ts';
+
+const CLOSE_TIMEOUT_MS = 2_000;
+
+export interface DaemonLogOptions {
+  readonly level: LogLevel;
+  /** Absent: no file. */
+  readonly file?: string;
+  readonly fileOptions?: Partial<LogFileOptions>;
+  /** Also written to, line by line: stderr of a daemon in the foreground. */
+  readonly stream?: NodeJS.WritableStream;
+}
+
+function fieldText([key, value]: readonly [string, unknown]): string {
+  const text = String(value);
+  return `${key}=${/^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text)}`;
+}
+
+const line = winston.format.printf((info) => {
+  const { timestamp, level, message, fields } = info as winston.Logform.TransformableInfo & {
+    readonly fields?: LogFields;
+  };
+  const words = Object.entries(fields ?? {}).filter(([, value]) => value !== undefined);
+  return [`${timestamp} ${level}: ${message}`, ...words.map(fieldText)].join(' ');
+});
+
+/** The daemon's log: one line an entry, secrets kept out. It neither fails nor blocks, whatever the disk does. */
+export class DaemonLog implements Logger {
+  readonly redactor = new Redactor();
+  readonly #winston: winston.Logger;
+  readonly #file: LogFile | undefined;
+
+  constructor(options: DaemonLogOptions) {
+    this.#file =
+      options.file === undefined ? undefined : new LogFile(options.file, options.fileOptions);
+    const streams = [this.#file, options.stream].filter((stream) => stream !== undefined);
+    this.#winston = winston.createLogger({
+      level: options.level,
+      silent: streams.length === 0,
+      format: winston.format.combine(winston.format.timestamp(), line),
+      transports: streams.map((stream) => new winston.transports.Stream({ stream, eol: '\n' })),
+    });
+  }
+
+  /** Why the log loses lines at the moment, or undefined. */
+  get problem(): string | undefined {
+    return this.#file?.problem;
+  }
+
+  error(message: string, fields: LogFields = {}): void {
+    this.#log('error', message, fields);
+  }
+
+  warn(message: string, fields: LogFields = {}): void {
+    this.#log('warn', message, fields);
+  }
+
+  info(message: string, fields: LogFields = {}): void {
+    this.#log('info', message, fields);
+  }
+
+  debug(message: string, fields: LogFields = {}): void {
+    this.#log('debug', message, fields);
+  }
+
+  /** Resolves when everything is in the file, or after a bound. */
+  async close(): Promise<void> {
+    const file = this.#file;
+    this.#winston.silent = true;
+    this.#winston.close();
+    if (file === undefined) return;
+    await new Promise<void>((closed) => {
+      const timer = setTimeout(closed, CLOSE_TIMEOUT_MS);
+      file.end(() => {
+        clearTimeout(timer);
+        closed();
+      });
+    });
+  }
+
+  #log(level: LogLevel, message: string, fields: LogFields): void {
+    this.#winston.log(level, this.redactor.text(message), { fields: this.redactor.fields(fields) });
+  }
+}

@@ -1,0 +1,96 @@
+import type { EpmdName, EpmdNode } from '../erlang/epmd.ts';
+import { isLeadable, LOCAL_ADDRESS } from './addresses.ts';
+
+export interface NodeName {
+  /** The part before `@`: all that epmd knows. */
+  readonly short: string;
+  /** Undefined while only epmd's part of the name is known. */
+  readonly host: string | undefined;
+}
+
+export function splitNodeName(name: string): NodeName {
+  const at = name.indexOf('@');
+  return at < 0
+    ? { short: name, host: undefined }
+    : { short: name.slice(0, at), host: name.slice(at + 1) };
+}
+
+/** A remote node that local ones can be led to. */
+export interface PublishedNode extends NodeName {
+  /** Where its node port listens. */
+  readonly address: string;
+  readonly port: number;
+  readonly visible: boolean;
+}
+
+/**
+ * All remote nodes of all tunnels, as the virtual epmd tells them. Where two would answer to one name on one address, the one that
+ * was published first does, until it is withdrawn.
+ */
+export class NameTable {
+  readonly #nodes = new Set<PublishedNode>();
+  readonly #onChange: () => void;
+
+  constructor(onChange: () => void = () => undefined) {
+    this.#onChange = onChange;
+  }
+
+  publish(node: PublishedNode): void {
+    this.#nodes.add(node);
+    this.#onChange();
+  }
+
+  withdraw(node: PublishedNode): void {
+    if (this.#nodes.delete(node)) this.#onChange();
+  }
+
+  /** A node whose full name is not known would be asked for in vain, and could hide one of this machine's own. */
+  lookup(address: string, short: string): PublishedNode | undefined {
+    for (const node of this.#nodes) {
+      if (node.host !== undefined && node.address === address && node.short === short) return node;
+    }
+    return undefined;
+  }
+
+  /** What epmd would say on this address. */
+  epmdNode(address: string, short: string): EpmdNode | undefined {
+    const node = this.lookup(address, short);
+    if (node === undefined) return undefined;
+    const { port, visible } = node;
+    return { name: short, port, visible, highest: 6, lowest: 5, extra: new Uint8Array(0) };
+  }
+
+  epmdNames(address: string): readonly EpmdName[] {
+    const names: EpmdName[] = [];
+    for (const node of this.#nodes) {
+      if (node.address !== address || this.lookup(address, node.short) !== node) continue;
+      names.push({ name: node.short, port: node.port });
+    }
+    return names;
+  }
+
+  hasHost(host: string): boolean {
+    return [...this.#nodes].some((node) => node.host?.toLowerCase() === host);
+  }
+
+  /** Host → address, for those whose name a hosts file can lead. */
+  hosts(): ReadonlyMap<string, string> {
+    const hosts = new Map<string, string>();
+    for (const { host, address } of this.#nodes) {
+      if (host !== undefined && isLeadable(host) && host !== 'localhost') hosts.set(host, address);
+    }
+    return hosts;
+  }
+
+  /** Why a local node can't be led to this one by its name; undefined when it can. */
+  unreachable(node: PublishedNode): string | undefined {
+    const { host, address, short } = node;
+    if (host === undefined) return 'its full name is not known yet';
+    if (!isLeadable(host) && host !== address) return `no name resolution leads to ${host}`;
+    const first = this.lookup(address, short);
+    if (first === undefined || first === node) return undefined;
+    const other = first.host === host ? 'another tunnel' : `${first.short}@${first.host ?? '?'}`;
+    const why = address === LOCAL_ADDRESS ? `on ${LOCAL_ADDRESS}` : `for ${host}`;
+    return `${other} was first to have the name ${short} ${why}`;
+  }
+}

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileError, systemCode, writeFileAtomic } from './files.ts';
+
+/** A secret or a cookie is short; a longer file is something else. */
+const MAX_SECRET_FILE_BYTES = 4_096;
+const SAFE_FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._@:+-]*$/;
+
+/** The text of a file that holds one secret, without the line's end. Undefined: there is no such file. */
+export async function readSecretFile(path: string): Promise<string | undefined> {
+  try {
+    const text = (await readFile(path)).subarray(0, MAX_SECRET_FILE_BYTES).toString('utf8').trim();
+    return text === '' ? undefined : text;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw fileError(error, path);
+  }
+}
+
+/** The secrets of the tunnels, so that they come back with the daemon: one 0600 file each. */
+export class SecretStore {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  read(tunnel: string): Promise<string | undefined> {
+    return readSecretFile(this.#path(tunnel));
+  }
+
+  write(tunnel: string, secret: string): Promise<void> {
+    return writeFileAtomic(this.#path(tunnel), `${secret}\n`);
+  }
+
+  async remove(tunnel: string): Promise<void> {
+    const path = this.#path(tunnel);
+    await rm(path, { force: true }).catch((error: unknown) => {
+      throw fileError(error, path);
+    });
+  }
+
+  /** The tunnel's own name where it is a plain file name, else a digest of it. */
+  #path(tunnel: string): string {
+    const name = SAFE_FILE_NAME.test(tunnel)
+      ? tunnel
+      : `=${createHash('sha256').update(tunnel).digest('hex').slice(0, 32)}`;
+    return join(this.#folder, name);
+  }
+}

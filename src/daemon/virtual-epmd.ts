@@ -1,0 +1,246 @@
+import { randomInt } from 'node:crypto';
+import net from 'node:net';
+import {
+  type EpmdName,
+  type EpmdNode,
+  type EpmdRequest,
+  EpmdRequestParser,
+  encodeAliveAnswer,
+  encodeNamesAnswer,
+  encodePortAnswer,
+} from '../erlang/epmd.ts';
+import { EpmuxError } from '../protocol/errors.ts';
+import { askNames, askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { LOCAL_ADDRESS } from './addresses.ts';
+import { systemCode } from './files.ts';
+
+const MAX_CLIENTS = 256;
+const MAX_LOCAL_NODES = 256;
+/** For the whole request, and for the whole answer to be taken. */
+const CLIENT_TIMEOUT_MS = 10_000;
+/** Name already in use, or no room. */
+const REFUSED = 1;
+
+/** The remote nodes, by the local address that stands for their host. */
+export interface EpmdNames {
+  epmdNode(address: string, short: string): EpmdNode | undefined;
+  epmdNames(address: string): readonly EpmdName[];
+}
+
+export interface VirtualEpmdOptions {
+  /** The port that shells were told before; another one is taken when it is not free. */
+  readonly port: number | undefined;
+  readonly names: EpmdNames;
+  /** The machine's own epmd. */
+  readonly upstream: EpmdAddress;
+  readonly logger: Logger;
+}
+
+interface LocalNode {
+  readonly node: EpmdNode;
+  readonly socket: net.Socket;
+}
+
+function listen(server: net.Server, host: string, port: number): Promise<void> {
+  return new Promise((listening, failed) => {
+    server.once('error', failed);
+    server.listen({ host, port, exclusive: true }, () => {
+      server.off('error', failed);
+      listening();
+    });
+  });
+}
+
+/**
+ * What local nodes take for epmd (docs/daemon.md). On 127.0.0.N it knows the nodes of the one remote host that N stands for; on 127.0.0.1 the
+ * local nodes that registered here, the remote ones published there, and whatever the machine's own epmd knows.
+ */
+export class VirtualEpmd {
+  readonly #options: VirtualEpmdOptions;
+  readonly #servers = new Map<string, net.Server>();
+  readonly #clients = new Set<net.Socket>();
+  readonly #local = new Map<string, LocalNode>();
+  #port = 0;
+  #refusedBefore = false;
+
+  private constructor(options: VirtualEpmdOptions) {
+    this.#options = options;
+  }
+
+  /** Fails with PORT_TAKEN when no port at all can be had on 127.0.0.1. */
+  static async start(options: VirtualEpmdOptions): Promise<VirtualEpmd> {
+    const epmd = new VirtualEpmd(options);
+    const port =
+      (await epmd.#tryListen(LOCAL_ADDRESS, options.port ?? 0)) ??
+      (await epmd.#tryListen(LOCAL_ADDRESS, 0));
+    if (port === undefined) {
+      throw new EpmuxError('PORT_TAKEN', 'no port for the virtual epmd can be had on 127.0.0.1');
+    }
+    epmd.#port = port;
+    return epmd;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Answers on this address too, on the same port. False when it is taken there. */
+  async listenOn(address: string): Promise<boolean> {
+    if (this.#servers.has(address)) return true;
+    return (await this.#tryListen(address, this.#port)) !== undefined;
+  }
+
+  /** Ends every connection with it, registrations included. Idempotent. */
+  async close(): Promise<void> {
+    const closed = [...this.#servers.values()].map(
+      (server) => new Promise<void>((done) => server.close(() => done())),
+    );
+    this.#servers.clear();
+    for (const socket of this.#clients) socket.destroy();
+    await Promise.all(closed);
+  }
+
+  /** The port, or undefined when it can't be had. */
+  async #tryListen(address: string, port: number): Promise<number | undefined> {
+    const server = net.createServer({ noDelay: true }, (socket) => this.#accept(socket, address));
+    try {
+      await listen(server, address, port);
+    } catch (error) {
+      this.#options.logger.warn('the virtual epmd can not listen there', {
+        address,
+        port,
+        reason: systemCode(error) ?? String(error),
+      });
+      return undefined;
+    }
+    server.on('error', (error) => {
+      this.#options.logger.error('the virtual epmd failed to accept', { reason: error.message });
+    });
+    this.#servers.set(address, server);
+    return (server.address() as net.AddressInfo).port;
+  }
+
+  #accept(socket: net.Socket, address: string): void {
+    socket.on('error', () => socket.destroy());
+    if (this.#clients.size >= MAX_CLIENTS + this.#local.size) {
+      if (!this.#refusedBefore) {
+        this.#options.logger.warn('too many clients of the virtual epmd', { limit: MAX_CLIENTS });
+      }
+      this.#refusedBefore = true;
+      socket.destroy();
+      return;
+    }
+    this.#refusedBefore = false;
+    this.#clients.add(socket);
+    const limit = setTimeout(() => socket.destroy(), CLIENT_TIMEOUT_MS);
+    socket.once('close', () => {
+      clearTimeout(limit);
+      this.#clients.delete(socket);
+    });
+    const parser = new EpmdRequestParser();
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        const request = parser.push(chunk);
+        if (request === undefined) return;
+        this.#answer(request, socket, address, () => clearTimeout(limit)).catch((error: unknown) =>
+          this.#drop(socket, error),
+        );
+      } catch (error) {
+        this.#drop(socket, error);
+      }
+    });
+  }
+
+  #drop(socket: net.Socket, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#options.logger.warn('a client of the virtual epmd is closed', { reason });
+    socket.destroy();
+  }
+
+  async #answer(
+    request: EpmdRequest,
+    socket: net.Socket,
+    address: string,
+    stays: () => void,
+  ): Promise<void> {
+    switch (request.kind) {
+      case 'alive':
+        await this.#register(request.node, socket, address, stays);
+        return;
+      case 'port':
+        socket.end(encodePortAnswer(await this.#find(address, request.name)));
+        return;
+      case 'names':
+        socket.end(
+          encodeNamesAnswer({ epmdPort: this.#port, names: await this.#allNames(address) }),
+        );
+        return;
+      case 'kill':
+        this.#options.logger.warn('somebody asked the virtual epmd to end itself: refused');
+        socket.end('NO');
+        return;
+      case 'stop':
+      case 'dump':
+        socket.end();
+    }
+  }
+
+  async #find(address: string, name: string): Promise<EpmdNode | undefined> {
+    if (address !== LOCAL_ADDRESS) return this.#options.names.epmdNode(address, name);
+    return (
+      this.#local.get(name)?.node ??
+      this.#options.names.epmdNode(address, name) ??
+      (await this.#askUpstream((epmd) => askNode(epmd, name)))
+    );
+  }
+
+  async #allNames(address: string): Promise<readonly EpmdName[]> {
+    const remote = this.#options.names.epmdNames(address);
+    if (address !== LOCAL_ADDRESS) return remote;
+    const local = [...this.#local.values()].map(({ node: { name, port } }) => ({ name, port }));
+    const upstream = (await this.#askUpstream(askNames)) ?? [];
+    const merged = new Map<string, EpmdName>();
+    for (const entry of [...local, ...remote, ...upstream]) {
+      if (!merged.has(entry.name)) merged.set(entry.name, entry);
+    }
+    return [...merged.values()];
+  }
+
+  /** The machine may have no epmd, or one that hangs: then it knows nothing. */
+  async #askUpstream<T>(ask: (epmd: EpmdAddress) => Promise<T>): Promise<T | undefined> {
+    const { upstream, logger } = this.#options;
+    if (upstream.port === this.#port) return undefined;
+    try {
+      return await ask(upstream);
+    } catch (error) {
+      if (!(error instanceof EpmuxError)) throw error;
+      logger.debug("the machine's own epmd does not answer", { reason: error.message });
+      return undefined;
+    }
+  }
+
+  async #register(
+    node: EpmdNode,
+    socket: net.Socket,
+    address: string,
+    stays: () => void,
+  ): Promise<void> {
+    const free =
+      address === LOCAL_ADDRESS &&
+      this.#local.size < MAX_LOCAL_NODES &&
+      (await this.#find(address, node.name)) === undefined &&
+      // Another may have taken the name while the machine's epmd was asked.
+      !this.#local.has(node.name);
+    if (!free || socket.destroyed) {
+      socket.end(encodeAliveAnswer(node.highest, { result: REFUSED, creation: 0 }));
+      return;
+    }
+    stays();
+    this.#local.set(node.name, { node, socket });
+    socket.once('close', () => this.#local.delete(node.name));
+    const creation = node.highest >= 6 ? randomInt(4, 2 ** 32) : randomInt(1, 4);
+    socket.write(encodeAliveAnswer(node.highest, { result: 0, creation }));
+    this.#options.logger.info('a local node has registered', { node: node.name, port: node.port });
+  }
+}
