@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { AgentProcess } from '../support/agent-process.ts';
+
+const SECRET = 'a secret of enough bytes';
+
+/** Prints `ready`, then each signal it gets; exits 42 on `quit` at its stdin. */
+const RECORDER = `
+  for (const s of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'])
+    process.on(s, () => console.log('got ' + s));
+  process.stdin.on('data', (text) => { if (String(text).includes('quit')) process.exit(42); });
+  console.log('ready', process.env.EPMUX_SECRET, process.env.KEPT);
+`;
+const LISTEN = ['--listen', '127.0.0.1:0'];
+
+describe('an app that the agent runs', () => {
+  let agent: AgentProcess | undefined;
+  afterEach(() => agent?.kill());
+
+  async function run(
+    command: readonly string[],
+    env: Record<string, string> = { EPMUX_SECRET: SECRET },
+  ): Promise<AgentProcess> {
+    agent = await AgentProcess.start([...LISTEN, '--', ...command], { env });
+    return agent;
+  }
+
+  it('has its exit code given on', async () => {
+    assert.equal(await (await run(['sh', '-c', 'exit 0'])).exitCode(), 0);
+    assert.equal(await (await run(['sh', '-c', 'exit 7'])).exitCode(), 7);
+  });
+
+  for (const signal of ['SIGKILL', 'SIGTERM', 'SIGABRT'] as const) {
+    it(`that ${signal} ends is told as a shell tells it`, async () => {
+      const killed = await run(['sh', '-c', `kill -${constants.signals[signal]} $$`]);
+      assert.equal(await killed.exitCode(), 128 + constants.signals[signal]);
+    });
+  }
+
+  it('that is not there is 127, and that can not be run 126', async () => {
+    const missing = await run(['/nowhere/epmux-test']);
+    assert.equal(await missing.exitCode(), 127);
+    assert.match(missing.stderr, /could not be started .*reason=ENOENT/);
+    assert.equal(await (await run(['/etc/passwd'])).exitCode(), 126);
+  });
+
+  it('has the stdin, stdout and stderr of the agent, and no secret in its environment', async () => {
+    const started = await run([process.execPath, '-e', RECORDER], {
+      EPMUX_SECRET: SECRET,
+      KEPT: 'kept',
+    });
+    await started.said('stdout', /^ready undefined kept\n/);
+    started.stdin.write('quit\n');
+    assert.equal(await started.exitCode(), 42);
+    assert.equal(started.stderr, '');
+  });
+
+  it('gets every signal that the agent gets', async () => {
+    const started = await run([process.execPath, '-e', RECORDER]);
+    await started.said('stdout', /ready/);
+    for (const signal of [
+      'SIGUSR1',
+      'SIGUSR2',
+      'SIGHUP',
+      'SIGINT',
+      'SIGQUIT',
+      'SIGTERM',
+      'SIGTERM',
+    ] as const) {
+      const before = started.stdout.length;
+      started.signal(signal);
+      await started.said('stdout', new RegExp(`[^]{${before}}got ${signal}\n`));
+    }
+    started.stdin.write('quit\n');
+    assert.equal(await started.exitCode(), 42);
+    assert.equal(started.stderr, '', 'the agent says nothing, and starts no debugger');
+  });
+
+  it('gets a keystroke of the terminal once, although the agent sees it too', async function () {
+    if (!existsSync('/usr/bin/script')) this.skip();
+    const inTerminal = (words: readonly string[]): string[] => {
+      const line = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+      return ['script', '--quiet', '--return', '--command', `exec ${line}`, '/dev/null'];
+    };
+    agent = await AgentProcess.start([...LISTEN, '--', process.execPath, '-e', RECORDER], {
+      env: { EPMUX_SECRET: SECRET },
+      wrap: inTerminal,
+    });
+    await agent.said('stdout', /ready/);
+    agent.stdin.write('\x03');
+    await agent.said('stdout', /got SIGINT/);
+    agent.stdin.write('quit\n');
+    assert.equal(await agent.exitCode(), 42);
+    assert.equal(agent.stdout.match(/got SIGINT/g)?.length, 1);
+  });
+
+  it('runs without a secret, and the log says loudly that there is no tunnel', async () => {
+    const started = await run([process.execPath, '-e', RECORDER], {});
+    await started.said('stdout', /ready/);
+    await started.said('stderr', /WITHOUT A TUNNEL.*SECRET_MISSING/);
+    started.stdin.write('quit\n');
+    assert.equal(await started.exitCode(), 42);
+  });
+
+  it('runs although a variable is wrong', async () => {
+    const started = await run(['sh', '-c', 'exit 3'], {
+      EPMUX_SECRET: SECRET,
+      ERL_EPMD_PORT: 'x',
+    });
+    assert.equal(await started.exitCode(), 3);
+    assert.match(started.stderr, /WITHOUT A TUNNEL.*ERL_EPMD_PORT: x is not a port/);
+  });
+
+  it('does not run when the command line is wrong', async () => {
+    agent = await AgentProcess.start(['--prot', '1', '--', 'sh', '-c', 'echo ran']);
+    assert.equal(await agent.exitCode(), 2);
+    assert.equal(agent.stdout, '');
+    assert.match(agent.stderr, /did you mean --port\? \(USAGE\)\nhint: /);
+  });
+});

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { AgentProcess } from '../support/agent-process.ts';
+
+const CACHE = join(import.meta.dirname, '..', '..', '.test-cache', 'node24');
+const CACHED_NODE = join(CACHE, 'node_modules', '.bin', 'node');
+const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
+const INSTALL_MS = 60_000;
+
+/** Prints `ready`, answers SIGTERM by exit 9, and leaves orphans behind that end at once. */
+const APP = `
+  trap 'exit 9' TERM
+  i=0
+  while [ $i -lt 20 ]; do (sleep 0.01 &) ; i=$((i+1)); done
+  while [ "$(ps -o ppid=,comm= | grep -c '1 sleep')" -gt 0 ]; do sleep 0.05; done
+  echo ready $(ps -o stat= | grep -c Z)
+  read line
+  echo "read $line"
+  while :; do sleep 0.05; done
+`;
+
+function hasExecve(node: string): boolean {
+  const { stdout } = spawnSync(node, ['-p', 'typeof process.execve'], { encoding: 'utf8' });
+  return stdout?.trim() === 'function';
+}
+
+/** A Node that can replace itself: this one, one kept from an earlier run, or one from the registry. */
+function newNode(): string | undefined {
+  if (hasExecve(process.execPath)) return process.execPath;
+  if (!existsSync(CACHED_NODE)) {
+    mkdirSync(CACHE, { recursive: true });
+    const install = ['install', '--prefix', CACHE, '--no-audit', '--no-fund', 'node@24'];
+    spawnSync('npm', install, { timeout: INSTALL_MS, stdio: 'ignore' });
+  }
+  return existsSync(CACHED_NODE) && hasExecve(CACHED_NODE) ? CACHED_NODE : undefined;
+}
+
+function canUnshare(): boolean {
+  return spawnSync(UNSHARE[0] ?? '', [...UNSHARE.slice(1), 'true']).status === 0;
+}
+
+describe('the agent as process 1', () => {
+  let agent: AgentProcess | undefined;
+  afterEach(() => agent?.kill());
+
+  async function asProcessOne(node: string, command: readonly string[]): Promise<AgentProcess> {
+    agent = await AgentProcess.start(['--listen', '127.0.0.1:0', '--', ...command], {
+      env: { EPMUX_SECRET: 'a secret of enough bytes' },
+      node,
+      wrap: (words) => [...UNSHARE, ...words],
+    });
+    return agent;
+  }
+
+  before(function () {
+    // A namespace of one's own needs root, which a container often has not.
+    if (!canUnshare()) this.skip();
+  });
+
+  describe('on a Node that can replace itself (22.15 or newer; this run found one, or could get it)', () => {
+    let node = '';
+    before(function () {
+      this.timeout(INSTALL_MS + 10_000);
+      const found = newNode();
+      if (found === undefined) this.skip();
+      node = found;
+    });
+
+    it('collects orphans, hands stdin on, passes signals on and exits with the code of the app', async () => {
+      const started = await asProcessOne(node, ['sh', '-c', APP]);
+      await started.said('stdout', /^ready 0\n/);
+      started.stdin.write('a line\n');
+      await started.said('stdout', /read a line\n/);
+      const inside = spawnSync('pgrep', ['-P', String(started.pid)], { encoding: 'utf8' });
+      process.kill(Number(inside.stdout.trim()), 'SIGTERM');
+      assert.equal(await started.exitCode(), 9);
+      assert.equal(started.stderr, '');
+    });
+
+    it('tells an app that a signal ended as a shell does', async () => {
+      const started = await asProcessOne(node, ['sh', '-c', 'kill -9 $$']);
+      assert.equal(await started.exitCode(), 137);
+    });
+  });
+
+  it('on an older Node warns and runs the app all the same', async function () {
+    if (hasExecve(process.execPath)) this.skip();
+    const started = await asProcessOne(process.execPath, ['sh', '-c', 'exit 5']);
+    assert.equal(await started.exitCode(), 5);
+    assert.match(started.stderr, /warn this is process 1 .*docker run --init.*tini/);
+  });
+});
