@@ -108,6 +108,7 @@ const way: Check<Way> = (value, at) => {
 export const tunnelSpec: Check<TunnelSpec> = object<TunnelSpec>({
   name: tunnelName,
   way,
+  via: optional(text(1_024)),
   agent: oneOf<AgentChoice>('auto', 'require', 'none'),
   agentPort: port,
   hiddenOnly: flag,

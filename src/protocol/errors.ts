@@ -165,8 +165,15 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/**
+ * Facts that a program acts on, by name; never a secret. HOST_KEY_UNKNOWN: `host` (as known_hosts has it), `keyType`, `fingerprint`
+ * (`SHA256:…`).
+ */
+export type ErrorDetails = Readonly<Record<string, string>>;
+
 export interface EpmuxErrorOptions {
   readonly cause?: unknown;
+  readonly details?: ErrorDetails;
   /** Replaces the code's own hint where the place that fails knows a better next step. */
   readonly hint?: string;
 }
@@ -175,11 +182,13 @@ export class EpmuxError extends Error {
   override readonly name = 'EpmuxError';
   readonly code: ErrorCode;
   readonly hint: string;
+  readonly details: ErrorDetails | undefined;
 
   constructor(code: ErrorCode, message: string, options: EpmuxErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint ?? ERROR_CODES[code].hint;
+    this.details = options.details;
   }
 
   get exitCode(): ExitCode {

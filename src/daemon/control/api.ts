@@ -23,6 +23,8 @@ export type Way =
 export interface TunnelSpec {
   readonly name: string;
   readonly way: Way;
+  /** The SOCKS proxy in between, `socks5://[user:pass@]host:port`. May hold a password: never logged. */
+  readonly via?: string;
   readonly agent: AgentChoice;
   readonly agentPort: number;
   /** Refuse visible local nodes rather than hide them. */

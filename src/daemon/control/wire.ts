@@ -1,4 +1,9 @@
-import { EpmuxError, ERROR_CODES, type ErrorCode } from '../../protocol/errors.ts';
+import {
+  EpmuxError,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorDetails,
+} from '../../protocol/errors.ts';
 
 /** Longest line either end takes. */
 export const MAX_LINE_BYTES = 1_048_576;
@@ -15,7 +20,11 @@ export const RpcCode = {
 export interface RpcError {
   readonly code: number;
   readonly message: string;
-  readonly data?: { readonly code: ErrorCode; readonly hint: string };
+  readonly data?: {
+    readonly code: ErrorCode;
+    readonly hint: string;
+    readonly details?: ErrorDetails;
+  };
 }
 
 /** Bytes in, whole lines out. CONTROL_PROTOCOL when a line is longer than MAX_LINE_BYTES. */
@@ -51,7 +60,11 @@ export function toRpcError(error: EpmuxError): RpcError {
   return {
     code: RpcCode.epmux,
     message: error.message,
-    data: { code: error.code, hint: error.hint },
+    data: {
+      code: error.code,
+      hint: error.hint,
+      ...(error.details === undefined ? {} : { details: error.details }),
+    },
   };
 }
 
@@ -59,14 +72,21 @@ function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code);
 }
 
-/** An EpmuxError with its code and hint again; what carries no code of ours comes back as CONTROL_PROTOCOL. */
+function isDetails(value: unknown): value is ErrorDetails {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((fact) => typeof fact === 'string')
+  );
+}
+
+/** An EpmuxError with its code, hint and details again; what carries no code of ours comes back as CONTROL_PROTOCOL. */
 export function fromRpcError(value: unknown): EpmuxError {
   const { message, data } = (value ?? {}) as { message?: unknown; data?: unknown };
-  const { code, hint } = (data ?? {}) as { code?: unknown; hint?: unknown };
+  const { code, hint, details } = (data ?? {}) as Record<'code' | 'hint' | 'details', unknown>;
   const text = typeof message === 'string' ? message : 'the daemon refused the request';
-  return new EpmuxError(
-    isErrorCode(code) ? code : 'CONTROL_PROTOCOL',
-    text,
-    typeof hint === 'string' ? { hint } : {},
-  );
+  return new EpmuxError(isErrorCode(code) ? code : 'CONTROL_PROTOCOL', text, {
+    ...(typeof hint === 'string' ? { hint } : {}),
+    ...(isDetails(details) ? { details } : {}),
+  });
 }
