@@ -1,0 +1,282 @@
+import { WireCode } from '../protocol/constants.ts';
+import { EpmuxError } from '../protocol/errors.ts';
+import { wireError } from '../protocol/wire-codes.ts';
+import type {
+  Directory,
+  EndReason,
+  PeerInfo,
+  SessionEvent,
+  SessionPort,
+  SessionStats,
+  StreamClass,
+} from '../session/types.ts';
+import type { Clock } from './clock.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
+import { refusePipe } from './linger.ts';
+import type { OpenedAgentPipe, OpenedDaemonPipe } from './open-session-pipe.ts';
+import { SessionPipe } from './session-pipe.ts';
+import type { IncomingStream, SessionStream } from './session-stream.ts';
+import { SleepWatch } from './sleep-watch.ts';
+import { StreamTable } from './stream-table.ts';
+
+/** What the driver tells its owner; never from within a call of the owner. */
+export interface SessionDriverHandlers {
+  onAttached(resumed: boolean, peer: PeerInfo): void;
+  /** The session waits for another pipe. */
+  onPipeLost(error: EpmuxError): void;
+  /** Final; every stream has been closed before. */
+  onEnded(reason: EndReason, error: EpmuxError | undefined): void;
+  onDirectory(directory: Directory): void;
+  onIncoming(stream: IncomingStream): void;
+  onRtt(ms: number): void;
+}
+
+export interface SessionDriverOptions {
+  readonly session: SessionPort;
+  readonly clock: Clock;
+  readonly handlers: SessionDriverHandlers;
+}
+
+type EventHandlers = {
+  readonly [T in SessionEvent['type']]: (event: Extract<SessionEvent, { type: T }>) => void;
+};
+
+/** GOODBYE and the little that may stand before it. */
+const LAST_WORDS_BYTES = 64 * 1024;
+
+const POSITION_REFUSED: EndReason = {
+  code: WireCode.POSITION,
+  text: 'the session can not be resumed from there',
+};
+
+/** Moves bytes and time between one session, at most one pipe at once, and the owners of its streams. */
+export class SessionDriver {
+  readonly #session: SessionPort;
+  readonly #clock: Clock;
+  readonly #handlers: SessionDriverHandlers;
+  readonly #sleep: SleepWatch;
+  readonly #streams: StreamTable;
+  readonly #timer: DeadlineTimer;
+  #pipe: SessionPipe | undefined;
+  /** An ATTACH has been asked for and its pipe is not here yet. */
+  #attaching = false;
+  #ended = false;
+  #pumping = false;
+  #turn: NodeJS.Immediate | undefined;
+
+  constructor(options: SessionDriverOptions) {
+    this.#session = options.session;
+    this.#clock = options.clock;
+    this.#handlers = options.handlers;
+    this.#sleep = new SleepWatch(options.clock);
+    this.#streams = new StreamTable(this.#session, this.#clock, () => this.#schedule());
+    this.#timer = new DeadlineTimer(
+      this.#clock,
+      () => (this.#ended ? Number.POSITIVE_INFINITY : this.#session.nextDeadline()),
+      () => this.#onTimer(),
+    );
+    this.#timer.arm();
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Daemon: the ATTACH for a pipe that is being opened, one at a time; a pipe that is still there is closed. */
+  beginAttach(): Uint8Array {
+    this.detach();
+    this.#attaching = true;
+    const frame = this.#session.beginAttach(this.#clock.now());
+    this.#schedule();
+    return frame;
+  }
+
+  /** Daemon: no pipe comes of the last `beginAttach`. */
+  attachFailed(): void {
+    if (this.#attaching) this.detach();
+  }
+
+  /**
+   * Daemon: the agent has proved itself on the pipe that carried `beginAttach`'s frame. False: the session gave that attempt up
+   * meanwhile, and the pipe is closed.
+   */
+  attach(opened: OpenedDaemonPipe): boolean {
+    if (this.#ended || !this.#attaching) {
+      opened.pipe.close();
+      return false;
+    }
+    this.#attaching = false;
+    this.#session.peerKnown(opened.peer);
+    this.#take(opened);
+    return true;
+  }
+
+  /**
+   * Agent: takes the pipe on which this session's ATTACH came, in place of an older one. False: it can't be resumed from; the other end is told
+   * so, and the session has ended.
+   */
+  acceptAttach(opened: OpenedAgentPipe): boolean {
+    this.detach();
+    const { peer, attach } = opened;
+    if (this.#ended || !this.#session.acceptAttach(attach.received, peer, this.#clock.now())) {
+      refusePipe(opened.pipe, POSITION_REFUSED, this.#clock);
+      this.#schedule();
+      return false;
+    }
+    this.#take(opened);
+    return true;
+  }
+
+  /** Closes the pipe, if there is one; the session stays. Nobody is told. */
+  detach(): void {
+    const pipe = this.#pipe;
+    if (pipe === undefined && !this.#attaching) return;
+    this.#attaching = false;
+    this.#pipe = undefined;
+    pipe?.close();
+    this.#session.pipeClosed(this.#clock.now());
+    this.#schedule();
+  }
+
+  open(target: string, streamClass: StreamClass): SessionStream {
+    if (this.#ended) throw new EpmuxError('SESSION_LOST', 'the session has ended');
+    const id = this.#session.open(target, streamClass, this.#clock.now());
+    const stream = this.#streams.add({ id, target, streamClass, incoming: false });
+    this.#schedule();
+    return stream;
+  }
+
+  /** The network may have changed or the machine slept: finds out within seconds whether the pipe is alive. */
+  probe(): void {
+    this.#session.probe(this.#clock.now());
+    this.#schedule();
+  }
+
+  setDirectory(directory: Directory): void {
+    if (this.#ended) return;
+    this.#session.setDirectory(directory);
+    this.#schedule();
+  }
+
+  /** Ends the session and tells the other end, if it can be told. */
+  goodbye(reason: EndReason): void {
+    if (this.#ended) return;
+    this.#session.goodbye(reason);
+    this.#schedule();
+  }
+
+  stats(): SessionStats {
+    return this.#session.stats(this.#clock.now());
+  }
+
+  #take(opened: { readonly pipe: OpenedDaemonPipe['pipe']; readonly rest: Uint8Array }): void {
+    const pipe = new SessionPipe(opened.pipe, this.#clock, {
+      onBytes: (chunk) => {
+        this.#session.receive(chunk, this.#clock.now());
+        this.#pump();
+        this.#schedule();
+      },
+      onWritable: () => this.#schedule(),
+      onLost: (error) => this.#pipeLost(pipe, error),
+    });
+    this.#pipe = pipe;
+    if (opened.rest.length > 0) this.#session.receive(opened.rest, this.#clock.now());
+    this.#schedule();
+  }
+
+  #pipeLost(pipe: SessionPipe, error: EpmuxError): void {
+    if (this.#pipe !== pipe) return;
+    this.#pipe = undefined;
+    this.#session.pipeClosed(this.#clock.now());
+    this.#pump();
+    if (!this.#ended) this.#handlers.onPipeLost(error);
+  }
+
+  /** One turn of the pump at the end of this turn of the event loop, however much happens before. */
+  #schedule(): void {
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined;
+      this.#pump();
+      this.#drain();
+      this.#pump();
+    });
+  }
+
+  #drain(): void {
+    const pipe = this.#pipe;
+    while (pipe !== undefined) {
+      const roomBytes = pipe.roomBytes;
+      if (roomBytes === 0) return;
+      const buffers = this.#session.drain(this.#clock.now(), roomBytes);
+      if (buffers.length === 0) return;
+      pipe.write(buffers);
+    }
+  }
+
+  /** Hands out the session's events; what comes while it does is handed out by the same loop. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      for (;;) {
+        const event = this.#session.nextEvent();
+        if (event === undefined) break;
+        this.#dispatch(event);
+      }
+    } finally {
+      this.#pumping = false;
+    }
+    this.#timer.arm();
+  }
+
+  #dispatch<T extends SessionEvent['type']>(event: Extract<SessionEvent, { type: T }>): void {
+    const handle = this.#events[event.type as T] as (event: SessionEvent) => void;
+    handle(event);
+  }
+
+  readonly #events: EventHandlers = {
+    attached: ({ resumed, peer }) => this.#handlers.onAttached(resumed, peer),
+    'pipe-failed': ({ error }) => this.#onPipeFailed(error),
+    ended: ({ reason, error }) => this.#onEnded(reason, error),
+    opened: ({ stream: id, target, streamClass }) => {
+      const stream = this.#streams.add({ id, target, streamClass, incoming: true });
+      this.#handlers.onIncoming(stream);
+    },
+    accepted: ({ stream }) => this.#streams.get(stream)?.onAccepted(),
+    data: ({ stream, chunk }) => this.#streams.get(stream)?.onData(chunk),
+    finished: ({ stream }) => this.#streams.get(stream)?.onFinished(),
+    writable: ({ stream }) => this.#streams.get(stream)?.onWritable(),
+    closed: ({ stream, reason }) => this.#streams.onClosed(stream, reason),
+    directory: ({ directory }) => this.#handlers.onDirectory(directory),
+    rtt: ({ ms }) => this.#handlers.onRtt(ms),
+  };
+
+  #onPipeFailed(error: EpmuxError): void {
+    const pipe = this.#pipe;
+    this.#attaching = false;
+    this.#pipe = undefined;
+    pipe?.close(error);
+    this.#session.pipeClosed(this.#clock.now());
+    if (pipe !== undefined) this.#handlers.onPipeLost(error);
+  }
+
+  #onEnded(reason: EndReason, error: EpmuxError | undefined): void {
+    this.#ended = true;
+    this.#attaching = false;
+    this.#timer.cancel();
+    const pipe = this.#pipe;
+    this.#pipe = undefined;
+    pipe?.write(this.#session.drain(this.#clock.now(), LAST_WORDS_BYTES));
+    pipe?.closeWhenSent();
+    this.#streams.closeAll(error ?? wireError(reason));
+    this.#handlers.onEnded(reason, error);
+  }
+
+  #onTimer(): void {
+    const now = this.#clock.now();
+    if (this.#sleep.slept()) this.#session.probe(now);
+    if (now >= this.#session.nextDeadline()) this.#session.onDeadline(now);
+    this.#pump();
+    this.#schedule();
+  }
+}

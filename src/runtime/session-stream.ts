@@ -1,0 +1,189 @@
+import { WireCode } from '../protocol/constants.ts';
+import { EpmuxError } from '../protocol/errors.ts';
+import { wireError, wireReason } from '../protocol/wire-codes.ts';
+import type { EndReason, StreamClass } from '../session/types.ts';
+import type { BytePipe, PipeHandlers } from './pipe.ts';
+
+/** A stream of a session. It outlives the session's pipes: while none is there, writes fill its buffer and say false. */
+export interface SessionStream extends BytePipe {
+  readonly id: number;
+  readonly target: string;
+  readonly streamClass: StreamClass;
+  /** Settles when the other end accepts the stream or it closes before; bytes may be written meanwhile. */
+  readonly accepted: Promise<void>;
+  /** Drops what is buffered and ends both directions, with a reason for the other end. */
+  reset(reason: EndReason): void;
+}
+
+/** A stream that the other end opened. Until `accept` its bytes wait, as many as the initial credit allows. */
+export interface IncomingStream extends SessionStream {
+  accept(): void;
+  reject(reason: EndReason): void;
+}
+
+/** What a stream needs of the driver; each call is followed by a turn of the pump. */
+export interface StreamPort {
+  accept(stream: number): void;
+  reject(stream: number, reason: EndReason): void;
+  write(stream: number, chunk: Uint8Array): boolean;
+  bufferedBytes(stream: number): number;
+  finish(stream: number): void;
+  reset(stream: number, reason: EndReason): void;
+  consumed(stream: number, bytes: number): void;
+}
+
+export interface StreamInfo {
+  readonly id: number;
+  readonly target: string;
+  readonly streamClass: StreamClass;
+  readonly incoming: boolean;
+}
+
+const NO_REASON: EndReason = { code: WireCode.NONE, text: '' };
+
+/** The driver's end of a stream: `on…` is called by the driver, the rest by the owner. */
+export class DrivenStream implements IncomingStream {
+  readonly id: number;
+  readonly target: string;
+  readonly streamClass: StreamClass;
+  readonly label: string;
+  readonly accepted: Promise<void>;
+  readonly #port: StreamPort;
+  #settleAccepted: (error?: EpmuxError) => void = () => {};
+  #undecided: boolean;
+  #handlers: PipeHandlers | undefined;
+  #paused = false;
+  /** Arrived and not taken by the owner; bounded by the credit, which only goes back when it is. */
+  #queue: Uint8Array[] = [];
+  #finished: 'no' | 'received' | 'told' = 'no';
+  /** Set once: the session knows the stream no more. */
+  #outcome: { readonly error: EpmuxError | undefined } | undefined;
+  #toldClosed = false;
+
+  constructor(port: StreamPort, info: StreamInfo) {
+    this.#port = port;
+    this.id = info.id;
+    this.target = info.target;
+    this.streamClass = info.streamClass;
+    this.label = `stream ${info.id} (${info.target})`;
+    this.#undecided = info.incoming;
+    this.accepted = new Promise((resolve, reject) => {
+      this.#settleAccepted = (error) => (error === undefined ? resolve() : reject(error));
+    });
+    // An owner who listens to `onClosed` alone misses nothing.
+    this.accepted.catch(() => {});
+  }
+
+  get bufferedBytes(): number {
+    return this.#outcome === undefined ? this.#port.bufferedBytes(this.id) : 0;
+  }
+
+  accept(): void {
+    if (this.#outcome !== undefined || !this.#undecided) return;
+    this.#undecided = false;
+    this.#settleAccepted();
+    this.#port.accept(this.id);
+  }
+
+  reject(reason: EndReason): void {
+    if (this.#outcome !== undefined || !this.#undecided) return;
+    this.#port.reject(this.id, reason);
+    this.#closedHere(wireError(reason));
+  }
+
+  start(handlers: PipeHandlers): void {
+    if (this.#handlers !== undefined) {
+      throw new EpmuxError('INTERNAL', `${this.label} is started twice`);
+    }
+    this.#handlers = handlers;
+    queueMicrotask(() => this.#deliver());
+  }
+
+  write(chunk: Uint8Array): boolean {
+    return this.#outcome === undefined ? this.#port.write(this.id, chunk) : true;
+  }
+
+  end(): void {
+    if (this.#outcome === undefined) this.#port.finish(this.id);
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    queueMicrotask(() => this.#deliver());
+  }
+
+  close(error?: EpmuxError): void {
+    if (this.#outcome !== undefined) return;
+    const reason = error === undefined ? NO_REASON : wireReason(error);
+    if (this.#undecided) this.reject(reason);
+    else this.reset(reason);
+  }
+
+  reset(reason: EndReason): void {
+    if (this.#outcome !== undefined) return;
+    this.#port.reset(this.id, reason);
+    this.#closedHere(wireError(reason));
+  }
+
+  onAccepted(): void {
+    this.#settleAccepted();
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (this.#outcome !== undefined) return;
+    this.#queue.push(chunk);
+    this.#deliver();
+  }
+
+  onFinished(): void {
+    if (this.#outcome !== undefined) return;
+    this.#finished = 'received';
+    this.#deliver();
+  }
+
+  onWritable(): void {
+    if (this.#outcome === undefined) this.#handlers?.onWritable();
+  }
+
+  /** The session has let go of the stream. In order: the owner still takes what is queued; else that is dropped. */
+  onClosed(error: EpmuxError | undefined): void {
+    if (this.#outcome !== undefined) return;
+    this.#outcome = { error };
+    this.#settleAccepted(error ?? new EpmuxError('NODE_UNREACHABLE', `${this.label} is closed`));
+    if (error !== undefined) this.#queue = [];
+    this.#deliver();
+  }
+
+  #closedHere(error: EpmuxError): void {
+    this.#outcome = { error: undefined };
+    this.#queue = [];
+    this.#finished = 'told';
+    this.#settleAccepted(error);
+    queueMicrotask(() => this.#deliver());
+  }
+
+  #deliver(): void {
+    const handlers = this.#handlers;
+    if (handlers === undefined) return;
+    while (!this.#paused && this.#queue.length > 0) {
+      const chunk = this.#queue.shift();
+      if (chunk === undefined) break;
+      handlers.onBytes(chunk);
+      if (this.#outcome === undefined) this.#port.consumed(this.id, chunk.length);
+    }
+    if (this.#queue.length > 0) return;
+    if (this.#finished === 'received') {
+      this.#finished = 'told';
+      handlers.onEnd();
+    }
+    if (this.#outcome !== undefined && !this.#toldClosed) {
+      this.#toldClosed = true;
+      handlers.onClosed(this.#outcome.error);
+    }
+  }
+}

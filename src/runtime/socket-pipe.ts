@@ -1,0 +1,172 @@
+import { Socket } from 'node:net';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { EpmuxError } from '../protocol/errors.ts';
+import type { BytePipe, PipeHandlers } from './pipe.ts';
+
+/** `write` says false above this. A drain batch of the session and one more fit below. */
+const HIGH_WATER_BYTES = 128 * 1024;
+/** Room again: early enough that the carrier never runs dry. */
+const LOW_WATER_BYTES = 64 * 1024;
+
+/** A pipe over a socket, an SSH channel or any other duplex stream. Small writes leave at once (TCP_NODELAY). */
+export function duplexPipe(duplex: Duplex, label: string): BytePipe {
+  if (duplex instanceof Socket) duplex.setNoDelay(true);
+  duplex.allowHalfOpen = true;
+  return new NodeStreamPipe(duplex, duplex, label);
+}
+
+/** A pipe over a pair of streams, such as a process's stdin and stdout. Ending the process is its owner's business. */
+export function pairPipe(readable: Readable, writable: Writable, label: string): BytePipe {
+  return new NodeStreamPipe(readable, writable, label);
+}
+
+class NodeStreamPipe implements BytePipe {
+  readonly label: string;
+  readonly #readable: Readable;
+  readonly #writable: Writable;
+  #handlers: PipeHandlers | undefined;
+  #bufferedBytes = 0;
+  #full = false;
+  #paused = false;
+  #corked = false;
+  #readEnded = false;
+  #writeEnded = false;
+  /** Set once, by what happened first. */
+  #outcome: { readonly error: EpmuxError | undefined } | undefined;
+
+  constructor(readable: Readable, writable: Writable, label: string) {
+    this.label = label;
+    this.#readable = readable;
+    this.#writable = writable;
+    // From the first moment on: an error between two owners must not become an uncaught exception.
+    readable.on('error', (cause: Error) => this.#failed(cause));
+    readable.on('end', () => this.#ended());
+    readable.on('close', () => this.#closed());
+    writable.on('finish', () => this.#checkOver());
+    if (writable !== (readable as unknown)) {
+      writable.on('error', (cause: Error) => this.#failed(cause));
+      // A process that ends closes its stdin before all of its stdout has been read.
+      writable.on('close', () => this.#checkOver());
+    }
+    if (readable.destroyed || writable.destroyed) this.#finish(this.#lost('it is closed'));
+  }
+
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  start(handlers: PipeHandlers): void {
+    if (this.#handlers !== undefined) {
+      throw new EpmuxError('INTERNAL', `${this.label} is started twice`);
+    }
+    this.#handlers = handlers;
+    if (this.#outcome !== undefined) {
+      this.#tellClosed(this.#outcome.error);
+      return;
+    }
+    this.#readable.on('data', (chunk: Uint8Array) => {
+      if (this.#outcome === undefined) handlers.onBytes(chunk);
+    });
+    if (this.#paused) this.#readable.pause();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#outcome !== undefined || this.#writeEnded) return true;
+    this.#cork();
+    this.#bufferedBytes += chunk.length;
+    this.#writable.write(chunk, () => this.#written(chunk.length));
+    this.#full ||= this.#bufferedBytes >= HIGH_WATER_BYTES;
+    return !this.#full;
+  }
+
+  end(): void {
+    if (this.#outcome !== undefined || this.#writeEnded) return;
+    this.#writeEnded = true;
+    this.#writable.end();
+  }
+
+  pause(): void {
+    this.#paused = true;
+    if (this.#handlers !== undefined) this.#readable.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#handlers !== undefined) this.#readable.resume();
+  }
+
+  close(error?: EpmuxError): void {
+    if (this.#outcome !== undefined) return;
+    this.#finish(undefined);
+    const stream = this.#readable;
+    // Only TCP has a reset; what has no remote address is a pipe or a unix socket.
+    if (error !== undefined && stream instanceof Socket && stream.remoteAddress !== undefined) {
+      stream.resetAndDestroy();
+    } else {
+      stream.destroy();
+      this.#writable.destroy();
+    }
+  }
+
+  /** All writes of one turn of the event loop leave as one. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#writable.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      this.#writable.uncork();
+    });
+  }
+
+  #written(bytes: number): void {
+    this.#bufferedBytes -= bytes;
+    if (!this.#full || this.#bufferedBytes > LOW_WATER_BYTES) return;
+    this.#full = false;
+    if (this.#outcome === undefined) this.#handlers?.onWritable();
+  }
+
+  #ended(): void {
+    if (this.#outcome !== undefined) return;
+    this.#readEnded = true;
+    this.#handlers?.onEnd();
+    this.#checkOver();
+  }
+
+  #closed(): void {
+    if (this.#readEnded) this.#checkOver();
+    else this.#failed(new Error('it closed before its end'));
+  }
+
+  #failed(cause: Error): void {
+    if (this.#outcome !== undefined) return;
+    this.#finish(this.#lost(cause.message, cause));
+    this.#readable.destroy();
+    this.#writable.destroy();
+  }
+
+  /** Both directions are at their end; what closes without an end is lost. */
+  #checkOver(): void {
+    if (this.#outcome !== undefined || !this.#readEnded) return;
+    const { writableFinished, destroyed } = this.#writable;
+    if (!writableFinished && !destroyed) return;
+    this.#finish(writableFinished ? undefined : this.#lost('it closed before its end'));
+    this.#readable.destroy();
+    this.#writable.destroy();
+  }
+
+  #finish(error: EpmuxError | undefined): void {
+    this.#outcome = { error };
+    if (this.#handlers !== undefined) this.#tellClosed(error);
+  }
+
+  /** Never from within a call of the owner. */
+  #tellClosed(error: EpmuxError | undefined): void {
+    const handlers = this.#handlers;
+    queueMicrotask(() => handlers?.onClosed(error));
+  }
+
+  #lost(why: string, cause?: unknown): EpmuxError {
+    return new EpmuxError('PIPE_LOST', `the connection to ${this.label} broke: ${why}`, { cause });
+  }
+}
