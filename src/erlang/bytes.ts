@@ -70,9 +70,18 @@ export class ByteReader {
     return this.#bytes.toString('utf8', at, at + length);
   }
 
+  latin1(length: number): string {
+    const at = this.#take(length);
+    return this.#bytes.toString('latin1', at, at + length);
+  }
+
+  error(message: string): EpmuxError {
+    return new EpmuxError(this.#code, message);
+  }
+
   #take(length: number): number {
     if (length > this.left) {
-      throw new EpmuxError(this.#code, `${length - this.left} bytes are missing`);
+      throw this.error(`${length - this.left} bytes are missing`);
     }
     const at = this.#at;
     this.#at += length;

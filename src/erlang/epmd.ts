@@ -105,7 +105,7 @@ function decodeRequest(body: Uint8Array): EpmdRequest {
     case Tag.kill:
       return { kind: 'kill' };
     default:
-      throw garbage(`epmd has no request ${tag}`);
+      throw reader.error(`epmd has no request ${tag}`);
   }
 }
 

@@ -1,0 +1,131 @@
+import { timingSafeEqual } from 'node:crypto';
+import {
+  type AcceptorFrame,
+  type ChallengeFrame,
+  type ConnectorFrame,
+  decodeAcceptorFrame,
+  decodeConnectorFrame,
+  digest,
+  encodeAck,
+  encodeReply,
+  Flag,
+  type HandshakeVersion,
+  type NameFrame,
+} from './handshake.ts';
+
+export type NodeRole = 'connector' | 'acceptor';
+
+/** Texts of two cookies: the one that local nodes prove, and the one that the far node is shown instead. */
+export interface CookiePair {
+  readonly local: string;
+  readonly production: string;
+}
+
+export interface HandshakePassOptions {
+  /** Clear DFLAG_PUBLISHED both ways, so that each node takes the other for a hidden one. */
+  readonly hide: boolean;
+  readonly cookies: CookiePair | undefined;
+}
+
+/** Where the flags' lowest byte lies in an `N` and in an `n` frame, and in both directions alike. */
+const LOW_FLAGS_AT: Record<HandshakeVersion, number> = { 6: 8, 5: 6 };
+
+/**
+ * A handshake as it passes: learns names, flags and refusal, and gives each frame as it is to go on. Trailing bytes, which newer releases may add,
+ * stay where a frame is changed in place.
+ */
+export class HandshakePass {
+  readonly #options: HandshakePassOptions;
+  #connectorName: string | undefined;
+  #connectorVisible: boolean | undefined;
+  #acceptorName: string | undefined;
+  #refusal: string | undefined;
+  #challenge: number | undefined;
+  /** The connector's challenge, when its reply was translated. */
+  #translated: number | undefined;
+
+  constructor(options: HandshakePassOptions) {
+    this.#options = options;
+  }
+
+  /** For a node without a name of its own: what the acceptor called it, once it did. */
+  get connectorName(): string | undefined {
+    return this.#connectorName;
+  }
+
+  /** As the connector said it, before any change. */
+  get connectorVisible(): boolean | undefined {
+    return this.#connectorVisible;
+  }
+
+  get acceptorName(): string | undefined {
+    return this.#acceptorName;
+  }
+
+  /** The status by which the acceptor refused: `nok`, `not_allowed`, or what else it said. */
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
+
+  /** The frame as it is to go on. Throws on a frame that does not belong in a handshake. */
+  pass(from: NodeRole, frame: Uint8Array): Uint8Array {
+    return from === 'connector'
+      ? this.#fromConnector(decodeConnectorFrame(frame), frame)
+      : this.#fromAcceptor(decodeAcceptorFrame(frame), frame);
+  }
+
+  #fromConnector(message: ConnectorFrame, frame: Uint8Array): Uint8Array {
+    switch (message.kind) {
+      case 'name':
+        this.#connectorVisible = (message.flags & Flag.PUBLISHED) !== 0n;
+        if ((message.flags & Flag.NAME_ME) === 0n) this.#connectorName = message.name;
+        return this.#hidden(message, frame);
+      case 'reply':
+        return this.#translateReply(message.challenge, message.digest) ?? frame;
+      case 'status':
+      case 'complement':
+        return frame;
+    }
+  }
+
+  #fromAcceptor(message: AcceptorFrame, frame: Uint8Array): Uint8Array {
+    switch (message.kind) {
+      case 'status':
+        if (message.given !== undefined) this.#connectorName = message.given.name;
+        else if (!PASSING_STATUS.has(message.status)) this.#refusal = message.status;
+        return frame;
+      case 'challenge':
+        this.#acceptorName = message.name;
+        this.#challenge = message.challenge;
+        return this.#hidden(message, frame);
+      case 'ack':
+        return this.#translateAck(message.digest) ?? frame;
+    }
+  }
+
+  #hidden(message: NameFrame | ChallengeFrame, frame: Uint8Array): Uint8Array {
+    if (!this.#options.hide || (message.flags & Flag.PUBLISHED) === 0n) return frame;
+    const changed = Uint8Array.from(frame);
+    const at = LOW_FLAGS_AT[message.version];
+    changed[at] = (changed[at] ?? 0) & ~Number(Flag.PUBLISHED);
+    return changed;
+  }
+
+  #translateReply(challenge: number, shown: Uint8Array): Uint8Array | undefined {
+    const { cookies } = this.#options;
+    if (cookies === undefined || this.#challenge === undefined) return undefined;
+    if (!timingSafeEqual(shown, digest(cookies.local, this.#challenge))) return undefined;
+    this.#translated = challenge;
+    return encodeReply({ challenge, digest: digest(cookies.production, this.#challenge) });
+  }
+
+  #translateAck(shown: Uint8Array): Uint8Array | undefined {
+    const { cookies } = this.#options;
+    if (cookies === undefined || this.#translated === undefined) return undefined;
+    if (!timingSafeEqual(shown, digest(cookies.production, this.#translated))) return undefined;
+    return encodeAck({ digest: digest(cookies.local, this.#translated) });
+  }
+}
+
+/** After `alive` the connector decides. */
+const PASSING_STATUS: ReadonlySet<string> = new Set(['ok', 'ok_simultaneous', 'alive']);
