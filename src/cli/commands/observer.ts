@@ -1,0 +1,28 @@
+import { defineCommand } from '../command.ts';
+import { runInTerminal } from '../erlang/child.ts';
+import { guestEnvironment } from '../erlang/environment.ts';
+import { resolveHost } from '../erlang/guest.ts';
+import { observerArguments, observerFailure } from '../erlang/observer.ts';
+import { requireProgram } from '../erlang/programs.ts';
+
+export const observer = defineCommand({
+  name: 'observer',
+  summary: "Observer on a node, from this machine's Erlang. Ends with its window.",
+  positional: {
+    name: 'NODE',
+    describe: 'my_app@host, my_app, or nothing when there is only one node',
+    complete: 'node',
+  },
+  options: {},
+  examples: [['observer my_app', 'its processes, tables and load']],
+  async run({ positional }, io): Promise<number> {
+    const host = await resolveHost(positional, io);
+    const erl = requireProgram('erl', io.env);
+    const { name } = host.node;
+    const environment = guestEnvironment(io.env, host.leading);
+    const code = await runInTerminal(erl, observerArguments(name), environment, io);
+    const failure = observerFailure(code, name);
+    if (failure !== undefined) throw failure;
+    return code;
+  },
+});

@@ -1,0 +1,133 @@
+import type {
+  ControlMethods,
+  TunnelSpec,
+  TunnelStatus,
+  UpSecrets,
+} from '../../daemon/control/api.ts';
+import type { ControlClient } from '../../daemon/control/client.ts';
+import { EpmuxError, Exit } from '../../protocol/errors.ts';
+import { defineCommand, JSON_OPTION } from '../command.ts';
+import { withStartedDaemon } from '../daemon.ts';
+import type { Io } from '../io.ts';
+import { askYesNo } from '../terminal/ask.ts';
+import { printable } from '../terminal/printable.ts';
+import { renderNodes } from '../terminal/status-view.ts';
+import { createSteps, type Steps } from '../terminal/steps.ts';
+import { WAY_OPTIONS } from '../way/options.ts';
+import { planTunnel, upSecrets } from '../way/plan.ts';
+
+/** The daemon has limits of its own for each step; this one only keeps a broken daemon from holding the terminal. */
+const UP_TIMEOUT_MS = 180_000;
+
+type UpResult = ControlMethods['up'][1];
+
+export const up = defineCommand({
+  name: 'up',
+  summary:
+    'Brings a tunnel up in the background, shows each step and the nodes. The way stands on the command line, or in [tunnels.NAME] of epmux.toml.',
+  positional: {
+    name: 'NAME',
+    describe: 'a configured tunnel, or what to call this one; not needed when one is configured',
+    complete: 'configured',
+  },
+  options: {
+    ...WAY_OPTIONS,
+    foreground: {
+      type: 'boolean',
+      describe: 'stay, log to stderr, take the tunnel down at SIGINT or SIGTERM',
+    },
+    json: JSON_OPTION,
+  },
+  examples: [
+    ['up --ssh deploy@example.com', "that host's nodes; the tunnel is called example.com"],
+    ['up prod --connect localhost:9001', 'an agent behind a port that something else forwards'],
+    ["up --command 'kubectl exec -i app -- epmux agent --stdio'", 'an agent behind a command'],
+    ['up prod', 'what [tunnels.prod] of epmux.toml says'],
+  ],
+  async run({ options, positional }, io): Promise<number> {
+    const spec = planTunnel(positional, options, io.cwd, io.env);
+    const secrets = upSecrets(spec, io.env);
+    if (options.foreground === true) return stayInForeground(spec, secrets, io);
+    const result = await bringUp(spec, secrets, io);
+    const { tunnel } = result;
+    if (result.alreadyUp) io.talk(`${tunnel.name} is up already`);
+    assertNodes(tunnel);
+    if (options.json === true) {
+      io.out(JSON.stringify({ alreadyUp: result.alreadyUp, tunnel }, null, 2));
+    } else {
+      for (const line of renderNodes(tunnel.nodes, io.paintOut)) io.out(line);
+    }
+    return Exit.done;
+  },
+});
+
+async function bringUp(spec: TunnelSpec, secrets: UpSecrets, io: Io): Promise<UpResult> {
+  const steps = createSteps(io);
+  try {
+    steps.begin('reaching the daemon');
+    const result = await withStartedDaemon(io, (daemon) => askUp(daemon, spec, secrets, steps, io));
+    steps.finish();
+    return result;
+  } catch (error) {
+    steps.fail();
+    throw error;
+  }
+}
+
+async function askUp(
+  daemon: ControlClient,
+  spec: TunnelSpec,
+  secrets: UpSecrets,
+  steps: Steps,
+  io: Io,
+): Promise<UpResult> {
+  const ask = (given: UpSecrets) =>
+    daemon.call(
+      'up',
+      { spec, secrets: given },
+      {
+        timeoutMs: UP_TIMEOUT_MS,
+        signal: io.interrupted,
+        onProgress: ({ step, done }) => (done ? steps.done(step) : steps.begin(step)),
+      },
+    );
+  try {
+    return await ask(secrets);
+  } catch (error) {
+    const acceptHostKey = newHostKey(error);
+    if (acceptHostKey === undefined || !io.interactive) throw error;
+    steps.fail();
+    io.talk(printable((error as EpmuxError).message));
+    if (!(await askYesNo('Is this the right host?', io.interrupted))) throw error;
+    return ask({ ...secrets, acceptHostKey });
+  }
+}
+
+/** The fingerprint of a host key that nobody has accepted yet. */
+function newHostKey(error: unknown): string | undefined {
+  if (!(error instanceof EpmuxError) || error.code !== 'HOST_KEY_UNKNOWN') return undefined;
+  return /SHA256:[A-Za-z0-9+/]{43}/.exec(error.message)?.[0];
+}
+
+/** The daemon has waited for nodes as long as is worth it: the tunnel stays, and the person learns what is missing. */
+function assertNodes(tunnel: TunnelStatus): void {
+  if (tunnel.nodes.length > 0) return;
+  if (tunnel.state !== 'up') {
+    const why = tunnel.lastError === null ? '' : `: ${tunnel.lastError.message}`;
+    throw new EpmuxError('TUNNEL_DOWN', `${tunnel.name} is ${tunnel.state}${why}`);
+  }
+  if (tunnel.lastError?.code === 'NO_EPMD') {
+    throw new EpmuxError('NO_EPMD', `${tunnel.name} is up and stays up, but no epmd answers there`);
+  }
+  throw new EpmuxError(
+    'NODE_UNREACHABLE',
+    `${tunnel.name} is up and stays up, but no node is registered with the epmd there`,
+    { hint: 'start the app with --sname or --name; `epmux nodes` shows it as soon as it is there' },
+  );
+}
+
+async function stayInForeground(spec: TunnelSpec, secrets: UpSecrets, io: Io): Promise<number> {
+  const { runForeground } = await import('../../daemon/main.ts');
+  io.leaveInterruptsToChild();
+  return runForeground(spec, secrets, io.env);
+}

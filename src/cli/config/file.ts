@@ -1,0 +1,67 @@
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parse, TomlError } from 'smol-toml';
+import { EpmuxError } from '../../protocol/errors.ts';
+import { fileTrouble } from '../file-trouble.ts';
+import type { Environment } from '../io.ts';
+import { type Configuration, validateConfiguration } from './schema.ts';
+
+const FILE_NAME = 'epmux.toml';
+const MAX_FILE_BYTES = 1024 * 1024;
+
+export interface ConfigurationFile {
+  readonly path: string;
+  readonly text: string;
+  readonly configuration: Configuration;
+}
+
+/** `epmux.toml` in `cwd` or the nearest parent, else the user's own; undefined when there is neither. */
+export function findConfiguration(cwd: string, env: Environment): string | undefined {
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const candidate = join(folder, FILE_NAME);
+    if (existsSync(candidate)) return candidate;
+    if (dirname(folder) === folder) break;
+  }
+  const base = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
+  const own = join(base, 'epmux', 'config.toml');
+  return existsSync(own) ? own : undefined;
+}
+
+/** Undefined when there is no configuration file. Throws CONFIG_INVALID with file and line. */
+export function loadConfiguration(cwd: string, env: Environment): ConfigurationFile | undefined {
+  const path = findConfiguration(cwd, env);
+  if (path === undefined) return undefined;
+  const text = readBounded(path);
+  return { path, text, configuration: parseConfiguration(path, text) };
+}
+
+export function parseConfiguration(path: string, text: string): Configuration {
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause;
+    const what = cause.message.split('\n')[0] ?? '';
+    throw new EpmuxError('CONFIG_INVALID', `${path}:${cause.line}: ${what}`, { cause });
+  }
+  return validateConfiguration(path, text, document);
+}
+
+function readBounded(path: string): string {
+  let file: number | undefined;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const { size } = fstatSync(file);
+    if (size > MAX_FILE_BYTES) {
+      throw new EpmuxError('CONFIG_INVALID', `${path} is larger than ${MAX_FILE_BYTES} bytes`);
+    }
+    const content = Buffer.alloc(size);
+    return content.toString('utf8', 0, readSync(file, content, 0, size, 0));
+  } catch (cause) {
+    if (cause instanceof EpmuxError) throw cause;
+    throw new EpmuxError('CONFIG_INVALID', `can't read ${path}: ${fileTrouble(cause)}`, { cause });
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}

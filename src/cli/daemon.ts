@@ -1,0 +1,35 @@
+import { type ControlClient, connectDaemon } from '../daemon/control/client.ts';
+import { daemonPaths } from '../daemon/paths.ts';
+import { ensureDaemon } from '../daemon/spawn.ts';
+import type { Io } from './io.ts';
+
+type DaemonIo = Pick<Io, 'env' | 'interrupted'>;
+
+/** Asks the daemon that runs, over a connection of its own. Fails with DAEMON_NOT_RUNNING when there is none. */
+export async function withDaemon<T>(
+  io: DaemonIo,
+  ask: (daemon: ControlClient) => Promise<T>,
+): Promise<T> {
+  const daemon = await connectDaemon(daemonPaths(io.env), { signal: io.interrupted });
+  return closing(daemon, ask);
+}
+
+/** The same, and starts the daemon when there is none. */
+export async function withStartedDaemon<T>(
+  io: DaemonIo,
+  ask: (daemon: ControlClient) => Promise<T>,
+): Promise<T> {
+  const daemon = await ensureDaemon(daemonPaths(io.env), { signal: io.interrupted });
+  return closing(daemon, ask);
+}
+
+async function closing<T>(
+  daemon: ControlClient,
+  ask: (daemon: ControlClient) => Promise<T>,
+): Promise<T> {
+  try {
+    return await ask(daemon);
+  } finally {
+    daemon.close();
+  }
+}

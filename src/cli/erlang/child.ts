@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { Io } from '../io.ts';
+
+const HANDED_ON = ['SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Runs a program in this terminal and gives its exit code, 128+n when a signal ended it. Ctrl-C is the program's alone: the
+ * terminal sends it to both.
+ */
+export async function runInTerminal(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  io: Io,
+): Promise<number> {
+  const release = io.leaveInterruptsToChild();
+  const child = spawn(program, args, { stdio: 'inherit', env });
+  const handOn = (signal: NodeJS.Signals): void => void child.kill(signal);
+  for (const signal of HANDED_ON) process.on(signal, handOn);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      child.once('error', (cause) => {
+        reject(
+          new EpmuxError('ERLANG_MISSING', `can't run ${program}: ${cause.message}`, { cause }),
+        );
+      });
+      child.once('exit', (code, signal) => {
+        resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+      });
+    });
+  } finally {
+    for (const signal of HANDED_ON) process.off(signal, handOn);
+    release();
+  }
+}

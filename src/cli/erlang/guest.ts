@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto';
+import type { Leading, NodeStatus } from '../../daemon/control/api.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
+import { withDaemon } from '../daemon.ts';
+import type { Io } from '../io.ts';
+import { printable } from '../terminal/printable.ts';
+
+export interface Host {
+  readonly node: NodeStatus;
+  readonly tunnel: string;
+  readonly leading: Leading;
+}
+
+/** NODE as the person wrote it, found by the daemon; a node whose link is away is told, since the shell will wait for it. */
+export async function resolveHost(node: string | undefined, io: Io): Promise<Host> {
+  const host = await withDaemon(io, (daemon) =>
+    daemon.call('resolve', node === undefined ? {} : { node }, { signal: io.interrupted }),
+  );
+  const name = printable(host.node.name);
+  if (!host.node.name.includes('@')) {
+    throw new EpmuxError('NODE_UNREACHABLE', `the host part of ${name} is not known yet`, {
+      hint: 'try again in a moment; `epmux status` shows the link',
+    });
+  }
+  if (host.node.state === 'stale')
+    io.talk(`the link to ${name} is away at the moment: waiting for it`);
+  return host;
+}
+
+/**
+ * The flag and name of a local node that may connect to `node`: unlike any other's, and long when the other's is (a host part
+ * with a dot), since short and long names do not talk to each other.
+ */
+export function guestName(node: string): readonly [flag: '--name' | '--sname', name: string] {
+  const host = node.slice(node.indexOf('@') + 1);
+  const name = `epmux-${randomBytes(4).toString('hex')}`;
+  return host.includes('.') ? ['--name', `${name}@127.0.0.1`] : ['--sname', name];
+}

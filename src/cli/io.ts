@@ -1,0 +1,63 @@
+import { isStylish, type Paint, paintFor } from './terminal/style.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a command may touch of the process it runs in: results, talk, a person, signals. */
+export interface Io {
+  readonly env: Environment;
+  readonly cwd: string;
+  /** Writes a result to stdout, with a line end. */
+  out(text: string): void;
+  /** Writes bytes to stdout as they are. */
+  outBytes(bytes: Uint8Array): void;
+  /** Writes talk to stderr, with a line end. */
+  talk(text: string): void;
+  readonly outIsTerminal: boolean;
+  /** A person sits there who can be asked and who reads the talk. */
+  readonly interactive: boolean;
+  /** Spinners are welcome on stderr. */
+  readonly lively: boolean;
+  readonly paintOut: Paint;
+  readonly paintTalk: Paint;
+  /** Aborted at SIGINT, unless a child holds the terminal. */
+  readonly interrupted: AbortSignal;
+  /** From here until the returned function is called SIGINT is the terminal's child's alone. */
+  leaveInterruptsToChild(): () => void;
+  /** The width to lay text out for. */
+  readonly columns: number;
+}
+
+export interface ProcessIo extends Io {
+  interrupt(): void;
+}
+
+export function processIo(): ProcessIo {
+  const { env, stdin, stdout, stderr } = process;
+  const interruption = new AbortController();
+  let held = 0;
+  return {
+    env,
+    cwd: process.cwd(),
+    out: (text) => void stdout.write(`${text}\n`),
+    outBytes: (bytes) => void stdout.write(bytes),
+    talk: (text) => void stderr.write(`${text}\n`),
+    outIsTerminal: stdout.isTTY === true,
+    interactive: stdin.isTTY === true && stderr.isTTY === true,
+    lively: isStylish(stderr, env),
+    paintOut: paintFor(stdout, env),
+    paintTalk: paintFor(stderr, env),
+    interrupted: interruption.signal,
+    leaveInterruptsToChild: () => {
+      held += 1;
+      let released = false;
+      return () => {
+        if (!released) held -= 1;
+        released = true;
+      };
+    },
+    interrupt: () => {
+      if (held === 0) interruption.abort();
+    },
+    columns: stdout.columns ?? 80,
+  };
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+import { processIo } from './io.ts';
+import { asEpmuxError } from './report.ts';
+
+const argv = process.argv.slice(2);
+
+/** The agent and the daemon bring their own options and signals, and start without what only commands need. */
+async function main(): Promise<number> {
+  const [first, ...rest] = argv;
+  if (first === 'agent') return (await import('../agent/main.ts')).runAgent(rest, process.env);
+  if (first === 'daemon') return (await import('../daemon/main.ts')).runDaemon(rest, process.env);
+  const io = processIo();
+  process.on('SIGINT', () => io.interrupt());
+  process.on('uncaughtException', (thrown) => void fail(thrown).then(exit));
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      // The reader of our output is gone (`epmux nodes | head -1`): nothing is left to do, and nothing went wrong.
+      process.exit(0);
+    });
+  }
+  if (first === '__complete') {
+    return (await import('./completion/complete.ts')).printCompletions(rest, io);
+  }
+  return (await import('./run.ts')).runCommandLine(argv, io);
+}
+
+async function fail(thrown: unknown): Promise<number> {
+  return (await import('./run.ts')).reportFailure(asEpmuxError(thrown), argv, processIo());
+}
+
+function exit(code: number): void {
+  process.exit(code);
+}
+
+main().catch(fail).then(exit);

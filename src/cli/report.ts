@@ -1,0 +1,35 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import { printable } from './terminal/printable.ts';
+import type { Paint } from './terminal/style.ts';
+
+/** Whatever was thrown, as an error with a code. */
+export function asEpmuxError(thrown: unknown): EpmuxError {
+  if (thrown instanceof EpmuxError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new EpmuxError('INTERNAL', message, { cause: thrown });
+}
+
+/** The lines on stderr; where the error came from only for who asked to see it. */
+export function errorLines(error: EpmuxError, paint: Paint, withStack: boolean): string[] {
+  const lines = [
+    `${paint('red', 'epmux:')} ${printable(error.message)} (${error.code})`,
+    `${paint('dim', 'hint:')} ${printable(error.hint)}`,
+  ];
+  if (withStack) lines.push(...stacks(error));
+  return lines;
+}
+
+function stacks(error: EpmuxError): string[] {
+  const lines: string[] = [];
+  let cause: unknown = error;
+  for (let depth = 0; cause !== undefined && depth < 8; depth += 1) {
+    lines.push(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return lines;
+}
+
+/** The one document that `--json` prints instead of a result. */
+export function errorDocument(error: EpmuxError): unknown {
+  return { error: { code: error.code, message: error.message, hint: error.hint } };
+}

@@ -1,0 +1,71 @@
+import { EpmuxError, Exit, type ExitCode } from '../protocol/errors.ts';
+import { VERSION } from '../runtime/version.ts';
+import type { Io } from './io.ts';
+import { parseCommandLine } from './parse.ts';
+import { asEpmuxError, errorDocument, errorLines } from './report.ts';
+
+/** Runs one command line to its exit code; never throws. An interrupt ends it with 130, whatever it waits for. */
+export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
+  const interruption = watchInterrupts(io.interrupted);
+  try {
+    return await Promise.race([dispatch(argv, io), interruption.interrupted]);
+  } catch (thrown) {
+    return reportFailure(asEpmuxError(thrown), argv, io);
+  } finally {
+    interruption.stop();
+  }
+}
+
+async function dispatch(argv: readonly string[], io: Io): Promise<number> {
+  const request = await parseCommandLine(argv, io.columns);
+  switch (request.kind) {
+    case 'help':
+      io.out(request.text);
+      return Exit.done;
+    case 'version':
+      io.out(VERSION);
+      return Exit.done;
+    case 'run':
+      return request.command.run(request.given, io);
+  }
+}
+
+export function reportFailure(error: EpmuxError, argv: readonly string[], io: Io): ExitCode {
+  if (hasFlag(argv, '--json')) io.out(JSON.stringify(errorDocument(error), null, 2));
+  // Who pressed Ctrl-C knows why the command ended.
+  if (error.code !== 'INTERRUPTED' || !io.interactive) {
+    for (const line of errorLines(error, io.paintTalk, wantsStack(argv, io))) io.talk(line);
+  }
+  return error.exitCode;
+}
+
+function watchInterrupts(signal: AbortSignal): {
+  readonly interrupted: Promise<never>;
+  stop(): void;
+} {
+  let stop = (): void => undefined;
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    const fire = (): void => reject(new EpmuxError('INTERRUPTED', 'interrupted'));
+    signal.addEventListener('abort', fire, { once: true });
+    stop = () => signal.removeEventListener('abort', fire);
+  });
+  return { interrupted, stop };
+}
+
+function wantsStack(argv: readonly string[], io: Io): boolean {
+  if (io.env['EPMUX_DEBUG']) return true;
+  const words = beforeRest(argv);
+  return words.some(
+    (word, at) =>
+      word === '--log-level=debug' || (word === 'debug' && words[at - 1] === '--log-level'),
+  );
+}
+
+function hasFlag(argv: readonly string[], flag: string): boolean {
+  return beforeRest(argv).includes(flag);
+}
+
+function beforeRest(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--');
+  return end < 0 ? argv : argv.slice(0, end);
+}

@@ -1,0 +1,86 @@
+import type {
+  DaemonStatus,
+  ErrorStatus,
+  LinkState,
+  LinkStatus,
+  NodeStatus,
+  TunnelStatus,
+} from '../../daemon/control/api.ts';
+import { alignColumns } from './columns.ts';
+import { printable } from './printable.ts';
+import type { Paint } from './style.ts';
+import { count, formatBytes, formatDuration, formatRtt } from './units.ts';
+
+const STATE_STYLE = {
+  connecting: 'yellow',
+  up: 'green',
+  reconnecting: 'yellow',
+  down: 'dim',
+  failed: 'red',
+} as const satisfies Record<LinkState, string>;
+
+/** `status` for a person: a line for each tunnel, its links, nodes and last error below it. `wallNow` in ms since the epoch. */
+export function renderStatus(status: DaemonStatus, paint: Paint, wallNow: number): string[] {
+  if (status.tunnels.length === 0) return ['no tunnel is up'];
+  return status.tunnels.flatMap((tunnel, index) => [
+    ...(index === 0 ? [] : ['']),
+    ...renderTunnel(tunnel, paint, wallNow),
+  ]);
+}
+
+function renderTunnel(tunnel: TunnelStatus, paint: Paint, wallNow: number): string[] {
+  const facts = [
+    paint('bold', printable(tunnel.name)),
+    paint(STATE_STYLE[tunnel.state], tunnel.state) + ago(tunnel.since, wallNow, ' for '),
+    printable(tunnel.target),
+    ...(tunnel.reconnects > 0 ? [count(tunnel.reconnects, 'reconnect')] : []),
+  ];
+  return [
+    facts.join('  '),
+    ...indented(alignColumns(tunnel.links.map((link) => linkRow(link, paint)))),
+    ...indented(renderNodes(tunnel.nodes, paint)),
+    ...(tunnel.lastError === null ? [] : indented([errorLine(tunnel.lastError, paint, wallNow)])),
+  ];
+}
+
+function linkRow(link: LinkStatus, paint: Paint): string[] {
+  return [
+    paint('dim', link.dyno === null ? 'link' : printable(link.dyno)),
+    paint(STATE_STYLE[link.state], link.state),
+    link.mode,
+    link.rttMs === null ? '' : `rtt ${formatRtt(link.rttMs)}`,
+    count(link.streams, 'stream'),
+    `${formatBytes(link.bytesIn)} in`,
+    `${formatBytes(link.bytesOut)} out`,
+    link.resumes > 0
+      ? `${count(link.resumes, 'resume')}, ${formatDuration(link.outageMs)} away`
+      : '',
+  ];
+}
+
+/** The nodes of one tunnel, for `up` and `status`. */
+export function renderNodes(nodes: readonly NodeStatus[], paint: Paint): string[] {
+  return alignColumns(
+    nodes.map((node) => [
+      paint('dim', 'node'),
+      printable(node.name),
+      ...(node.dyno === null ? [] : [printable(node.dyno)]),
+      `${node.address}:${node.port}`,
+      node.state === 'up' ? '' : paint('yellow', node.state),
+    ]),
+  );
+}
+
+function errorLine(error: ErrorStatus, paint: Paint, wallNow: number): string {
+  const when = ago(error.at, wallNow, '');
+  return `${paint('dim', 'last error')}  ${printable(error.message)} (${error.code})${when === '' ? '' : `, ${when} ago`}`;
+}
+
+function ago(iso: string, wallNow: number, lead: string): string {
+  const then = Date.parse(iso);
+  return Number.isNaN(then) ? '' : lead + formatDuration(Math.max(0, wallNow - then));
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
+}

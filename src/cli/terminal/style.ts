@@ -1,0 +1,28 @@
+import { styleText } from 'node:util';
+
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+
+/** Dresses a text, or leaves it as it is where colour is not welcome. */
+export type Paint = (style: Style, text: string) => string;
+
+export const plain: Paint = (_style, text) => text;
+
+interface MaybeTerminal {
+  readonly isTTY?: boolean;
+}
+
+/** Colour and spinners: only on a terminal, and never under NO_COLOR, CI or a dumb terminal. */
+export function isStylish(
+  stream: MaybeTerminal,
+  env: Readonly<Record<string, string | undefined>>,
+): boolean {
+  return stream.isTTY === true && !env['NO_COLOR'] && !env['CI'] && env['TERM'] !== 'dumb';
+}
+
+export function paintFor(
+  stream: MaybeTerminal,
+  env: Readonly<Record<string, string | undefined>>,
+): Paint {
+  if (!isStylish(stream, env)) return plain;
+  return (style, text) => styleText(style, text, { validateStream: false });
+}

@@ -1,0 +1,52 @@
+import { userInfo } from 'node:os';
+import { EpmuxError } from '../../protocol/errors.ts';
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface SshAddress extends HostPort {
+  readonly user: string;
+}
+
+const SSH_PORT = 22;
+
+/** A TCP port, 1 to 65535. `label` is what the person wrote it behind: `--agent-port`. */
+export function parsePort(label: string, text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65_535) {
+    throw new EpmuxError('USAGE', `${label} takes a port from 1 to 65535, not ${quoted(text)}`);
+  }
+  return port;
+}
+
+/** `host:port`, an IPv6 host in brackets. */
+export function parseHostPort(label: string, text: string): HostPort {
+  const { host, port } = splitHost(text);
+  if (host === '' || port === undefined) {
+    throw new EpmuxError('USAGE', `${label} takes host:port, not ${quoted(text)}`);
+  }
+  return { host, port: parsePort(label, port) };
+}
+
+/** `[user@]host[:port]`; the user is the one who is logged in here unless named. */
+export function parseSshAddress(label: string, text: string): SshAddress {
+  const at = text.lastIndexOf('@');
+  const user = at < 0 ? userInfo().username : text.slice(0, at);
+  const { host, port } = splitHost(text.slice(at + 1));
+  if (host === '' || user === '' || host.startsWith('-')) {
+    throw new EpmuxError('USAGE', `${label} takes [user@]host[:port], not ${quoted(text)}`);
+  }
+  return { user, host, port: port === undefined ? SSH_PORT : parsePort(label, port) };
+}
+
+/** The host is empty when the text is no address. */
+function splitHost(text: string): { host: string; port: string | undefined } {
+  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s[\]:/@]+))(?::(.*))?$/.exec(text);
+  return { host: match?.[1] ?? match?.[2] ?? '', port: match?.[3] };
+}
+
+export function quoted(text: string): string {
+  return text === '' ? 'nothing' : `"${text}"`;
+}

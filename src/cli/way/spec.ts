@@ -1,0 +1,156 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, isAbsolute, join, resolve } from 'node:path';
+import type { AgentChoice, TunnelSpec, Way } from '../../daemon/control/api.ts';
+import { TUNNEL_NAME } from '../../daemon/validate.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
+import { didYouMean } from '../../runtime/spelling.ts';
+import { fileTrouble } from '../file-trouble.ts';
+import { parseHostPort, parsePort, parseSshAddress, quoted } from './address.ts';
+import type { WayInput } from './options.ts';
+
+const DEFAULT_AGENT_PORT = 9001;
+const AGENT_CHOICES: readonly AgentChoice[] = ['auto', 'require', 'none'];
+const WAYS = ['ssh', 'connect', 'command'] as const;
+type WayKind = (typeof WAYS)[number];
+
+/** How a key is written to a person: `ssh` → `--ssh`. */
+export type Label = (key: keyof WayInput) => string;
+
+export const optionLabel: Label = (key) => `--${key}`;
+
+export function namesWay(input: WayInput): boolean {
+  return [...WAYS, 'app', 'remote', 'dyno'].some(
+    (key) => input[key as keyof WayInput] !== undefined,
+  );
+}
+
+/**
+ * Checks the input and makes it what the daemon takes. `name`: what the person calls it, if anything. Paths are absolute
+ * already. Throws USAGE.
+ */
+export function tunnelSpec(name: string | undefined, input: WayInput, label: Label): TunnelSpec {
+  refuseLaterWays(input, label);
+  const kind = theOneWay(input, label);
+  const way = parseWay(kind, input, label);
+  const secretFile = input['secret-file'];
+  const cookieFile = input['cookie-file'];
+  for (const file of [secretFile, cookieFile]) if (file !== undefined) assertReadable(file);
+  const port = input['agent-port'];
+  return {
+    name: checkName(name ?? defaultName(way)),
+    way,
+    agent: parseAgentChoice(input.agent, label),
+    agentPort:
+      port === undefined ? DEFAULT_AGENT_PORT : parsePort(label('agent-port'), String(port)),
+    hiddenOnly: input['hidden-only'] ?? false,
+    ...(secretFile === undefined ? {} : { secretFile }),
+    ...(cookieFile === undefined ? {} : { cookieFile }),
+  };
+}
+
+function refuseLaterWays(input: WayInput, label: Label): void {
+  const heroku = (['app', 'remote', 'dyno'] as const).find((key) => input[key] !== undefined);
+  if (heroku !== undefined) {
+    throw new EpmuxError('USAGE', `${label(heroku)}: Heroku Exec is not in this version`, {
+      hint: 'use --ssh [user@]host, or --connect host:port with `heroku ps:forward`',
+    });
+  }
+  if (input.via !== undefined) {
+    throw new EpmuxError('USAGE', `${label('via')}: proxies are not in this version`, {
+      hint: "reach the agent through --command 'CMD …' for now",
+    });
+  }
+}
+
+function theOneWay(input: WayInput, label: Label): WayKind {
+  const given = WAYS.filter((way) => input[way] !== undefined);
+  const [first, second] = given;
+  if (first === undefined) {
+    throw new EpmuxError('USAGE', 'it is not said where the tunnel leads', {
+      hint: `give one of ${WAYS.map((way) => label(way)).join(', ')}`,
+    });
+  }
+  if (second !== undefined) {
+    throw new EpmuxError(
+      'USAGE',
+      `${label(first)} and ${label(second)} exclude each other: a tunnel leads one way`,
+    );
+  }
+  if (input.identity !== undefined && first !== 'ssh') {
+    throw new EpmuxError('USAGE', `${label('identity')} goes with ${label('ssh')} only`);
+  }
+  return first;
+}
+
+function parseWay(kind: WayKind, input: WayInput, label: Label): Way {
+  const text = input[kind] ?? '';
+  if (kind === 'connect') return { kind, ...parseHostPort(label(kind), text) };
+  if (kind === 'command') {
+    if (text.trim() === '')
+      throw new EpmuxError('USAGE', `${label(kind)} takes a command, not nothing`);
+    return { kind, command: text };
+  }
+  const address = parseSshAddress(label(kind), text);
+  const identityFile = input.identity;
+  if (identityFile === undefined) return { kind, ...address };
+  assertReadable(identityFile);
+  return { kind, ...address, identityFile };
+}
+
+function parseAgentChoice(text: string | undefined, label: Label): AgentChoice {
+  if (text === undefined) return 'auto';
+  const choice = AGENT_CHOICES.find((known) => known === text);
+  if (choice !== undefined) return choice;
+  throw new EpmuxError(
+    'USAGE',
+    `${label('agent')} takes ${AGENT_CHOICES.join(', ')}, not ${quoted(text)}${didYouMean(text, AGENT_CHOICES)}`,
+  );
+}
+
+/** What a tunnel without a name is called: the ssh host, `host:port`, the command's first word. */
+function defaultName(way: Way): string {
+  return (
+    nameSource(way)
+      .replace(/[^\w.@:+-]+/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '') || way.kind
+  );
+}
+
+function nameSource(way: Way): string {
+  if (way.kind === 'ssh') return way.host;
+  if (way.kind === 'connect') return `${way.host}:${way.port}`;
+  return basename(way.command.trim().split(/\s+/)[0] ?? '');
+}
+
+function checkName(name: string): string {
+  if (TUNNEL_NAME.test(name)) return name;
+  throw new EpmuxError('USAGE', `${quoted(name)} can't be a tunnel's name`, {
+    hint: 'a name has letters, digits and . _ @ : + -, and begins with a letter or digit',
+  });
+}
+
+/** Paths are relative to the working folder, or to the configuration file's; the daemon has another one. */
+export function withAbsolutePaths(input: WayInput, folder: string): WayInput {
+  const absolute: Partial<Record<'identity' | 'secret-file' | 'cookie-file', string>> = {};
+  for (const key of ['identity', 'secret-file', 'cookie-file'] as const) {
+    const path = input[key];
+    if (path !== undefined) absolute[key] = absolutePath(path, folder);
+  }
+  return { ...input, ...absolute };
+}
+
+function absolutePath(path: string, folder: string): string {
+  if (path === '~' || path.startsWith('~/')) return join(homedir(), path.slice(1));
+  return isAbsolute(path) ? path : resolve(folder, path);
+}
+
+/** The daemon reads it; here a wrong path is told while the person looks on. */
+function assertReadable(file: string): void {
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (cause) {
+    throw new EpmuxError('USAGE', `can't read ${file}: ${fileTrouble(cause)}`, { cause });
+  }
+  if (!statSync(file).isFile()) throw new EpmuxError('USAGE', `${file} is no ordinary file`);
+}
