@@ -1,0 +1,69 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { EpmuxError } from '../protocol/errors.ts';
+import { askNames } from '../runtime/epmd-client.ts';
+import { type Erlang, plainEnvironment } from './erlang.ts';
+import { freePort, LOOPBACK } from './loopback.ts';
+import type { DemoNode, NodeOptions } from './node.ts';
+import { startProgram } from './program.ts';
+
+const START_MS = 10_000;
+const POLL_MS = 20;
+/** Ends with its stdin, so that it outlives nobody. */
+const APP = `io:format("ready ~s~n", [node()]), io:get_line(""), halt().`;
+
+/**
+ * A real node with an epmd of its own. Its home, and with it the cookie, is in the folder: the user's own cookie and epmd are neither
+ * read nor reached.
+ */
+export async function startErlangNode(erlang: Erlang, options: NodeOptions): Promise<DemoNode> {
+  const { folder, name, cookie, interrupted, cleanup } = options;
+  const home = join(folder, 'dyno');
+  await writeCookie(home, cookie);
+  const epmdPort = await freePort();
+  const env = { ...plainEnvironment(), HOME: home, ERL_EPMD_PORT: String(epmdPort) };
+
+  const epmd = startProgram({
+    title: 'epmd',
+    command: [erlang.epmd, '-port', String(epmdPort), '-address', LOOPBACK],
+    env,
+  });
+  cleanup.add('epmd', () => epmd.stop());
+  await untilAnswers(epmdPort, interrupted);
+
+  const node = startProgram({
+    title: 'the node',
+    command: [
+      erlang.erl,
+      ...['-boot', 'no_dot_erlang', '-noshell', '-sname', name, '-start_epmd', 'false'],
+      ...['-kernel', 'inet_dist_use_interface', '{127,0,0,1}', '-eval', APP],
+    ],
+    env,
+  });
+  cleanup.add('the node', () => node.stop());
+  await node.line(/^ready /, START_MS, interrupted);
+  return { what: `Erlang/OTP ${erlang.release}`, epmdPort };
+}
+
+/** A home folder with this cookie. */
+export async function writeCookie(home: string, cookie: string): Promise<void> {
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const file = join(home, '.erlang.cookie');
+  await writeFile(file, cookie, { mode: 0o600 });
+  await chmod(file, 0o400);
+}
+
+async function untilAnswers(port: number, interrupted: AbortSignal): Promise<void> {
+  const end = AbortSignal.timeout(START_MS);
+  for (;;) {
+    try {
+      await askNames({ host: LOOPBACK, port });
+      return;
+    } catch (error) {
+      if (interrupted.aborted) throw new EpmuxError('INTERRUPTED', 'interrupted');
+      if (end.aborted) throw error;
+      await delay(POLL_MS);
+    }
+  }
+}
