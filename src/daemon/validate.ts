@@ -1,5 +1,11 @@
 import { EpmuxError } from '../protocol/errors.ts';
-import type { AgentChoice, TunnelSpec, UpSecrets, Way } from './control/api.ts';
+import {
+  type AgentChoice,
+  TUNNEL_NAME,
+  type TunnelSpec,
+  type UpSecrets,
+  type Way,
+} from './control/api.ts';
 
 /** Turns what came from outside into a T, or throws CONTROL_PROTOCOL saying which field is wrong (never its value). */
 export type Check<T> = (value: unknown, at: string) => T;
@@ -72,9 +78,6 @@ export function oneOf<T extends string>(...choices: readonly T[]): Check<T> {
 export const port: Check<number> = integer(1, 65_535);
 const path: Check<string> = text(4_096);
 const host: Check<string> = text(255);
-
-/** Letters, digits and . _ @ : + -, the first a letter or digit; at most 100. */
-export const TUNNEL_NAME = /^[^\s/\\\p{Cc}-][^\s/\\\p{Cc}]{0,63}$/u;
 
 export const tunnelName: Check<string> = (value, at) => {
   if (typeof value !== 'string' || !TUNNEL_NAME.test(value)) {

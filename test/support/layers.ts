@@ -38,7 +38,7 @@ const PACKAGES: Record<Part, readonly string[]> = {
   agent: [],
   daemon: ['winston'],
   demo: ['ssh2'],
-  cli: ['yargs', 'smol-toml'],
+  cli: ['yargs', 'smol-toml', 'valibot', 'yocto-spinner'],
 };
 /** Commands are thin: of the daemon they see its client's side only. */
 const DAEMON_FOR_CLI = [

@@ -106,7 +106,7 @@ async function askUp(
 /** The fingerprint of a host key that nobody has accepted yet. */
 function newHostKey(error: unknown): string | undefined {
   if (!(error instanceof EpmuxError) || error.code !== 'HOST_KEY_UNKNOWN') return undefined;
-  return /SHA256:[A-Za-z0-9+/]{43}/.exec(error.message)?.[0];
+  return error.details?.['fingerprint'];
 }
 
 /** The daemon has waited for nodes as long as is worth it: the tunnel stays, and the person learns what is missing. */

@@ -1,8 +1,12 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, isAbsolute, join, resolve } from 'node:path';
-import type { AgentChoice, TunnelSpec, Way } from '../../daemon/control/api.ts';
-import { TUNNEL_NAME } from '../../daemon/validate.ts';
+import {
+  type AgentChoice,
+  TUNNEL_NAME,
+  type TunnelSpec,
+  type Way,
+} from '../../daemon/control/api.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { didYouMean } from '../../runtime/spelling.ts';
 import { fileTrouble } from '../file-trouble.ts';
@@ -112,8 +116,9 @@ function parseAgentChoice(text: string | undefined, label: Label): AgentChoice {
 function defaultName(way: Way): string {
   return (
     nameSource(way)
-      .replace(/[^\w.@:+-]+/g, '-')
-      .replace(/^[^A-Za-z0-9]+/, '') || way.kind
+      .replace(/[\s/\\\p{Cc}]+/gu, '-')
+      .replace(/^[.-]+/, '')
+      .slice(0, 64) || way.kind
   );
 }
 
@@ -126,7 +131,7 @@ function nameSource(way: Way): string {
 function checkName(name: string): string {
   if (TUNNEL_NAME.test(name)) return name;
   throw new EpmuxError('USAGE', `${quoted(name)} can't be a tunnel's name`, {
-    hint: 'a name has letters, digits and . _ @ : + -, and begins with a letter or digit',
+    hint: 'a name is one word of at most 64 characters without slashes',
   });
 }
 

@@ -20,6 +20,9 @@ export type Way =
     }
   | { readonly kind: 'command'; readonly command: string };
 
+/** What a tunnel may be called: one word of at most 64 characters without slashes. Also a file's name, so nothing that leads out of a folder. */
+export const TUNNEL_NAME = /^[^\s/\\\p{Cc}.-][^\s/\\\p{Cc}]{0,63}$/u;
+
 export interface TunnelSpec {
   readonly name: string;
   readonly way: Way;
