@@ -97,7 +97,7 @@ async function runAlone(log: Logger, start: () => Promise<Tunnel>): Promise<numb
     signals.release();
     return tell(error);
   }
-  const code = await Promise.race([signals.received, tunnel.ended.then(() => 0)]);
+  const code = await Promise.race([signals.received, tunnel.ended.then(() => 0, tell)]);
   log.info('the agent stops');
   await tunnel.stop();
   signals.release();

@@ -16,7 +16,7 @@ export interface NodeSource {
   names(): Promise<readonly EpmdName[]>;
   /** False: registered as hidden. */
   isVisible(name: string): Promise<boolean>;
-  /** Asks the node itself; fails when it does not tell. */
+  /** Asks the node itself; fails when it does not tell, or tells another name than epmd has. */
   identify(node: EpmdName): Promise<NodeIdentity>;
 }
 
@@ -146,11 +146,7 @@ export class NodeWatcher {
     this.#probing += 1;
     try {
       node.visible = await this.#source.isVisible(node.name);
-      const identity = await this.#source.identify(node);
-      // Who opens a stream to it asks for the part before the @: it has to be what epmd knows.
-      if (!identity.name.startsWith(`${node.name}@`))
-        throw new Error(`it calls itself ${identity.name}`);
-      node.identity = identity;
+      node.identity = await this.#source.identify(node);
       node.askAt = Number.POSITIVE_INFINITY;
     } catch (error) {
       const wait = WATCH_LIMITS.retryMs[node.attempts];

@@ -1,0 +1,84 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { HelloAttributes } from '../protocol/hello.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { type OpenedAgentPipe, openAgentPipe } from '../runtime/open-session-pipe.ts';
+import type { BytePipe } from '../runtime/pipe.ts';
+
+export const GREETER_LIMITS = {
+  /** Pipes that have not proved themselves yet. */
+  pipes: 32,
+  helloTimeoutMs: 10_000,
+  /** At most one warning of refused pipes in so long. */
+  warnEveryMs: 10_000,
+} as const;
+
+export interface GreeterOptions {
+  readonly secret: Uint8Array;
+  readonly about: HelloAttributes;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onOpened: (opened: OpenedAgentPipe) => void;
+  readonly helloTimeoutMs?: number;
+}
+
+/** Lets in whoever proves to know the secret. More pipes than may wait push the oldest out: a real daemon needs a round trip or two only. */
+export class Greeter {
+  readonly #options: GreeterOptions;
+  readonly #waiting = new Set<AbortController>();
+  #warnAgainAt = Number.NEGATIVE_INFINITY;
+  #unwarned = 0;
+
+  constructor(options: GreeterOptions) {
+    this.#options = options;
+  }
+
+  /** Takes the pipe over. Undefined: it has been let in; else why not, and the pipe is closed. */
+  async greet(pipe: BytePipe): Promise<EpmuxError | undefined> {
+    const { secret, about, clock, onOpened } = this.#options;
+    const helloTimeoutMs = this.#options.helloTimeoutMs ?? GREETER_LIMITS.helloTimeoutMs;
+    const waiting = new AbortController();
+    this.#waiting.add(waiting);
+    if (this.#waiting.size > GREETER_LIMITS.pipes) this.#dropOldest();
+    try {
+      const { signal } = waiting;
+      onOpened(await openAgentPipe(pipe, { ...about, secret, clock, signal, helloTimeoutMs }));
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof EpmuxError)) throw error;
+      this.#refused(pipe.label, error);
+      return error;
+    } finally {
+      this.#waiting.delete(waiting);
+    }
+  }
+
+  close(): void {
+    for (const waiting of this.#waiting) waiting.abort();
+  }
+
+  #dropOldest(): void {
+    const [oldest] = this.#waiting;
+    if (oldest === undefined) return;
+    this.#waiting.delete(oldest);
+    oldest.abort(new EpmuxError('BUSY', 'newer connections came before it said its hello'));
+  }
+
+  /** What a person has to know is a warning; a port scanner's garbage is not. */
+  #refused(from: string, error: EpmuxError): void {
+    const fields = { from, why: error.message, code: error.code };
+    if (error.code !== 'SECRET_REFUSED' && error.code !== 'VERSION_MISMATCH') {
+      this.#options.log.debug('a connection is refused', fields);
+      return;
+    }
+    const now = this.#options.clock.now();
+    if (now < this.#warnAgainAt) {
+      this.#unwarned += 1;
+      return;
+    }
+    const alsoRefused = this.#unwarned > 0 ? this.#unwarned : undefined;
+    this.#options.log.warn('a connection is refused', { ...fields, alsoRefused });
+    this.#warnAgainAt = now + GREETER_LIMITS.warnEveryMs;
+    this.#unwarned = 0;
+  }
+}

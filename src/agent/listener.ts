@@ -1,0 +1,77 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { BytePipe } from '../runtime/pipe.ts';
+import { duplexPipe } from '../runtime/socket-pipe.ts';
+import type { PipeSource } from './pipe-source.ts';
+import type { ListenAddress } from './values.ts';
+
+/** Far above what sessions and handshakes may have at once; beyond it the kernel's answer is a closed connection. */
+const MAX_SOCKETS = 256;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
+
+/** Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's. */
+export async function listen(
+  address: ListenAddress,
+  log: Logger,
+  onPipe: (pipe: BytePipe) => void,
+): Promise<PipeSource> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    onPipe(duplexPipe(socket, `${socket.remoteAddress}:${socket.remotePort}`));
+  });
+  server.maxConnections = MAX_SOCKETS;
+  await bind(server, address);
+  // What breaks after it listens, such as too many open files, concerns one connection.
+  server.on('error', (error) => log.warn('a connection was not taken', { why: error.message }));
+  const port = boundPort(server);
+  log.info('the agent is listening', { address: `${address.host}:${port}`, pid: process.pid });
+  if (!LOOPBACK.test(address.host)) {
+    log.warn('everybody who reaches this address may try the secret', { address: address.host });
+  }
+  return {
+    ended: new Promise(() => {}),
+    stop: (withinMs) => stop(server, sockets, withinMs),
+  };
+}
+
+function bind(server: Server, { host, port }: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(refusal(cause, `${host}:${port}`)),
+    );
+    server.listen({ host, port, exclusive: true }, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+}
+
+function refusal(cause: NodeJS.ErrnoException, where: string): EpmuxError {
+  if (cause.code === 'EADDRINUSE') {
+    return new EpmuxError('PORT_TAKEN', `something else listens on ${where}`, { cause });
+  }
+  if (cause.code === 'EACCES') {
+    return new EpmuxError('PERMISSION_DENIED', `listening on ${where} is not allowed`, { cause });
+  }
+  return new EpmuxError('USAGE', `the agent can't listen on ${where}: ${cause.message}`, { cause });
+}
+
+function boundPort(server: Server): number {
+  const address = server.address();
+  return address !== null && typeof address === 'object' ? address.port : 0;
+}
+
+function stop(server: Server, sockets: ReadonlySet<Socket>, withinMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, withinMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,81 @@
+import { WireCode } from '../protocol/constants.ts';
+import { EpmuxError } from '../protocol/errors.ts';
+import { wireCodeName, wireReason } from '../protocol/wire-codes.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { NodeCoupling } from '../runtime/node-coupling.ts';
+import type { IncomingStream } from '../runtime/session-stream.ts';
+import { duplexPipe } from '../runtime/socket-pipe.ts';
+import { splice } from '../runtime/splice.ts';
+import { dialLoopback, dialOwnHost } from './dial.ts';
+
+export interface TargetOptions {
+  readonly epmd: EpmdAddress;
+  readonly allow: ReadonlyMap<string, number>;
+  readonly stallMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const NODE = 'node/';
+const PORT = 'port/';
+
+/** Leads a stream to what its target names, or rejects it with the reason. */
+export async function serveTarget(stream: IncomingStream, options: TargetOptions): Promise<void> {
+  const { target } = stream;
+  try {
+    if (target.startsWith(NODE)) await toNode(stream, target.slice(NODE.length), options);
+    else if (target.startsWith(PORT)) await toPort(stream, target.slice(PORT.length), options);
+    else rejectUnknown(stream, options.log);
+  } catch (error) {
+    const known =
+      error instanceof EpmuxError
+        ? error
+        : new EpmuxError('INTERNAL', String(error), { cause: error });
+    options.log.info('a stream is rejected', { target, code: known.code, why: known.message });
+    stream.reject(wireReason(known));
+  }
+}
+
+async function toNode(stream: IncomingStream, name: string, options: TargetOptions): Promise<void> {
+  const { epmd, clock, stallMs, log } = options;
+  const node = await askNode(epmd, name);
+  if (node === undefined) {
+    throw new EpmuxError('NODE_NOT_FOUND', `epmd knows no node ${name}`);
+  }
+  const socket = await dialOwnHost(node.port);
+  log.debug('a stream is open', { target: stream.target, port: node.port });
+  stream.accept();
+  new NodeCoupling({
+    node: duplexPipe(socket, stream.target),
+    tunnel: stream,
+    relay: { side: 'acceptor', hide: true },
+    clock,
+    stallMs,
+    onClosed: ({ code, text }) => {
+      const fields = { target: stream.target, code: wireCodeName(code), why: text };
+      if (code === WireCode.STALLED) log.warn('a stream was cut for the node’s sake', fields);
+      else log.debug('a stream is closed', fields);
+    },
+  });
+}
+
+async function toPort(stream: IncomingStream, name: string, options: TargetOptions): Promise<void> {
+  const port = options.allow.get(name);
+  if (port === undefined) {
+    rejectUnknown(stream, options.log);
+    return;
+  }
+  const socket = await dialLoopback(port);
+  stream.accept();
+  splice(stream, duplexPipe(socket, stream.target));
+}
+
+function rejectUnknown(stream: IncomingStream, log: Logger): void {
+  log.info('a stream is rejected', { target: stream.target, code: 'UNKNOWN_TARGET' });
+  stream.reject({
+    code: WireCode.UNKNOWN_TARGET,
+    text: 'this agent opens node/NAME, and port/NAME for what it was started with --allow for',
+  });
+}

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { BOOT_ID_BYTES, WireCode } from '../protocol/constants.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { askNames, askNode } from '../runtime/epmd-client.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { identifyNode } from '../runtime/node-probe.ts';
+import { duplexPipe } from '../runtime/socket-pipe.ts';
+import { SOFTWARE } from '../runtime/version.ts';
+import { SESSION_DEFAULTS, type SessionConfig } from '../session/config.ts';
+import { Session } from '../session/session.ts';
+import { dialOwnHost } from './dial.ts';
+import { Greeter } from './greeter.ts';
+import { listen } from './listener.ts';
+import type { AgentOptions } from './options.ts';
+import { SessionRegistry } from './registry.ts';
+import { serveStdio } from './stdio.ts';
+import { serveTarget } from './targets.ts';
+import { type NodeSource, NodeWatcher } from './watcher.ts';
+
+/** How long the sessions' last words may take to leave. */
+const STOP_MS = 1_500;
+const LOOPBACK = '127.0.0.1';
+
+/** Less than a laptop's: this memory is the app's. */
+const AGENT_SESSION = {
+  maxStreams: 1_024,
+  maxWindowsTotalBytes: 32 * 1024 * 1024,
+} as const satisfies Partial<SessionConfig>;
+
+/** The dyno's side, running. */
+export interface Tunnel {
+  readonly ended: Promise<void>;
+  /** Says goodbye to every session; settles within STOP_MS. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Errors: PORT_TAKEN, PERMISSION_DENIED, and USAGE for an address that is not this host's. */
+export async function startTunnel(
+  options: AgentOptions,
+  secret: Uint8Array,
+  log: Logger,
+): Promise<Tunnel> {
+  const clock = systemClock;
+  const epmd = { host: LOOPBACK, port: options.epmdPort };
+  const config: SessionConfig = { ...SESSION_DEFAULTS, ...AGENT_SESSION, graceMs: options.graceMs };
+  const watcher = new NodeWatcher(nodeSource(epmd), clock, log, (directory) =>
+    registry.publish(directory),
+  );
+  const registry = new SessionRegistry({
+    clock,
+    log,
+    createSession: (id) => new Session('agent', config, Buffer.from(id, 'hex'), clock.now()),
+    directory: () => watcher.directory,
+    onIncoming: (stream) =>
+      void serveTarget(stream, {
+        epmd,
+        allow: options.allow,
+        stallMs: options.stallMs,
+        clock,
+        log,
+      }),
+    onAttached: (sessions) => (sessions > 0 ? watcher.start() : watcher.stop()),
+  });
+  const greeter = new Greeter({
+    secret,
+    about: { software: SOFTWARE, bootId: randomBytes(BOOT_ID_BYTES), hostName: hostname() },
+    clock,
+    log,
+    onOpened: (opened) => registry.attach(opened),
+  });
+  const source = options.stdio
+    ? serveStdio((pipe) => greeter.greet(pipe))
+    : await listen(options.listen, log, (pipe) => void greeter.greet(pipe));
+  let stopped: Promise<void> | undefined;
+  return {
+    ended: source.ended,
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+
+  function stop(): Promise<void> {
+    greeter.close();
+    registry.goodbye({ code: WireCode.SHUTDOWN, text: 'the agent stops' });
+    watcher.stop();
+    return source.stop(STOP_MS);
+  }
+}
+
+function nodeSource(epmd: { readonly host: string; readonly port: number }): NodeSource {
+  return {
+    names: () => askNames(epmd),
+    isVisible: async (name) => (await askNode(epmd, name))?.visible ?? true,
+    identify: ({ name, port }) =>
+      identifyNode({
+        clock: systemClock,
+        expected: name,
+        open: async () => duplexPipe(await dialOwnHost(port), `node ${name}`),
+      }),
+  };
+}
