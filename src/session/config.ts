@@ -1,3 +1,5 @@
+import { EpmuxError } from '../protocol/errors.ts';
+
 /** Tunables of a session; none of them has to agree with the other end. Units stand in the names. */
 export interface SessionConfig {
   /** Silence after which a PING goes out. */
@@ -38,7 +40,30 @@ export const SESSION_DEFAULTS: SessionConfig = {
   streamBufferBytes: 256 * 1024,
   maxWindowBytes: 16 * 1024 * 1024,
   maxWindowsTotalBytes: 64 * 1024 * 1024,
-  minInFlightBytes: 128 * 1024,
+  minInFlightBytes: 32 * 1024,
   maxInFlightBytes: 16 * 1024 * 1024,
   maxStreams: 10_000,
 };
+
+/** A DATA frame is not made smaller than this to fit a budget, unless there is no more to send. */
+export const MIN_FRAME_BYTES = 4_096;
+const LEAST_BUDGET_BYTES = 4 * MIN_FRAME_BYTES;
+
+/** Refuses, with CONFIG_INVALID, values with which a session could not work. */
+export function checkSessionConfig(config: SessionConfig): void {
+  for (const [name, value] of Object.entries(config)) {
+    if (!Number.isFinite(value) || value <= 0) refuse(`${name} is ${value}: it must be above 0`);
+  }
+  if (config.replayBudgetBytes < LEAST_BUDGET_BYTES) {
+    refuse(`replayBudgetBytes must be ${LEAST_BUDGET_BYTES} or more`);
+  }
+  if (config.deadAfterMs <= config.heartbeatMs) refuse('deadAfterMs must be above heartbeatMs');
+  if (config.clockJumpMs <= config.heartbeatMs) refuse('clockJumpMs must be above heartbeatMs');
+  if (config.maxInFlightBytes < config.minInFlightBytes) {
+    refuse('maxInFlightBytes must not be below minInFlightBytes');
+  }
+}
+
+function refuse(why: string): never {
+  throw new EpmuxError('CONFIG_INVALID', `session: ${why}`);
+}

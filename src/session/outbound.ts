@@ -1,0 +1,97 @@
+import { FRAME_HEADER_BYTES, FrameType, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
+import { encodeFrame, writeHeader } from '../protocol/encode.ts';
+import { MIN_FRAME_BYTES } from './config.ts';
+import type { ControlQueue } from './control-queue.ts';
+import type { PathEstimator } from './path-estimator.ts';
+import type { ReplayQueue } from './replay.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Stream } from './stream.ts';
+import type { Streams } from './streams.ts';
+
+/** Sparse streams may go so far beyond what may be in flight: a keystroke does not wait for an acknowledgement of bulk. */
+const SPARSE_EXTRA_BYTES = 16_384;
+const MAX_FRAME_BYTES = FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES;
+
+export interface OutboundOptions {
+  readonly replay: ReplayQueue;
+  readonly control: ControlQueue;
+  readonly scheduler: Scheduler;
+  readonly streams: Streams;
+  readonly path: PathEstimator;
+}
+
+/** Makes the reliable frames, in the order of docs/session.md: the rest of the last pipe, control, sparse streams, bulk. */
+export class Outbound {
+  readonly #replay: ReplayQueue;
+  readonly #control: ControlQueue;
+  readonly #scheduler: Scheduler;
+  readonly #streams: Streams;
+  readonly #path: PathEstimator;
+
+  constructor(options: OutboundOptions) {
+    this.#replay = options.replay;
+    this.#control = options.control;
+    this.#scheduler = options.scheduler;
+    this.#streams = options.streams;
+    this.#path = options.path;
+  }
+
+  /** Appends about `roomBytes` at most to `out`. */
+  fill(now: number, roomBytes: number, out: Uint8Array[]): void {
+    const replay = this.#replay;
+    const before = replay.sent;
+    let starved = false;
+    if (replay.hasUnsent) {
+      const mayFly = this.#path.limitBytes - replay.inFlight;
+      replay.takeUnsent(Math.min(roomBytes, mayFly), out);
+    }
+    if (!replay.hasUnsent) {
+      starved = this.#frame(now, roomBytes - (replay.sent - before));
+      replay.takeUnsent(Number.POSITIVE_INFINITY, out);
+    }
+    this.#path.onSent(replay.sent, now, starved);
+  }
+
+  /** True: there was room for more than the streams have to send. */
+  #frame(now: number, roomBytes: number): boolean {
+    let room = roomBytes;
+    while (room > 0) {
+      room -= this.#frameControl(room);
+      if (room <= 0 || !this.#control.isEmpty) return false;
+      const mayFly = this.#path.limitBytes - this.#replay.bytes;
+      if (this.#scheduler.idle) return mayFly > 0;
+      const hasBudget = this.#replay.dataRoom >= FRAME_HEADER_BYTES + MIN_FRAME_BYTES;
+      if (!hasBudget || mayFly <= -SPARSE_EXTRA_BYTES) return false;
+      const stream = this.#scheduler.next(now, mayFly <= 0);
+      if (stream === undefined) return false;
+      room -= this.#frameData(stream, now);
+    }
+    return false;
+  }
+
+  #frameControl(roomBytes: number): number {
+    let bytes = 0;
+    while (bytes < roomBytes && this.#replay.fitsControl(MAX_FRAME_BYTES)) {
+      const frame = this.#control.take();
+      if (frame === undefined) break;
+      const encoded = encodeFrame(frame);
+      this.#replay.append(encoded);
+      bytes += encoded.length;
+    }
+    return bytes;
+  }
+
+  #frameData(stream: Stream, now: number): number {
+    const length = Math.min(
+      stream.buffer.bytes,
+      stream.credit,
+      this.#path.frameBytes,
+      this.#replay.dataRoom - FRAME_HEADER_BYTES,
+    );
+    const frame = this.#replay.reserve(FRAME_HEADER_BYTES + length);
+    writeHeader(frame, 0, FrameType.DATA, length, stream.id);
+    stream.moveInto(frame, FRAME_HEADER_BYTES, length);
+    this.#streams.onFramed(stream, length, now);
+    return frame.length;
+  }
+}

@@ -1,0 +1,43 @@
+import { encodeFrame } from '../protocol/encode.ts';
+import type { FrameOf } from '../protocol/frames.ts';
+import type { Acknowledger } from './acknowledger.ts';
+import type { Heartbeat } from './heartbeat.ts';
+
+/** The frames that belong to one pipe and go ahead of the reliable ones. */
+export class PipeFrames {
+  readonly #acks: Acknowledger;
+  readonly #heartbeat: Heartbeat;
+  #attached: FrameOf<'ATTACHED'> | undefined;
+
+  constructor(acks: Acknowledger, heartbeat: Heartbeat) {
+    this.#acks = acks;
+    this.#heartbeat = heartbeat;
+  }
+
+  /** The agent's answer to ATTACH goes out before anything else. */
+  answerAttach(kind: 'new' | 'resumed'): void {
+    this.#attached = { type: 'ATTACHED', kind, received: this.#acks.take() };
+  }
+
+  clear(): void {
+    this.#attached = undefined;
+  }
+
+  /** What goes out now. An acknowledgement rides along with anything else (`company`) before it is due. */
+  take(now: number, company: boolean): Uint8Array[] {
+    const frames: Uint8Array[] = [];
+    if (this.#attached !== undefined) frames.push(encodeFrame(this.#attached));
+    this.#attached = undefined;
+    for (let token = this.#heartbeat.takePong(); token !== undefined; ) {
+      frames.push(encodeFrame({ type: 'PONG', token }));
+      token = this.#heartbeat.takePong();
+    }
+    const token = this.#heartbeat.takePing(now);
+    const rides = this.#acks.pending && (company || frames.length > 0 || token !== undefined);
+    if (this.#acks.due || rides) {
+      frames.push(encodeFrame({ type: 'ACK', received: this.#acks.take() }));
+    }
+    if (token !== undefined) frames.push(encodeFrame({ type: 'PING', token }));
+    return frames;
+  }
+}

@@ -1,0 +1,17 @@
+/** The time after which what was sent counts a half. */
+const HALF_LIFE_MS = 500;
+
+/** Bytes sent lately: each counts less and less as it ages. */
+export class RateMeter {
+  #bytes = 0;
+  #at = 0;
+
+  read(now: number): number {
+    return this.#bytes * 2 ** ((this.#at - now) / HALF_LIFE_MS);
+  }
+
+  add(bytes: number, now: number): void {
+    this.#bytes = this.read(now) + bytes;
+    this.#at = now;
+  }
+}

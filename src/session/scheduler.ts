@@ -1,0 +1,66 @@
+import type { Stream } from './stream.ts';
+
+/** A stream that sent less than this lately (see RateMeter) is sparse and goes ahead of bulk. */
+const SPARSE_BELOW_BYTES = { interactive: 131_072, bulk: 16_384 } as const;
+/** After so much of sparse streams while bulk waited, bulk gets one turn: many small streams do not starve it. */
+const SPARSE_RUN_BYTES = 262_144;
+
+/** Which stream's data goes next: sparse ones first, each level in turns of one frame. */
+export class Scheduler {
+  /** Woken since the last pick; which level they belong to is looked at then. */
+  readonly #woken = new Set<Stream>();
+  readonly #sparse = new Set<Stream>();
+  readonly #bulk = new Set<Stream>();
+  #sparseRun = 0;
+
+  get idle(): boolean {
+    return this.#woken.size + this.#sparse.size + this.#bulk.size === 0;
+  }
+
+  /** The stream may have become able to send. */
+  wake(stream: Stream): void {
+    if (!stream.sendable || this.#sparse.has(stream) || this.#bulk.has(stream)) return;
+    this.#woken.add(stream);
+  }
+
+  drop(stream: Stream): void {
+    this.#woken.delete(stream);
+    this.#sparse.delete(stream);
+    this.#bulk.delete(stream);
+  }
+
+  /** Takes the next stream; `onFramed` has to follow. `sparseOnly`: bulk has to wait. */
+  next(now: number, sparseOnly: boolean): Stream | undefined {
+    for (const stream of this.#woken) this.#enqueue(stream, now);
+    this.#woken.clear();
+    const [sparse] = this.#sparse;
+    const [bulk] = this.#bulk;
+    const bulkIsDue = bulk !== undefined && this.#sparseRun >= SPARSE_RUN_BYTES;
+    const stream = sparse === undefined || (bulkIsDue && !sparseOnly) ? bulk : sparse;
+    if (stream === undefined || (stream === bulk && sparseOnly)) return undefined;
+    this.drop(stream);
+    if (stream === bulk) this.#sparseRun = 0;
+    return stream;
+  }
+
+  onFramed(stream: Stream, bytes: number, now: number): void {
+    const wasSparse = this.#isSparse(stream, now);
+    if (wasSparse && this.#bulk.size > 0) this.#sparseRun += bytes;
+    stream.recent.add(bytes, now);
+    if (stream.sendable) this.#enqueue(stream, now);
+  }
+
+  clear(): void {
+    this.#woken.clear();
+    this.#sparse.clear();
+    this.#bulk.clear();
+  }
+
+  #enqueue(stream: Stream, now: number): void {
+    (this.#isSparse(stream, now) ? this.#sparse : this.#bulk).add(stream);
+  }
+
+  #isSparse(stream: Stream, now: number): boolean {
+    return stream.recent.read(now) < SPARSE_BELOW_BYTES[stream.streamClass];
+  }
+}

@@ -1,0 +1,164 @@
+import type { RoleName } from '../protocol/constants.ts';
+import { MAX_TEXT_BYTES, WireCode } from '../protocol/constants.ts';
+import { EpmuxError } from '../protocol/errors.ts';
+import type { EndReason, StreamClass } from '../protocol/frames.ts';
+import type { SessionConfig } from './config.ts';
+import type { ControlQueue } from './control-queue.ts';
+import type { EventQueue } from './event-queue.ts';
+import type { Scheduler } from './scheduler.ts';
+import { Stream } from './stream.ts';
+import { StreamIds } from './stream-ids.ts';
+import { ReceiveWindow, WindowPool } from './window.ts';
+
+const FINISHED: EndReason = { code: WireCode.NONE, text: '' };
+
+export interface StreamsOptions {
+  readonly role: RoleName;
+  readonly config: SessionConfig;
+  readonly events: EventQueue;
+  readonly control: ControlQueue;
+  readonly scheduler: Scheduler;
+  /** The first id this end gives a stream of its own. */
+  readonly firstId: number | undefined;
+}
+
+/** The live streams, and what this end does to them. A call for a stream that is over does nothing: the other end may have ended it meanwhile. */
+export class Streams {
+  readonly #config: SessionConfig;
+  readonly #events: EventQueue;
+  readonly #control: ControlQueue;
+  readonly #scheduler: Scheduler;
+  readonly #pool: WindowPool;
+  readonly #live = new Map<number, Stream>();
+  readonly ids: StreamIds;
+  #bytesOut = 0;
+
+  constructor(options: StreamsOptions) {
+    this.#config = options.config;
+    this.#events = options.events;
+    this.#control = options.control;
+    this.#scheduler = options.scheduler;
+    this.#pool = new WindowPool(options.config.maxWindowsTotalBytes);
+    this.ids = new StreamIds(options.role, options.firstId);
+  }
+
+  get count(): number {
+    return this.#live.size;
+  }
+  get isFull(): boolean {
+    return this.#live.size >= this.#config.maxStreams;
+  }
+  /** Payload bytes put into frames. */
+  get bytesOut(): number {
+    return this.#bytesOut;
+  }
+
+  get(id: number): Stream | undefined {
+    return this.#live.get(id);
+  }
+
+  open(id: number, target: string, streamClass: StreamClass): void {
+    this.add(id, true, streamClass);
+    this.#control.open({ type: 'OPEN', stream: id, streamClass, target });
+  }
+
+  add(id: number, openedHere: boolean, streamClass: StreamClass): void {
+    const window = new ReceiveWindow(this.#pool, this.#config.maxWindowBytes);
+    this.#live.set(id, new Stream({ id, openedHere, streamClass, window }));
+  }
+
+  accept(id: number): void {
+    const stream = this.get(id);
+    if (stream === undefined) return;
+    if (stream.openedHere || !stream.step('accept')) throw misuse('accept', stream);
+    this.#control.accept(id);
+    this.finishIfReady(stream);
+  }
+
+  reject(id: number, reason: EndReason): void {
+    const stream = this.get(id);
+    if (stream === undefined) return;
+    if (stream.openedHere || !stream.step('reject')) throw misuse('reject', stream);
+    this.#control.end({ type: 'REJECT', stream: id, ...reason });
+    this.end(stream, reason);
+  }
+
+  write(id: number, chunk: Uint8Array): boolean {
+    const stream = this.get(id);
+    if (stream === undefined) return false;
+    if (stream.finishing) throw misuse('write', stream);
+    stream.buffer.push(chunk);
+    this.#scheduler.wake(stream);
+    stream.blocked = stream.buffer.bytes > this.#config.streamBufferBytes;
+    return !stream.blocked;
+  }
+
+  finish(id: number): void {
+    const stream = this.get(id);
+    if (stream === undefined || stream.finishing) return;
+    stream.finishing = true;
+    this.finishIfReady(stream);
+  }
+
+  reset(id: number, reason: EndReason): void {
+    const stream = this.get(id);
+    if (stream === undefined || !stream.step('reset')) return;
+    this.#control.end({ type: 'RESET', stream: id, ...reason });
+    this.end(stream, reason);
+  }
+
+  consumed(id: number, bytes: number, now: number, rttMs: number): void {
+    const stream = this.get(id);
+    if (stream === undefined || !stream.window.onConsumed(bytes, now, rttMs)) return;
+    // Behind the other end's FIN credit is of no use any more.
+    if (stream.state !== 'halfClosedRemote') this.#control.credit(id, stream.window.limit);
+  }
+
+  /** The scheduler's pick has put so many bytes into a frame. */
+  onFramed(stream: Stream, bytes: number, now: number): void {
+    this.#bytesOut += bytes;
+    this.#scheduler.onFramed(stream, bytes, now);
+    if (stream.blocked && stream.buffer.bytes <= this.#config.streamBufferBytes / 2) {
+      stream.blocked = false;
+      this.#events.push({ type: 'writable', stream: stream.id });
+    }
+    this.finishIfReady(stream);
+  }
+
+  /** FIN goes behind the last data, and not before ACCEPT. */
+  finishIfReady(stream: Stream): void {
+    if (!stream.finishing || stream.buffer.bytes > 0 || !stream.step('finSent')) return;
+    this.#control.fin(stream.id);
+    if (stream.state === 'closed') this.end(stream, FINISHED);
+  }
+
+  /** The stream is over; what is still to be said of it stays with the control queue. */
+  end(stream: Stream, reason: EndReason): void {
+    this.#live.delete(stream.id);
+    this.#free(stream);
+    this.#events.push({ type: 'closed', stream: stream.id, reason });
+  }
+
+  clear(): void {
+    for (const stream of this.#live.values()) this.#free(stream);
+    this.#live.clear();
+  }
+
+  #free(stream: Stream): void {
+    this.#scheduler.drop(stream);
+    stream.buffer.clear();
+    stream.window.release();
+  }
+}
+
+/** Refuses, with INTERNAL, a target that OPEN can't carry. */
+export function checkTarget(target: string): void {
+  const bytes = Buffer.byteLength(target);
+  if (bytes < 1 || bytes > MAX_TEXT_BYTES) {
+    throw new EpmuxError('INTERNAL', `a target of ${bytes} bytes`);
+  }
+}
+
+function misuse(call: string, stream: Stream): EpmuxError {
+  return new EpmuxError('INTERNAL', `${call} on stream ${stream.id}, which is ${stream.state}`);
+}

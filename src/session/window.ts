@@ -1,0 +1,92 @@
+import { INITIAL_CREDIT_BYTES } from '../protocol/constants.ts';
+import { EpmuxError } from '../protocol/errors.ts';
+
+/** Below this a round trip is taken as this: on a short path the endpoints' own turns take longer than the path. */
+const SHORTEST_RTT_MS = 5;
+
+/** What all windows of a session may grow by, together. */
+export class WindowPool {
+  #left: number;
+
+  constructor(totalBytes: number) {
+    this.#left = totalBytes;
+  }
+
+  get left(): number {
+    return this.#left;
+  }
+
+  /** Takes up to `bytes`; what was there is returned. */
+  take(bytes: number): number {
+    const taken = Math.min(bytes, this.#left);
+    this.#left -= taken;
+    return taken;
+  }
+
+  giveBack(bytes: number): void {
+    this.#left += bytes;
+  }
+}
+
+/**
+ * What the other end may send on one stream. The window doubles when a half of it was consumed within two round trips: then
+ * the window may be what bounds the stream.
+ */
+export class ReceiveWindow {
+  readonly #pool: WindowPool;
+  readonly #maxBytes: number;
+  #sizeBytes = INITIAL_CREDIT_BYTES;
+  #limit = INITIAL_CREDIT_BYTES;
+  #received = 0;
+  #consumed = 0;
+  #epochAt: number | undefined;
+  #epochConsumed = 0;
+
+  constructor(pool: WindowPool, maxBytes: number) {
+    this.#pool = pool;
+    this.#maxBytes = maxBytes;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+  /** Counted from the stream's start, as CREDIT tells it. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** False: more than the credit allows. */
+  onReceived(bytes: number, now: number): boolean {
+    this.#epochAt ??= now;
+    this.#received += bytes;
+    return this.#received <= this.#limit;
+  }
+
+  /** True: the limit has moved, and the other end must hear of it. */
+  onConsumed(bytes: number, now: number, rttMs: number): boolean {
+    this.#consumed += bytes;
+    if (this.#consumed > this.#received) {
+      throw new EpmuxError('INTERNAL', 'more consumed than was received');
+    }
+    if (this.#consumed + this.#sizeBytes - this.#limit < this.#sizeBytes / 2) return false;
+    this.#tune(now, Math.max(rttMs, SHORTEST_RTT_MS));
+    this.#limit = this.#consumed + this.#sizeBytes;
+    return true;
+  }
+
+  release(): void {
+    this.#pool.giveBack(this.#sizeBytes - INITIAL_CREDIT_BYTES);
+    this.#sizeBytes = INITIAL_CREDIT_BYTES;
+  }
+
+  #tune(now: number, rttMs: number): void {
+    const share = (this.#consumed - this.#epochConsumed) / this.#sizeBytes;
+    const elapsed = now - (this.#epochAt ?? now);
+    if (elapsed < 4 * share * rttMs) {
+      const wanted = Math.min(this.#sizeBytes, Math.max(0, this.#maxBytes - this.#sizeBytes));
+      this.#sizeBytes += this.#pool.take(wanted);
+    }
+    this.#epochAt = now;
+    this.#epochConsumed = this.#consumed;
+  }
+}
