@@ -68,6 +68,8 @@ class NodeStreamPipe implements BytePipe {
       if (this.#outcome === undefined) handlers.onBytes(chunk);
     });
     if (this.#paused) this.#readable.pause();
+    // Whoever made the connection (a SOCKS handshake, say) may have left it paused.
+    else this.#readable.resume();
   }
 
   write(chunk: Uint8Array): boolean {
