@@ -105,7 +105,7 @@ export function readHello(bytes: Uint8Array, expected: RoleName): Hello | undefi
     throw new EpmuxError('PROTOCOL', `a hello with ${length} bytes of attributes`);
   }
   if (bytes.length < FIXED_BYTES + length) return undefined;
-  const hello = bytes.slice(0, FIXED_BYTES + length);
+  const hello = new Uint8Array(bytes.subarray(0, FIXED_BYTES + length));
   return {
     bytes: hello,
     lowestMajor: head.readUInt8(ROLE_AT + 1),

@@ -46,7 +46,7 @@ export class PayloadReader {
 
   /** A copy, so that it may outlive the payload. */
   bytes(length: number): Uint8Array {
-    return this.#take(length).slice();
+    return new Uint8Array(this.#take(length));
   }
 
   hex(length: number): string {
