@@ -1,8 +1,6 @@
-import { join } from 'node:path';
 import type { Cleanup } from './cleanup.ts';
 import { plainEnvironment } from './erlang.ts';
 import { freePort } from './loopback.ts';
-import type { DemoNode } from './node.ts';
 import { startProgram } from './program.ts';
 import { startSshServer } from './ssh-server.ts';
 
@@ -10,13 +8,13 @@ const START_MS = 15_000;
 export const DYNO_USER = 'demo';
 
 export interface DynoOptions {
-  readonly folder: string;
+  readonly home: string;
   /** How this program runs itself: node, its options and the main script. */
   readonly self: readonly [string, ...string[]];
   readonly secret: string;
   /** What the SSH server lets in. */
   readonly publicKey: string;
-  readonly node: DemoNode;
+  readonly epmdPort: number;
   readonly interrupted: AbortSignal;
   readonly cleanup: Cleanup;
 }
@@ -31,15 +29,15 @@ export interface Dyno {
 
 /** The rest of the embedded dyno, around its node: the agent as a process of its own, and the way in. */
 export async function startDyno(options: DynoOptions): Promise<Dyno> {
-  const { folder, self, secret, publicKey, node, interrupted, cleanup } = options;
+  const { home, self, secret, publicKey, epmdPort, interrupted, cleanup } = options;
   const agentPort = await freePort();
   const agent = startProgram({
     title: 'the agent',
-    command: [...self, 'agent', '--port', String(agentPort), '--epmd-port', String(node.epmdPort)],
-    env: { ...plainEnvironment(), HOME: join(folder, 'dyno'), EPMUX_SECRET: secret },
+    command: [...self, 'agent', '--port', String(agentPort), '--epmd-port', String(epmdPort)],
+    env: { ...plainEnvironment(), HOME: home, EPMUX_SECRET: secret },
   });
   cleanup.add('the agent', () => agent.stop());
-  await agent.line(/listen/, START_MS, interrupted);
+  await agent.line(/ listening /, START_MS, interrupted);
 
   const ssh = await startSshServer({
     user: DYNO_USER,

@@ -1,11 +1,9 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EpmuxError } from '../protocol/errors.ts';
 import { askNames } from '../runtime/epmd-client.ts';
 import { type Erlang, plainEnvironment } from './erlang.ts';
 import { freePort, LOOPBACK } from './loopback.ts';
-import type { DemoNode, NodeOptions } from './node.ts';
+import type { NodeOptions } from './node.ts';
 import { startProgram } from './program.ts';
 
 const START_MS = 10_000;
@@ -14,13 +12,11 @@ const POLL_MS = 20;
 const APP = `io:format("ready ~s~n", [node()]), io:get_line(""), halt().`;
 
 /**
- * A real node with an epmd of its own. Its home, and with it the cookie, is in the folder: the user's own cookie and epmd are neither
- * read nor reached.
+ * A real node with an epmd of its own. The cookie is the one in the home folder given, so the user's own cookie and epmd are neither read nor
+ * reached. Gives epmd's port.
  */
-export async function startErlangNode(erlang: Erlang, options: NodeOptions): Promise<DemoNode> {
-  const { folder, name, cookie, interrupted, cleanup } = options;
-  const home = join(folder, 'dyno');
-  await writeCookie(home, cookie);
+export async function startErlangNode(erlang: Erlang, options: NodeOptions): Promise<number> {
+  const { home, name, interrupted, cleanup } = options;
   const epmdPort = await freePort();
   const env = { ...plainEnvironment(), HOME: home, ERL_EPMD_PORT: String(epmdPort) };
 
@@ -43,15 +39,7 @@ export async function startErlangNode(erlang: Erlang, options: NodeOptions): Pro
   });
   cleanup.add('the node', () => node.stop());
   await node.line(/^ready /, START_MS, interrupted);
-  return { what: `Erlang/OTP ${erlang.release}`, epmdPort };
-}
-
-/** A home folder with this cookie. */
-export async function writeCookie(home: string, cookie: string): Promise<void> {
-  await mkdir(home, { recursive: true, mode: 0o700 });
-  const file = join(home, '.erlang.cookie');
-  await writeFile(file, cookie, { mode: 0o600 });
-  await chmod(file, 0o400);
+  return epmdPort;
 }
 
 async function untilAnswers(port: number, interrupted: AbortSignal): Promise<void> {

@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import type { Leading } from '../daemon/control/api.ts';
+import type { Caller } from './caller.ts';
+import type { Cleanup } from './cleanup.ts';
 import { type Erlang, plainEnvironment } from './erlang.ts';
-import { writeCookie } from './erlang-node.ts';
-import type { NodeOptions } from './node.ts';
 import { startProgram } from './program.ts';
 
 const START_MS = 15_000;
@@ -26,29 +25,22 @@ Loop = fun Next() ->
 end,
 Loop().`;
 
-/** What came of a call. */
-export interface CallResult {
-  /** As Erlang prints it; `ok` when all is well. */
-  readonly value: string;
-  /** How often this side lost the node in the meantime. */
-  readonly nodedowns: number;
-}
-
-/** A call that takes a while: it is on its way when `begin` resolves. */
-export interface Caller {
-  begin(ms: number): Promise<void>;
-  returned(): Promise<CallResult>;
+export interface GuestOptions {
+  /** Where its cookie is. */
+  readonly home: string;
+  /** The node to call. */
+  readonly name: string;
+  readonly interrupted: AbortSignal;
+  readonly cleanup: Cleanup;
 }
 
 /** A second real node, which is led to the tunnel as any local one is. */
 export async function startGuest(
   erlang: Erlang,
   leading: Leading,
-  options: NodeOptions,
+  options: GuestOptions,
 ): Promise<Caller> {
-  const { folder, name, cookie, interrupted, cleanup } = options;
-  const home = join(folder, 'laptop');
-  await writeCookie(home, cookie);
+  const { home, name, interrupted, cleanup } = options;
   const guest = startProgram({
     title: 'the local node',
     command: [
@@ -67,6 +59,8 @@ export async function startGuest(
   cleanup.add('the local node', () => guest.stop());
   await guest.line(/^connected true$/, START_MS, interrupted);
   return {
+    expected: 'ok',
+    describe: (ms) => `rpc:call(${name}, timer, sleep, [${ms}])`,
     async begin(ms) {
       guest.send(String(ms));
       await guest.line(/^calling$/, START_MS, interrupted);

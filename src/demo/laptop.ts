@@ -13,6 +13,7 @@ import { startProgram } from './program.ts';
 
 const START_MS = 15_000;
 const NODES_MS = 10_000;
+const PING_MS = 5_000;
 const RESUME_MS = 15_000;
 const POLL_MS = 10;
 const TUNNEL = 'demo';
@@ -34,8 +35,8 @@ export interface Laptop {
   up(dyno: Dyno, secret: string): Promise<Leading>;
   /** The node, as soon as it is reachable. */
   node(name: string): Promise<NodeStatus>;
-  /** The round-trip time of a ping; fails when it is no pong. */
-  ping(node: string, cookie: string, timeoutMs: number): Promise<number>;
+  /** The round-trip time of a ping to the only node; fails when it is no pong. */
+  ping(timeoutMs?: number): Promise<number>;
   link(): Promise<LinkStatus>;
   /** The link, as soon as its session has been resumed more often than `resumes`. */
   resumed(resumes: number): Promise<LinkStatus>;
@@ -69,12 +70,11 @@ export async function startLaptop(options: LaptopOptions): Promise<Laptop> {
         const status = await client.call('status', { name: TUNNEL }, { signal: interrupted });
         return status.tunnels[0]?.nodes.find((node) => node.name === name && node.state === 'up');
       }),
-    async ping(node, cookie, timeoutMs) {
-      const params = { node, cookie, timeoutMs };
-      const result = await client.call('ping', params, { signal: interrupted });
+    async ping(timeoutMs = PING_MS) {
+      const result = await client.call('ping', { timeoutMs }, { signal: interrupted });
       if (result.pong && result.rttMs !== null) return result.rttMs;
       const { code = 'NODE_UNREACHABLE', message = 'pang' } = result.error ?? {};
-      throw new EpmuxError(code, `${node}: ${message}`);
+      throw new EpmuxError(code, `${result.node}: ${message}`);
     },
     link: () => until('the link', NODES_MS, interrupted, link),
     resumed: (resumes) =>

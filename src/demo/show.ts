@@ -1,7 +1,4 @@
-export type Paint = (
-  style: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan',
-  text: string,
-) => string;
+type Paint = (style: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan', text: string) => string;
 
 export interface ShowIo {
   /** Writes a line. */
@@ -9,8 +6,7 @@ export interface ShowIo {
   readonly paintOut: Paint;
 }
 
-/** One step of the demo, for `--json` too. */
-export interface StepResult {
+interface StepResult {
   readonly step: string;
   readonly detail: string;
   readonly ms: number | null;
@@ -20,15 +16,30 @@ const STEP_WIDTH = 12;
 const DETAIL_WIDTH = 58;
 const FIGURE_WIDTH = 10;
 
-/** Tells the steps, a line each, and keeps them. */
+/** Tells the steps, a line each, or all of them in one JSON document at the end. */
 export class Show {
-  readonly steps: StepResult[] = [];
+  readonly #steps: StepResult[] = [];
   readonly #io: ShowIo;
-  readonly #silent: boolean;
+  readonly #json: boolean;
+  readonly #start = performance.now();
 
-  constructor(io: ShowIo, silent: boolean) {
+  constructor(io: ShowIo, json: boolean) {
     this.#io = io;
-    this.#silent = silent;
+    this.#json = json;
+  }
+
+  begin(): void {
+    this.line(
+      `${this.#bold('epmux demo')}  an embedded dyno on this machine; no account, nothing to configure`,
+    );
+    this.line();
+  }
+
+  end(): void {
+    const ms = roundMs(performance.now() - this.#start);
+    if (this.#json) this.#io.out(JSON.stringify({ ms, steps: this.#steps }, null, 2));
+    this.line();
+    this.line(`${this.#bold('done')} in ${(ms / 1000).toFixed(1)} s`);
   }
 
   /** Does the work, and tells it with the time it took unless `figureMs` gives another figure. */
@@ -46,7 +57,7 @@ export class Show {
   }
 
   tell(step: string, detail: string, ms: number | null = null): void {
-    this.steps.push({ step, detail, ms: ms === null ? null : Math.round(ms * 10) / 10 });
+    this.#steps.push({ step, detail, ms: ms === null ? null : roundMs(ms) });
     const figure = ms === null ? '' : formatMs(ms).padStart(FIGURE_WIDTH);
     const { paintOut } = this.#io;
     const text = `${step.padEnd(STEP_WIDTH)} ${detail.padEnd(DETAIL_WIDTH)}`;
@@ -54,16 +65,16 @@ export class Show {
   }
 
   line(text = ''): void {
-    if (!this.#silent) this.#io.out(text);
+    if (!this.#json) this.#io.out(text);
   }
 
-  dim(text: string): string {
-    return this.#io.paintOut('dim', text);
-  }
-
-  bold(text: string): string {
+  #bold(text: string): string {
     return this.#io.paintOut('bold', text);
   }
+}
+
+function roundMs(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }
 
 function formatMs(ms: number): string {

@@ -1,0 +1,51 @@
+import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Cleanup } from './cleanup.ts';
+
+const COOKIE_LENGTH = 20;
+const COOKIE_FILE = '.erlang.cookie';
+
+/** Everything the demo writes is in here, and gone with it. */
+export interface DemoFolder {
+  /** Home folders: the dyno's and the laptop's, each with a cookie of its own. */
+  readonly dynoHome: string;
+  readonly laptopHome: string;
+  readonly epmuxHome: string;
+  readonly dynoCookie: string;
+}
+
+/**
+ * With `ownCookie` the laptop's cookie is the user's own (by a link, not a copy) where there is one, so that the user's shells can be local nodes
+ * beside this daemon.
+ */
+export async function makeFolder(ownCookie: boolean, cleanup: Cleanup): Promise<DemoFolder> {
+  const folder = await mkdtemp(join(tmpdir(), 'epmux-demo-'));
+  cleanup.add('the folder', () => rm(folder, { recursive: true, force: true }));
+  const dynoHome = join(folder, 'dyno');
+  const laptopHome = join(folder, 'laptop');
+  const dynoCookie = drawCookie();
+  await writeCookie(dynoHome, dynoCookie);
+  const usersOwn = join(homedir(), COOKIE_FILE);
+  if (ownCookie && existsSync(usersOwn)) {
+    await mkdir(laptopHome, { mode: 0o700 });
+    await symlink(usersOwn, join(laptopHome, COOKIE_FILE));
+  } else {
+    await writeCookie(laptopHome, drawCookie());
+  }
+  return { dynoHome, laptopHome, epmuxHome: join(folder, 'epmux'), dynoCookie };
+}
+
+async function writeCookie(home: string, cookie: string): Promise<void> {
+  await mkdir(home, { mode: 0o700 });
+  const file = join(home, COOKIE_FILE);
+  await writeFile(file, cookie, { mode: 0o600 });
+  await chmod(file, 0o400);
+}
+
+function drawCookie(): string {
+  const letters = Array.from({ length: COOKIE_LENGTH }, () => randomInt(65, 91));
+  return String.fromCharCode(...letters);
+}
