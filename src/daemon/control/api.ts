@@ -3,22 +3,13 @@
  * While a request runs the daemon may send `progress` notifications that carry the request's id.
  */
 import type { ErrorCode } from '../../protocol/errors.ts';
+import type { Way } from '../../transport/way.ts';
+
+export type { Way };
 
 export type LinkState = 'connecting' | 'up' | 'reconnecting' | 'down' | 'failed';
 export type LinkMode = 'agent' | 'direct';
 export type AgentChoice = 'auto' | 'require' | 'none';
-
-/** Where a tunnel leads; exactly one of the ways. */
-export type Way =
-  | { readonly kind: 'connect'; readonly host: string; readonly port: number }
-  | {
-      readonly kind: 'ssh';
-      readonly user: string;
-      readonly host: string;
-      readonly port: number;
-      readonly identityFile?: string;
-    }
-  | { readonly kind: 'command'; readonly command: string };
 
 /** What a tunnel may be called: one word of at most 64 characters without slashes. Also a file's name, so nothing that leads out of a folder. */
 export const TUNNEL_NAME = /^[^\s/\\\p{Cc}.-][^\s/\\\p{Cc}]{0,63}$/u;
