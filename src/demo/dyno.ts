@@ -1,6 +1,5 @@
 import type { Cleanup } from './cleanup.ts';
 import { plainEnvironment } from './erlang.ts';
-import { freePort } from './loopback.ts';
 import { startProgram } from './program.ts';
 import { startSshServer } from './ssh-server.ts';
 
@@ -30,14 +29,14 @@ export interface Dyno {
 /** The rest of the embedded dyno, around its node: the agent as a process of its own, and the way in. */
 export async function startDyno(options: DynoOptions): Promise<Dyno> {
   const { home, self, secret, publicKey, epmdPort, interrupted, cleanup } = options;
-  const agentPort = await freePort();
   const agent = startProgram({
     title: 'the agent',
-    command: [...self, 'agent', '--port', String(agentPort), '--epmd-port', String(epmdPort)],
+    command: [...self, 'agent', '--port', '0', '--epmd-port', String(epmdPort)],
     env: { ...plainEnvironment(), HOME: home, EPMUX_SECRET: secret },
   });
   cleanup.add('the agent', () => agent.stop());
-  await agent.line(/ listening /, START_MS, interrupted);
+  const [, port] = await agent.line(/listening .*address=\S+:(\d+)/, START_MS, interrupted);
+  const agentPort = Number(port);
 
   const ssh = await startSshServer({
     user: DYNO_USER,

@@ -72,6 +72,8 @@ export function startProgram({ title, command: [file, ...args], env }: ProgramOp
     async stop() {
       if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
         const exited = once(child, 'exit');
+        // A node ends with its stdin at once, and by the signal after a second.
+        child.stdin.end();
         child.kill('SIGTERM');
         const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
         await exited;
