@@ -32,6 +32,7 @@ export interface NodeClientOptions {
 /** What a node says of itself in its challenge. */
 export interface NodeIdentity {
   readonly name: string;
+  /** Without the published flag, whatever the node is: it shows that one to published nodes only. */
   readonly flags: bigint;
   /** 0 when it speaks version 5. */
   readonly creation: number;
@@ -43,7 +44,7 @@ export type NodeClientOutcome =
   /** `older`: it closed without a word, as a node before OTP 23 does on version 6. */
   | { readonly kind: 'failed'; readonly error: EpmuxError; readonly older: boolean };
 
-/** What a node of OTP 25 and later demands, and a name from the other side. Not published: a hidden node. */
+/** What nodes demand. Not published: a hidden node. */
 const FLAGS =
   Flag.EXTENDED_REFERENCES |
   Flag.FUN_TAGS |
@@ -55,6 +56,7 @@ const FLAGS =
   Flag.UTF8_ATOMS |
   Flag.MAP_TAG |
   Flag.BIG_CREATION;
+/** What those of OTP 25 and later demand, and a name from the other side. */
 const FLAGS_6 = FLAGS | Flag.HANDSHAKE_23 | Flag.UNLINK_ID | Flag.V4_NC | Flag.NAME_ME;
 
 type State = 'status' | 'challenge' | 'ack' | 'answer' | 'done';

@@ -136,8 +136,7 @@ export class DistributionRelay {
       this.#due = undefined;
       return due;
     }
-    const late = now - this.nextDeadline();
-    if (late > PROCESS_SLEPT_MS) this.#heardAt += late;
+    if (now - this.nextDeadline() > PROCESS_SLEPT_MS) this.#heardAt = now;
     if (now >= this.#silentAt()) return { toNode: [], toTunnel: [], failure: this.#silent() };
     if (now < this.#tickAt()) return { toNode: [], toTunnel: [] };
     this.#wroteAt = now;
