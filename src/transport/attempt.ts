@@ -1,0 +1,65 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+export interface AttemptLimits {
+  /** What is attempted, for the error of an abort: `connecting to …`. */
+  readonly what: string;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly limitMs: number;
+  /** The error when the limit runs out. */
+  late(): EpmuxError;
+}
+
+export interface Settle<T> {
+  succeed(value: T): void;
+  fail(error: EpmuxError): void;
+}
+
+/**
+ * One step of connecting. Success, failure, the limit and the abort race: the first wins and the rest is ignored. What `begin` returns
+ * undoes the step and is called once on anything but success.
+ */
+export function attempt<T>(limits: AttemptLimits, begin: (settle: Settle<T>) => () => void) {
+  const { signal, clock } = limits;
+  return new Promise<T>((resolve, reject) => {
+    if (signal.aborted) {
+      reject(abortError(limits.what, signal));
+      return;
+    }
+    let settled = false;
+    let undo: (() => void) | undefined;
+    const settle = (): boolean => {
+      if (settled) return false;
+      settled = true;
+      cancelLimit();
+      signal.removeEventListener('abort', onAbort);
+      return true;
+    };
+    const fail = (error: EpmuxError): void => {
+      if (!settle()) return;
+      undo?.();
+      reject(error);
+    };
+    const onAbort = (): void => fail(abortError(limits.what, signal));
+    const cancelLimit = clock.wakeAt(clock.now() + limits.limitMs, () => fail(limits.late()));
+    signal.addEventListener('abort', onAbort);
+    const begun = begin({
+      succeed: (value) => {
+        if (settle()) resolve(value);
+      },
+      fail,
+    });
+    // A step that failed within `begin` has still to be undone.
+    if (settled && undo === undefined) begun();
+    undo = begun;
+  });
+}
+
+/** The reason of the abort where it is an error of ours, else INTERRUPTED. */
+export function abortError(what: string, signal: AbortSignal): EpmuxError {
+  const reason: unknown = signal.reason;
+  return reason instanceof EpmuxError
+    ? reason
+    : new EpmuxError('INTERRUPTED', `${what} was given up`, { cause: reason });
+}

@@ -1,0 +1,53 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { abortError } from './attempt.ts';
+import { CarrierLife } from './carrier-life.ts';
+import { CommandPipe } from './command-pipe.ts';
+import { ProcessGroup } from './process-group.ts';
+import type { Carrier, Transport } from './transport.ts';
+
+export interface CommandOptions {
+  readonly command: string;
+  /** The command's environment. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** A shell command whose stdin and stdout reach an agent. The carrier runs nothing: each pipe is a process of its own. */
+export function commandTransport(options: CommandOptions): Transport {
+  const target = `command: ${programOf(options.command)}`;
+  return { target, connect: async () => commandCarrier(options, target) };
+}
+
+function commandCarrier(options: CommandOptions, label: string): Carrier {
+  const life = new CarrierLife(label);
+  const pipes = new Set<CommandPipe>();
+  return {
+    label,
+    dial: undefined,
+    async openAgentPipe(signal) {
+      if (signal.aborted) throw abortError(`starting ${label}`, signal);
+      if (life.closed) throw life.closedError();
+      const group = await ProcessGroup.start(options.command, options.env, options.clock);
+      if (signal.aborted || life.closed) {
+        group.end();
+        throw life.closed ? life.closedError() : abortError(`starting ${label}`, signal);
+      }
+      const pipe = new CommandPipe(group, { ...options, label, onOver: () => pipes.delete(pipe) });
+      pipes.add(pipe);
+      return pipe;
+    },
+    onClosed: (listener) => life.onClosed(listener),
+    close() {
+      if (!life.end(undefined)) return;
+      for (const pipe of pipes) pipe.fail(life.closedError());
+    },
+  };
+}
+
+/** The program's name alone, for arguments and assigned variables may hold secrets. */
+function programOf(command: string): string {
+  const program = /^\s*(?:exec\s+)?([\w./+-]+)(?:\s|$)/.exec(command)?.[1];
+  return program?.split('/').at(-1) || 'sh';
+}

@@ -1,0 +1,67 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { commandTransport } from './command.ts';
+import { directDialer } from './dial.ts';
+import { parseSocksProxy, socksDialer } from './socks.ts';
+import { fileHostKeys } from './ssh/host-key-files.ts';
+import { personalIdentities } from './ssh/identities.ts';
+import { sshTransport } from './ssh/transport.ts';
+import { tcpTransport } from './tcp.ts';
+import type { Transport } from './transport.ts';
+import type { Way } from './way.ts';
+
+export interface TransportOptions {
+  /** The agent's port on the dyno's loopback, for SSH. */
+  readonly agentPort: number;
+  /** `socks5://[user:pass@]host:port`; a command finds its own way. */
+  readonly via?: string | undefined;
+  /** The fingerprint (`SHA256:…`) of a new SSH host key that a person has accepted. */
+  readonly acceptHostKey?: string | undefined;
+  readonly sshAuthSock?: string | undefined;
+  /** The environment of `--command`. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Where `.ssh` is; the user's own home folder unless given. */
+  readonly home?: string | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const SYSTEM_KNOWN_HOSTS = '/etc/ssh/ssh_known_hosts';
+
+/** The way to one dyno. USAGE when `via` can't be read. */
+export function createTransport(way: Way, options: TransportOptions): Transport {
+  const { clock, logger } = options;
+  if (way.kind === 'command') {
+    return commandTransport({ command: way.command, env: options.env, clock, logger });
+  }
+  const direct = directDialer(clock);
+  const dial =
+    options.via === undefined ? direct : socksDialer(parseSocksProxy(options.via), direct, clock);
+  const address = { host: way.host, port: way.port };
+  if (way.kind === 'connect') return tcpTransport(address, dial);
+
+  const folder = join(options.home ?? homedir(), '.ssh');
+  return sshTransport({
+    address,
+    user: way.user,
+    agentPort: options.agentPort,
+    dial,
+    hostKeys: fileHostKeys({
+      address,
+      file: join(folder, 'known_hosts'),
+      readOnlyFiles: [SYSTEM_KNOWN_HOSTS],
+      acceptHostKey: options.acceptHostKey,
+      logger,
+    }),
+    identities: personalIdentities({
+      folder,
+      identityFile: way.identityFile,
+      sshAuthSock: options.sshAuthSock,
+      logger,
+    }),
+    clock,
+    logger,
+  });
+}

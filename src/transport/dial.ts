@@ -1,0 +1,81 @@
+import { connect, type Socket } from 'node:net';
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type Address, hostPort } from './address.ts';
+import { attempt } from './attempt.ts';
+
+/**
+ * Gives a connected socket with TCP_NODELAY that may be half closed and that nobody reads yet. Throws HOST_UNKNOWN, CONNECT_FAILED or the
+ * abort's error.
+ */
+export type Dialer = (to: Address, signal: AbortSignal) => Promise<Socket>;
+
+/** Name look-up and connection together. */
+const CONNECT_LIMIT_MS = 10_000;
+/** The operating system's own look whether the other end is still there, for sockets on which nothing moves. */
+const KEEPALIVE_MS = 15_000;
+
+export function directDialer(clock: Clock, limitMs = CONNECT_LIMIT_MS): Dialer {
+  return (to, signal) => {
+    const at = hostPort(to);
+    return attempt<Socket>(
+      {
+        what: `connecting to ${at}`,
+        signal,
+        clock,
+        limitMs,
+        late: () =>
+          new EpmuxError('CONNECT_FAILED', `${at} did not answer within ${limitMs / 1_000} s`),
+      },
+      ({ succeed, fail }) => {
+        const socket = connect({
+          host: to.host,
+          port: to.port,
+          noDelay: true,
+          keepAlive: true,
+          keepAliveInitialDelay: KEEPALIVE_MS,
+          allowHalfOpen: true,
+        });
+        // Stays on: between two owners a socket's error shows in `destroyed`, and is no uncaught exception.
+        socket.on('error', (error: NodeJS.ErrnoException) => fail(connectError(error, to)));
+        socket.once('connect', () => succeed(socket));
+        return () => socket.destroy();
+      },
+    );
+  };
+}
+
+/** What a person has to know of each, the most telling first where several addresses failed in different ways. */
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'refused the connection: nothing listens there',
+  ECONNRESET: 'reset the connection',
+  ETIMEDOUT: 'did not answer',
+  EHOSTUNREACH: 'is unreachable: there is no route to it',
+  ENETUNREACH: 'is unreachable: this machine has no network that leads there',
+  EHOSTDOWN: 'is unreachable: the host is down',
+  ENETDOWN: 'is unreachable: the network is down',
+  EADDRNOTAVAIL: 'is unreachable from the addresses of this machine',
+  EACCES: 'is not allowed by this machine, perhaps by a firewall',
+  EPERM: 'is not allowed by this machine, perhaps by a firewall',
+};
+
+const NO_SUCH_HOST = ['ENOTFOUND', 'ENODATA', 'EAI_NONAME', 'EAI_NODATA'];
+
+/** HOST_UNKNOWN or CONNECT_FAILED for what a socket said while it connected. */
+export function connectError(error: NodeJS.ErrnoException, to: Address): EpmuxError {
+  const causes: NodeJS.ErrnoException[] =
+    error instanceof AggregateError && error.errors.length > 0 ? error.errors : [error];
+  const codes = causes.map((cause) => cause.code ?? '');
+  if (codes.some((code) => NO_SUCH_HOST.includes(code))) {
+    return new EpmuxError('HOST_UNKNOWN', `no host is called ${to.host}`, { cause: error });
+  }
+  if (codes.some((code) => code.startsWith('EAI_'))) {
+    return new EpmuxError('CONNECT_FAILED', `the name ${to.host} can't be looked up now`, {
+      cause: error,
+      hint: 'check that this machine has a network and a name server',
+    });
+  }
+  const known = Object.keys(REASONS).find((code) => codes.includes(code));
+  const why = known === undefined ? `failed: ${error.message}` : REASONS[known];
+  return new EpmuxError('CONNECT_FAILED', `${hostPort(to)} ${why}`, { cause: error });
+}

@@ -1,0 +1,128 @@
+import type { Socket } from 'node:net';
+import { SocksClient } from 'socks';
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type Address, hostPort } from './address.ts';
+import { attempt } from './attempt.ts';
+import type { Dialer } from './dial.ts';
+
+export interface SocksProxy extends Address {
+  readonly user: string;
+  readonly password: string;
+}
+
+const DEFAULT_PORT = 1080;
+const HANDSHAKE_LIMIT_MS = 10_000;
+/** A length in the protocol is one byte. */
+const MAX_TEXT_BYTES = 255;
+
+/** `socks5://[user:pass@]host[:port]`, user and password percent-encoded. USAGE on anything else; the text is never repeated. */
+export function parseSocksProxy(text: string): SocksProxy {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const bare = url?.pathname === '' || url?.pathname === '/';
+  if (url === undefined || !/^socks5h?:$/.test(url.protocol) || url.hostname === '' || !bare) {
+    throw wrongProxy('--via takes socks5://[user:pass@]host:port');
+  }
+  const [user, password] = [decoded(url.username), decoded(url.password)];
+  if ([user, password].some((part) => Buffer.byteLength(part) > MAX_TEXT_BYTES)) {
+    throw wrongProxy(`--via: user and password have at most ${MAX_TEXT_BYTES} bytes each`);
+  }
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? DEFAULT_PORT : Number(url.port),
+    user,
+    password,
+  };
+}
+
+/** Connections through the proxy, which also looks the host names up. `direct` reaches the proxy itself. */
+export function socksDialer(proxy: SocksProxy, direct: Dialer, clock: Clock): Dialer {
+  return async (to, signal) => {
+    if (Buffer.byteLength(to.host) > MAX_TEXT_BYTES) {
+      throw new EpmuxError('HOST_UNKNOWN', 'a host name has at most 255 bytes');
+    }
+    const socket = await direct(proxy, signal).catch((error: unknown) => {
+      throw aboutProxy(error);
+    });
+    const at = hostPort(proxy);
+    return attempt<Socket>(
+      {
+        what: `connecting to ${hostPort(to)} through the SOCKS proxy ${at}`,
+        signal,
+        clock,
+        limitMs: HANDSHAKE_LIMIT_MS,
+        late: () => failed(proxy, to, `it did not answer within ${HANDSHAKE_LIMIT_MS / 1_000} s`),
+      },
+      ({ succeed, fail }) => {
+        handshake(proxy, to, socket).then(
+          () => succeed(socket),
+          (error: Error) => fail(failed(proxy, to, error.message)),
+        );
+        return () => socket.destroy();
+      },
+    );
+  };
+}
+
+async function handshake(proxy: SocksProxy, to: Address, socket: Socket): Promise<void> {
+  const giveUp = (): void => void socket.destroy();
+  socket.once('end', giveUp);
+  await SocksClient.createConnection({
+    command: 'connect',
+    existing_socket: socket,
+    timeout: HANDSHAKE_LIMIT_MS,
+    destination: { host: to.host, port: to.port },
+    proxy: {
+      type: 5,
+      host: proxy.host,
+      port: proxy.port,
+      ...(proxy.user === '' ? {} : { userId: proxy.user, password: proxy.password }),
+    },
+  });
+  socket.off('end', giveUp);
+  await takeEarlyBytes(socket);
+}
+
+/**
+ * The library emits what the far end sent right behind the proxy's answer in the next `setImmediate`, to whoever listens then, and lets
+ * the socket flow. Nobody reads yet: put it back, and stop the flow.
+ */
+async function takeEarlyBytes(socket: Socket): Promise<void> {
+  const early: Buffer[] = [];
+  const keep = (chunk: Buffer): void => void early.push(chunk);
+  socket.on('data', keep);
+  await new Promise((resolve) => setImmediate(resolve));
+  socket.pause();
+  socket.off('data', keep);
+  if (socket.readableEnded) throw new Error('the connection was closed at once');
+  if (early.length > 0) socket.unshift(Buffer.concat(early));
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw wrongProxy('--via: a % in user or password has to be written as %25');
+  }
+}
+
+function wrongProxy(message: string): EpmuxError {
+  return new EpmuxError('USAGE', message, {
+    hint: 'for example --via socks5://127.0.0.1:1080',
+  });
+}
+
+/** The library's own error is not kept as a cause: it carries the password. */
+function failed(proxy: SocksProxy, to: Address, why: string): EpmuxError {
+  const auth = /auth/i.test(why);
+  return new EpmuxError(
+    'CONNECT_FAILED',
+    `the SOCKS proxy ${hostPort(proxy)} did not connect to ${hostPort(to)}: ${why}`,
+    auth ? { hint: 'check user and password in --via' } : {},
+  );
+}
+
+function aboutProxy(error: unknown): unknown {
+  if (!(error instanceof EpmuxError) || error.code === 'INTERRUPTED') return error;
+  return new EpmuxError(error.code, `SOCKS proxy: ${error.message}`, { cause: error });
+}

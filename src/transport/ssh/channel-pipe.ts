@@ -1,0 +1,133 @@
+import type { ClientChannel } from 'ssh2';
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { BytePipe, PipeHandlers } from '../../runtime/pipe.ts';
+
+/** `write` says false above this. */
+const HIGH_WATER_BYTES = 128 * 1024;
+/** Room again: early enough that the connection never runs dry. */
+const LOW_WATER_BYTES = 64 * 1024;
+
+/** What a channel's pipe needs of the connection that it is on. */
+export interface ChannelHost {
+  /** Bytes that wait for the socket. */
+  readonly backlogBytes: number;
+  cork(): void;
+  forget(pipe: ChannelPipe): void;
+}
+
+/**
+ * A pipe over an SSH channel. ssh2 takes what the channel's window allows whether or not the socket takes it, and shows the loss of a
+ * connection as an orderly end of its channels: so this one counts the socket's backlog, and hears of a loss from its connection.
+ */
+export class ChannelPipe implements BytePipe {
+  readonly label: string;
+  readonly #channel: ClientChannel;
+  readonly #host: ChannelHost;
+  #handlers: PipeHandlers | undefined;
+  #full = false;
+  #paused = false;
+  #readEnded = false;
+  #writeEnded = false;
+  #writeFinished = false;
+  /** Set once, by what happened first. */
+  #outcome: { readonly error: EpmuxError | undefined } | undefined;
+
+  constructor(channel: ClientChannel, host: ChannelHost, label: string) {
+    this.label = label;
+    this.#channel = channel;
+    this.#host = host;
+    channel.on('error', (cause: Error) => this.fail(this.#lost(cause.message, cause)));
+    channel.on('end', () => this.#ended());
+    channel.on('finish', () => {
+      this.#writeFinished = true;
+      this.#checkOver();
+    });
+    channel.on('close', () => this.fail(this.#lost('the far end closed it')));
+  }
+
+  get bufferedBytes(): number {
+    return this.#channel.writableLength + this.#host.backlogBytes;
+  }
+
+  start(handlers: PipeHandlers): void {
+    if (this.#handlers !== undefined) {
+      throw new EpmuxError('INTERNAL', `${this.label} is started twice`);
+    }
+    this.#handlers = handlers;
+    if (this.#outcome !== undefined) {
+      this.#tellClosed(this.#outcome.error);
+      return;
+    }
+    this.#channel.on('data', (chunk: Uint8Array) => {
+      if (this.#outcome === undefined) handlers.onBytes(chunk);
+    });
+    if (this.#paused) this.#channel.pause();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#outcome !== undefined || this.#writeEnded) return true;
+    this.#host.cork();
+    this.#channel.write(chunk, () => this.onRoom());
+    this.#full ||= this.bufferedBytes >= HIGH_WATER_BYTES;
+    return !this.#full;
+  }
+
+  end(): void {
+    if (this.#outcome !== undefined || this.#writeEnded) return;
+    this.#writeEnded = true;
+    this.#channel.end();
+  }
+
+  pause(): void {
+    this.#paused = true;
+    if (this.#handlers !== undefined) this.#channel.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#handlers !== undefined) this.#channel.resume();
+  }
+
+  /** SSH knows no reset of a channel: the far end sees an end either way. */
+  close(_error?: EpmuxError): void {
+    this.fail(undefined);
+  }
+
+  /** Ends it from below; the owner is told. */
+  fail(error: EpmuxError | undefined): void {
+    if (this.#outcome !== undefined) return;
+    this.#outcome = { error };
+    this.#host.forget(this);
+    this.#channel.pause();
+    this.#channel.close();
+    if (this.#handlers !== undefined) this.#tellClosed(error);
+  }
+
+  /** Something of what waited has left. */
+  onRoom(): void {
+    if (!this.#full || this.#outcome !== undefined || this.bufferedBytes > LOW_WATER_BYTES) return;
+    this.#full = false;
+    this.#handlers?.onWritable();
+  }
+
+  #ended(): void {
+    if (this.#outcome !== undefined) return;
+    this.#readEnded = true;
+    this.#handlers?.onEnd();
+    this.#checkOver();
+  }
+
+  #checkOver(): void {
+    if (this.#readEnded && this.#writeEnded && this.#writeFinished) this.fail(undefined);
+  }
+
+  /** Never from within a call of the owner. */
+  #tellClosed(error: EpmuxError | undefined): void {
+    const handlers = this.#handlers;
+    queueMicrotask(() => handlers?.onClosed(error));
+  }
+
+  #lost(why: string, cause?: unknown): EpmuxError {
+    return new EpmuxError('PIPE_LOST', `the connection to ${this.label} broke: ${why}`, { cause });
+  }
+}

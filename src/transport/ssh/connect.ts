@@ -1,0 +1,159 @@
+import type { Socket } from 'node:net';
+import ssh2, { type AnyAuthMethod, type Client, type ClientErrorExtensions } from 'ssh2';
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { type Address, hostPort } from '../address.ts';
+import { attempt, type Settle } from '../attempt.ts';
+import type { Dialer } from '../dial.ts';
+import { Authenticator } from './authenticator.ts';
+import { SshConnection } from './connection.ts';
+import type { HostKeyCheck, HostKeys } from './host-keys.ts';
+import type { Identities, IdentitySet } from './identities.ts';
+
+export interface SshOptions {
+  readonly address: Address;
+  readonly user: string;
+  readonly dial: Dialer;
+  readonly hostKeys: HostKeys;
+  readonly identities: Identities;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** From the TCP connection to the end of authentication. */
+const READY_LIMIT_MS = 15_000;
+/** A question to the server when it has been silent; the answer shows that it lives. */
+const KEEPALIVE_MS = 3_000;
+
+const CIPHERS = [
+  'aes128-gcm@openssh.com',
+  'aes256-gcm@openssh.com',
+  'chacha20-poly1305@openssh.com',
+  'aes128-ctr',
+  'aes192-ctr',
+  'aes256-ctr',
+] as const;
+
+/**
+ * An authenticated connection. Throws what the dialer throws, HOST_KEY_UNKNOWN, HOST_KEY_MISMATCH, SSH_KEY_UNUSABLE, SSH_AUTH_REFUSED, or CONNECT_FAILED
+ * when what answers is no SSH server or the connection broke.
+ */
+export async function connectSsh(options: SshOptions, signal: AbortSignal): Promise<SshConnection> {
+  const [check, identities] = await Promise.all([options.hostKeys(), options.identities()]);
+  try {
+    const socket = await options.dial(options.address, signal);
+    const client = await authenticate(options, socket, check, identities, signal);
+    return new SshConnection(client, socket, hostPort(options.address), options.clock);
+  } finally {
+    identities.dispose();
+  }
+}
+
+function authenticate(
+  options: SshOptions,
+  socket: Socket,
+  check: HostKeyCheck,
+  identities: IdentitySet,
+  signal: AbortSignal,
+): Promise<Client> {
+  const at = hostPort(options.address);
+  return attempt<Client>(
+    {
+      what: `connecting to ${at}`,
+      signal,
+      clock: options.clock,
+      limitMs: READY_LIMIT_MS,
+      late: () =>
+        new EpmuxError('CONNECT_FAILED', `${at} did not finish the SSH handshake within 15 s`),
+    },
+    (settle) => {
+      const client = new ssh2.Client();
+      const authenticator = new Authenticator(options.user, at, identities);
+      watch(client, at, authenticator, options.logger, settle);
+      try {
+        client.connect({
+          sock: socket,
+          username: options.user,
+          readyTimeout: 0,
+          keepaliveInterval: KEEPALIVE_MS,
+          // The connection itself decides when it is dead: ssh2 takes a reply stuck behind bulk for silence.
+          keepaliveCountMax: Number.POSITIVE_INFINITY,
+          algorithms: { cipher: [...CIPHERS], serverHostKey: [...check.algorithms] },
+          hostVerifier: hostVerifier(check, settle),
+          authHandler: (methods, partial, next) => {
+            const answer = authenticator.next(methods, partial);
+            if (answer instanceof EpmuxError) settle.fail(answer);
+            else next(answer satisfies AnyAuthMethod);
+          },
+        });
+      } catch (cause) {
+        settle.fail(new EpmuxError('INTERNAL', `SSH to ${at} could not begin`, { cause }));
+      }
+      return () => socket.destroy();
+    },
+  );
+}
+
+/** Asks once; when keys are exchanged again later, the server has to show the same one. */
+function hostVerifier(check: HostKeyCheck, settle: Settle<Client>) {
+  let trusted: Buffer | undefined;
+  return (key: Buffer, verify: (valid: boolean) => void): void => {
+    if (trusted !== undefined) {
+      verify(trusted.equals(key));
+      return;
+    }
+    const shown = Buffer.from(key);
+    check.verify(shown).then(
+      () => {
+        trusted = shown;
+        verify(true);
+      },
+      (error: unknown) => {
+        settle.fail(
+          error instanceof EpmuxError
+            ? error
+            : new EpmuxError('INTERNAL', 'the host key could not be checked', { cause: error }),
+        );
+        verify(false);
+      },
+    );
+  };
+}
+
+function watch(
+  client: Client,
+  at: string,
+  authenticator: Authenticator,
+  logger: Logger,
+  settle: Settle<Client>,
+): void {
+  let authenticating = false;
+  const broke = (why: string, cause?: unknown): void =>
+    settle.fail(new EpmuxError('CONNECT_FAILED', `${at} ${why}`, { cause }));
+  client.once('handshake', () => {
+    authenticating = true;
+  });
+  client.once('ready', () => settle.succeed(client));
+  client.on('banner', (message) =>
+    logger.debug('SSH banner', { at, message: message.slice(0, 1_024) }),
+  );
+  // Also after success, and for as long as the client lives: an 'error' without a listener ends the process.
+  client.on('error', (error: Error & ClientErrorExtensions) => {
+    const { level, message } = error;
+    if (level === 'agent' || level === 'client-authentication') {
+      logger.debug('SSH authentication', { at, message });
+    } else if (level === 'client-socket') {
+      broke(`broke the connection during the SSH handshake: ${message}`, error);
+    } else if (level === undefined && authenticating) {
+      settle.fail(authenticator.refused(message));
+    } else {
+      broke(`is no SSH server that epmux can talk to: ${message}`, error);
+    }
+  });
+  client.once('close', () =>
+    broke(
+      `closed the connection during the SSH ${authenticating ? 'authentication' : 'handshake'}`,
+    ),
+  );
+}

@@ -1,0 +1,131 @@
+import type { Socket } from 'node:net';
+import type { Client } from 'ssh2';
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { Cancel, Clock } from '../../runtime/clock.ts';
+import type { BytePipe } from '../../runtime/pipe.ts';
+import { attempt } from '../attempt.ts';
+import { CarrierLife } from '../carrier-life.ts';
+import { ChannelPipe } from './channel-pipe.ts';
+import { type RefusedCode, refusal } from './refusal.ts';
+import { watchSilence } from './silence.ts';
+
+const CHANNEL_LIMIT_MS = 10_000;
+/** How long the goodbye may take to leave. */
+const CLOSE_LIMIT_MS = 1_000;
+const LOOPBACK = '127.0.0.1';
+
+/** One authenticated SSH connection and the pipes on it. Its loss ends them all with PIPE_LOST. */
+export class SshConnection {
+  readonly label: string;
+  readonly client: Client;
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #life: CarrierLife;
+  readonly #pipes = new Set<ChannelPipe>();
+  readonly #stopWatch: Cancel;
+  #corked = false;
+
+  /** The socket under the client, which has authenticated on it. */
+  constructor(client: Client, socket: Socket, label: string, clock: Clock) {
+    this.client = client;
+    this.label = label;
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#life = new CarrierLife(label);
+    client.on('error', (error) => this.#lost(error.message, error));
+    client.once('end', () => this.#lost('the server closed it'));
+    client.once('close', () => this.#lost('the server closed it'));
+    socket.on('drain', () => {
+      for (const pipe of this.#pipes) pipe.onRoom();
+    });
+    this.#stopWatch = watchSilence(
+      () => socket.bytesRead,
+      clock,
+      (seconds) => this.#lost(`nothing was heard from it for ${seconds} s`),
+    );
+    if (socket.destroyed) this.#lost('the server closed it');
+  }
+
+  /** Bytes of all pipes that wait for the socket. */
+  get backlogBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  onClosed(listener: (error: EpmuxError | undefined) => void): void {
+    this.#life.onClosed(listener);
+  }
+
+  /** A pipe to a port of the server's loopback; `refused` is the code for a port that nobody listens on. */
+  forward(port: number, refused: RefusedCode, signal: AbortSignal): Promise<BytePipe> {
+    const label = `port ${port} behind ${this.label}`;
+    return attempt<BytePipe>(
+      {
+        what: `opening ${label}`,
+        signal: this.#life.signalWith(signal),
+        clock: this.#clock,
+        limitMs: CHANNEL_LIMIT_MS,
+        late: () => new EpmuxError('CONNECT_FAILED', `${label} was not opened within 10 s`),
+      },
+      ({ succeed, fail }) => {
+        let abandoned = false;
+        try {
+          this.client.forwardOut(LOOPBACK, 0, LOOPBACK, port, (error, channel) => {
+            if (error !== undefined) {
+              fail(refusal(error, label, refused));
+              return;
+            }
+            const pipe = new ChannelPipe(channel, this, label);
+            if (abandoned) pipe.close();
+            else {
+              this.#pipes.add(pipe);
+              succeed(pipe);
+            }
+          });
+        } catch (cause) {
+          fail(new EpmuxError('PIPE_LOST', `${this.label} is not connected`, { cause }));
+        }
+        return () => {
+          abandoned = true;
+        };
+      },
+    );
+  }
+
+  /** All that is written in one turn of the event loop leaves as one. */
+  cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      this.#socket.uncork();
+    });
+  }
+
+  forget(pipe: ChannelPipe): void {
+    this.#pipes.delete(pipe);
+  }
+
+  close(): void {
+    if (!this.#end(undefined)) return;
+    this.client.end();
+    const cancel = this.#clock.wakeAt(this.#clock.now() + CLOSE_LIMIT_MS, () =>
+      this.#socket.destroy(),
+    );
+    this.#socket.once('close', cancel);
+  }
+
+  #lost(why: string, cause?: unknown): void {
+    this.#end(
+      new EpmuxError('PIPE_LOST', `the connection to ${this.label} broke: ${why}`, { cause }),
+    );
+    this.#socket.destroy();
+  }
+
+  #end(error: EpmuxError | undefined): boolean {
+    if (!this.#life.end(error)) return false;
+    this.#stopWatch();
+    for (const pipe of this.#pipes) pipe.fail(this.#life.closedError());
+    return true;
+  }
+}

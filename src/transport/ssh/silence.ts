@@ -1,0 +1,28 @@
+import type { Cancel, Clock } from '../../runtime/clock.ts';
+
+const TICK_MS = 1_000;
+/** With a keepalive every 3 s at least two answers are missing then. */
+const DEAD_AFTER_TICKS = 9;
+
+/**
+ * Calls `onDead` once when `bytesRead` has not moved for 9 s. Counts ticks rather than time: the one tick after a sleep of
+ * the machine says nothing about the other end.
+ */
+export function watchSilence(
+  bytesRead: () => number,
+  clock: Clock,
+  onDead: (seconds: number) => void,
+): Cancel {
+  let seen = bytesRead();
+  let silentTicks = 0;
+  let cancel: Cancel = () => {};
+  const tick = (): void => {
+    const now = bytesRead();
+    silentTicks = now === seen ? silentTicks + 1 : 0;
+    seen = now;
+    if (silentTicks >= DEAD_AFTER_TICKS) onDead((DEAD_AFTER_TICKS * TICK_MS) / 1_000);
+    else cancel = clock.wakeAt(clock.now() + TICK_MS, tick);
+  };
+  cancel = clock.wakeAt(clock.now() + TICK_MS, tick);
+  return () => cancel();
+}

@@ -1,0 +1,28 @@
+import { hostPort } from '../address.ts';
+import type { Carrier, Transport } from '../transport.ts';
+import { connectSsh, type SshOptions } from './connect.ts';
+import { holdTerminal } from './pty.ts';
+
+export interface SshTransportOptions extends SshOptions {
+  /** On the server's loopback. */
+  readonly agentPort: number;
+}
+
+/** An SSH server whose loopback is the dyno's. */
+export function sshTransport(options: SshTransportOptions): Transport {
+  const target = `ssh://${options.user}@${hostPort(options.address)}`;
+  return {
+    target,
+    async connect(signal): Promise<Carrier> {
+      const connection = await connectSsh(options, signal);
+      holdTerminal(connection.client, target, options.logger);
+      return {
+        label: target,
+        openAgentPipe: (abort) => connection.forward(options.agentPort, 'AGENT_MISSING', abort),
+        dial: (port, abort) => connection.forward(port, 'CONNECT_FAILED', abort),
+        onClosed: (listener) => connection.onClosed(listener),
+        close: () => connection.close(),
+      };
+    },
+  };
+}
