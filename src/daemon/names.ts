@@ -29,10 +29,10 @@ export interface PublishedNode extends NodeName {
  */
 export class NameTable {
   readonly #nodes = new Set<PublishedNode>();
-  readonly #onChange: () => void;
+  #onChange: () => void = () => undefined;
 
-  constructor(onChange: () => void = () => undefined) {
-    this.#onChange = onChange;
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
   }
 
   publish(node: PublishedNode): void {

@@ -117,6 +117,7 @@ export const tunnelSpec: Check<TunnelSpec> = object<TunnelSpec>({
   hiddenOnly: flag,
   secretFile: optional(path),
   cookieFile: optional(path),
+  epmdPort: optional(port),
 });
 
 export const upSecrets: Check<UpSecrets> = object<UpSecrets>({

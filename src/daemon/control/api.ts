@@ -25,6 +25,8 @@ export interface TunnelSpec {
   readonly hiddenOnly: boolean;
   readonly secretFile?: string;
   readonly cookieFile?: string;
+  /** The dyno's epmd where no agent is there to ask it; 4369 unless told. */
+  readonly epmdPort?: number;
 }
 
 /** Given with `up`, kept in memory (the secret also in a 0600 state file), never logged. */
@@ -81,7 +83,13 @@ export interface TunnelStatus {
 }
 
 export interface DaemonStatus {
-  readonly daemon: { readonly pid: number; readonly version: string; readonly startedAt: string };
+  readonly daemon: {
+    readonly pid: number;
+    readonly version: string;
+    readonly startedAt: string;
+    /** What does not work at the moment and has to be known: a full disk, a port taken. Absent when there is nothing. */
+    readonly problems?: readonly string[];
+  };
   readonly tunnels: readonly TunnelStatus[];
 }
 

@@ -55,6 +55,10 @@ export class ControlConnection {
     this.#socket.destroySoon();
   }
 
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
   #onGone(): void {
     this.#closing = true;
     for (const call of this.#calls.values()) call.abort();

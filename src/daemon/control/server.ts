@@ -9,6 +9,8 @@ import type { ControlMethod, ControlMethods } from './api.ts';
 import { ControlConnection } from './connection.ts';
 
 const MAX_CLIENTS = 64;
+/** How long last answers may take to be read. */
+const CLOSE_MS = 1_000;
 
 /** What a running request may use. */
 export interface ControlCall {
@@ -54,11 +56,9 @@ function listen(server: net.Server, path: string): Promise<void> {
 export class ControlServer {
   readonly #server: net.Server;
   readonly #connections = new Set<ControlConnection>();
-  readonly #logger: Logger;
-  #onClientGone: () => void = () => undefined;
+  #onClientsChanged: () => void = () => undefined;
 
   private constructor(handlers: ControlHandlers, logger: Logger) {
-    this.#logger = logger;
     const handlerOf = handlerFinder(handlers);
     this.#server = net.createServer((socket) => {
       if (this.#connections.size >= MAX_CLIENTS) {
@@ -69,9 +69,10 @@ export class ControlServer {
       }
       const connection = new ControlConnection(socket, handlerOf, logger);
       this.#connections.add(connection);
+      this.#onClientsChanged();
       socket.once('close', () => {
         this.#connections.delete(connection);
-        this.#onClientGone();
+        this.#onClientsChanged();
       });
     });
   }
@@ -107,16 +108,22 @@ export class ControlServer {
     return this.#connections.size;
   }
 
-  onClientGone(listener: () => void): void {
-    this.#onClientGone = listener;
+  onClientsChanged(listener: () => void): void {
+    this.#onClientsChanged = listener;
   }
 
   /** Takes no more clients and ends those that are there; the socket's file goes with it. Idempotent. */
   close(): Promise<void> {
-    for (const connection of this.#connections) connection.end();
+    const connections = [...this.#connections];
+    for (const connection of connections) connection.end();
+    const limit = setTimeout(() => {
+      for (const connection of connections) connection.destroy();
+    }, CLOSE_MS);
     return new Promise((closed) => {
-      this.#server.close(() => closed());
-      this.#logger.debug('the control socket is closed');
+      this.#server.close(() => {
+        clearTimeout(limit);
+        closed();
+      });
     });
   }
 }

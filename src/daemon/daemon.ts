@@ -1,0 +1,203 @@
+import { randomBytes } from 'node:crypto';
+import { homedir } from 'node:os';
+import { SESSION_ID_BYTES } from '../protocol/constants.ts';
+import { EpmuxError } from '../protocol/errors.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { VERSION } from '../runtime/version.ts';
+import { SESSION_DEFAULTS } from '../session/config.ts';
+import { Session } from '../session/session.ts';
+import { createTransport } from '../transport/create.ts';
+import type { Leading } from './control/api.ts';
+import { ControlServer } from './control/server.ts';
+import { Ending } from './ending.ts';
+import { localCookie } from './erlang-cookie.ts';
+import { controlHandlers } from './handlers.ts';
+import { Leader } from './leader.ts';
+import { acquireLock, type Lock } from './lock.ts';
+import type { DaemonLog } from './log.ts';
+import { type DaemonPaths, ensureFolders } from './paths.ts';
+import { SecretStore } from './secrets.ts';
+import { StateStore } from './state.ts';
+import { Surroundings } from './surroundings.ts';
+import type { TunnelParts } from './tunnel.ts';
+import { Tunnels } from './tunnels.ts';
+
+/** For goodbyes to all agents together. */
+const CLOSE_MS = 3_000;
+
+export interface DaemonOptions {
+  readonly paths: DaemonPaths;
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: DaemonLog;
+  /** In the foreground tunnels neither come back from the state file nor go there. */
+  readonly foreground?: boolean;
+  readonly clock?: Clock;
+  /** Other ways than the real ones, for tests. */
+  readonly createTransport?: TunnelParts['createTransport'];
+}
+
+/** One daemon on one state folder: its tunnels, what leads local nodes to them, and the control socket. */
+export class Daemon {
+  /** Resolves when everything is closed. */
+  readonly ended: Promise<void>;
+  readonly tunnels: Tunnels;
+  readonly startedAt: string;
+  readonly localCookie: () => Promise<string>;
+  readonly clock: Clock;
+  readonly #options: DaemonOptions;
+  readonly #lock: Lock;
+  readonly #state: StateStore;
+  readonly #leader: Leader;
+  readonly #ending: Ending;
+  readonly #surroundings: Surroundings;
+  #control: ControlServer | undefined;
+  #stopping: Promise<void> | undefined;
+  #onEnded: () => void = () => undefined;
+
+  private constructor(options: DaemonOptions, lock: Lock, state: StateStore, leader: Leader) {
+    const { log, env, foreground = false } = options;
+    const clock = options.clock ?? systemClock;
+    this.clock = clock;
+    this.#options = options;
+    this.#lock = lock;
+    this.#state = state;
+    this.#leader = leader;
+    this.startedAt = new Date(clock.wallNow()).toISOString();
+    this.localCookie = () => localCookie(env['HOME'] || homedir(), env['XDG_CONFIG_HOME']);
+    this.ended = new Promise((resolve) => {
+      this.#onEnded = resolve;
+    });
+    this.tunnels = new Tunnels({
+      parts: this.#tunnelParts(),
+      state,
+      secrets: new SecretStore(options.paths.secretsDir),
+      redactor: log.redactor,
+      remember: !foreground,
+      clock,
+      logger: log,
+      onDown: () => this.#ending.onDown(),
+    });
+    this.#ending = new Ending({
+      clock,
+      tunnels: () => this.tunnels.size,
+      clients: () => this.#control?.clients ?? 0,
+      end: () => void this.stop('there is no tunnel any more'),
+    });
+    this.#surroundings = new Surroundings({
+      clock,
+      onChanged: (what) => {
+        log.info(`${what}: looking at every link`);
+        for (const tunnel of this.tunnels.all) if (tunnel.state !== 'failed') tunnel.probe();
+      },
+      onLook: () => {
+        void this.#state.retry();
+        void this.#leader.retry();
+      },
+    });
+  }
+
+  /** Fails with DAEMON_BUSY, PORT_TAKEN, CONFIG_INVALID (a path too long), PERMISSION_DENIED; then nothing of it is left. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const { paths, env, log } = options;
+    ensureFolders(paths);
+    const lock = await acquireLock(paths);
+    let leader: Leader | undefined;
+    try {
+      const state = await StateStore.open(paths.stateFile, log);
+      leader = await Leader.start({ paths, env, state, logger: log });
+      const daemon = new Daemon(options, lock, state, leader);
+      await daemon.#begin();
+      return daemon;
+    } catch (error) {
+      await leader?.close();
+      lock.release();
+      throw error;
+    }
+  }
+
+  get leading(): Leading {
+    return this.#leader.leading;
+  }
+
+  /** What does not work at the moment and does not end the daemon. */
+  get problems(): readonly string[] {
+    const { problem: state } = this.#state;
+    const { problem: log } = this.#options.log;
+    const problems = [...this.#leader.problems];
+    if (state !== undefined) problems.push(`the tunnels can not be written down: ${state.message}`);
+    if (log !== undefined) problems.push(`the log loses lines: ${log}`);
+    return problems;
+  }
+
+  /** Ends everything in order, within a bound. The first reason is the one logged. */
+  stop(reason: string): Promise<void> {
+    this.#stopping ??= this.#stop(reason).finally(() => this.#onEnded());
+    return this.#stopping;
+  }
+
+  async #begin(): Promise<void> {
+    const { paths, log, foreground } = this.#options;
+    const control = await ControlServer.listen(paths.controlSocket, controlHandlers(this), log);
+    this.#control = control;
+    control.onClientsChanged(() => this.#ending.look());
+    if (!this.#lock.isOurs()) {
+      await control.close();
+      throw new EpmuxError('DAEMON_BUSY', `another daemon has taken ${paths.stateDir}`);
+    }
+    log.info('the daemon has started', {
+      pid: process.pid,
+      version: VERSION,
+      epmdPort: this.leading.epmdPort,
+    });
+    if (foreground !== true) this.tunnels.restore();
+    this.#ending.look();
+  }
+
+  async #stop(reason: string): Promise<void> {
+    const { log } = this.#options;
+    log.info('the daemon ends', { reason });
+    this.#ending.close();
+    this.#surroundings.close();
+    await this.#control?.close();
+    await this.#withinBound(this.tunnels.close());
+    await this.#leader.close();
+    this.#lock.release();
+    await log.close();
+  }
+
+  #withinBound(work: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.clock.wakeAt(this.clock.now() + CLOSE_MS, resolve);
+      void work.finally(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  #tunnelParts(): TunnelParts {
+    const { env, log } = this.#options;
+    const { clock } = this;
+    return {
+      addresses: this.#leader.addresses,
+      names: this.#leader.names,
+      localCookie: this.localCookie,
+      createSession: () =>
+        new Session('daemon', SESSION_DEFAULTS, randomBytes(SESSION_ID_BYTES), clock.now()),
+      createTransport:
+        this.#options.createTransport ??
+        (({ way, agentPort, via }, { acceptHostKey, sshAuthSock = env['SSH_AUTH_SOCK'] }) =>
+          createTransport(way, {
+            agentPort,
+            via,
+            acceptHostKey,
+            sshAuthSock,
+            env,
+            clock,
+            logger: log,
+          })),
+      clock,
+      logger: log,
+    };
+  }
+}

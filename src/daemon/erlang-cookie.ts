@@ -1,0 +1,46 @@
+import { randomInt } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileError, systemCode } from './files.ts';
+
+const COOKIE_LENGTH = 20;
+const MAX_COOKIE_BYTES = 255;
+
+async function read(path: string): Promise<string | undefined> {
+  try {
+    const text = (await readFile(path, 'utf8')).trim().slice(0, MAX_COOKIE_BYTES);
+    return text === '' ? undefined : text;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw fileError(error, path);
+  }
+}
+
+function draw(): string {
+  return Array.from({ length: COOKIE_LENGTH }, () => String.fromCharCode(randomInt(65, 91))).join(
+    '',
+  );
+}
+
+/**
+ * The cookie that this user's nodes have: ~/.erlang.cookie, else the one in the configuration folder (OTP 25 and later). With neither, one is
+ * made as Erlang would at a node's first start. PERMISSION_DENIED, DISK_FULL or INTERNAL when that fails.
+ */
+export async function localCookie(
+  home: string,
+  configHome: string = join(home, '.config'),
+): Promise<string> {
+  const path = join(home, '.erlang.cookie');
+  const found = (await read(path)) ?? (await read(join(configHome, 'erlang', '.erlang.cookie')));
+  if (found !== undefined) return found;
+  const cookie = draw();
+  try {
+    await writeFile(path, cookie, { mode: 0o400, flag: 'wx' });
+    return cookie;
+  } catch (error) {
+    // A node that starts at this moment may have been first.
+    const others = systemCode(error) === 'EEXIST' ? await read(path) : undefined;
+    if (others !== undefined) return others;
+    throw fileError(error, path);
+  }
+}

@@ -1,0 +1,111 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { VERSION } from '../runtime/version.ts';
+import type { ControlMethods, DaemonStatus, Leading } from './control/api.ts';
+import type { ControlHandlers } from './control/server.ts';
+import { ping } from './ping.ts';
+import { resolveNode } from './resolve.ts';
+import type { Tunnel } from './tunnel.ts';
+import type { Tunnels } from './tunnels.ts';
+import {
+  flag,
+  integer,
+  object,
+  optional,
+  text,
+  tunnelName,
+  tunnelSpec,
+  upSecrets,
+} from './validate.ts';
+
+const MAX_PING_MS = 600_000;
+
+export interface HandledDaemon {
+  readonly tunnels: Tunnels;
+  readonly leading: Leading;
+  readonly startedAt: string;
+  readonly problems: readonly string[];
+  readonly localCookie: () => Promise<string>;
+  readonly clock: Clock;
+}
+
+type Params<M extends keyof ControlMethods> = ControlMethods[M][0];
+
+const nodeText = optional(text(512));
+const byName = object<{ readonly name?: string }>({ name: optional(tunnelName) });
+
+function chosen(tunnels: Tunnels, name: string | undefined): readonly Tunnel[] {
+  return name === undefined ? tunnels.all : [tunnels.get(name)];
+}
+
+function toTakeDown(tunnels: Tunnels, { name, all }: Params<'down'>): readonly Tunnel[] {
+  if (name !== undefined) return [tunnels.get(name)];
+  if (all === true || tunnels.all.length === 1) return tunnels.all;
+  if (tunnels.all.length === 0) throw new EpmuxError('TUNNEL_NOT_FOUND', 'no tunnel is up');
+  const names = tunnels.all.map(({ spec }) => spec.name).join(', ');
+  throw new EpmuxError('USAGE', `there are several tunnels: ${names}`, {
+    hint: 'name one of them, or pass --all',
+  });
+}
+
+/** What each method of the control socket does. */
+export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
+  const { tunnels, clock } = daemon;
+  return {
+    hello: {
+      params: object<Params<'hello'>>({}),
+      run: () => ({ version: VERSION, pid: process.pid }),
+    },
+    up: {
+      params: object<Params<'up'>>({ spec: tunnelSpec, secrets: upSecrets }),
+      async run({ spec, secrets }, call) {
+        const { tunnel, alreadyUp } = await tunnels.up(spec, secrets, call);
+        return { alreadyUp, tunnel: tunnel.status(), leading: daemon.leading };
+      },
+    },
+    down: {
+      params: object<Params<'down'>>({ name: optional(tunnelName), all: optional(flag) }),
+      run: async (params) => ({ downed: await tunnels.down(toTakeDown(tunnels, params)) }),
+    },
+    status: {
+      params: byName,
+      run: ({ name }): DaemonStatus => ({
+        daemon: {
+          pid: process.pid,
+          version: VERSION,
+          startedAt: daemon.startedAt,
+          ...(daemon.problems.length === 0 ? {} : { problems: daemon.problems }),
+        },
+        tunnels: chosen(tunnels, name).map((tunnel) => tunnel.status()),
+      }),
+    },
+    leading: {
+      params: byName,
+      run({ name }) {
+        chosen(tunnels, name);
+        return daemon.leading;
+      },
+    },
+    resolve: {
+      params: object<Params<'resolve'>>({ node: nodeText }),
+      run(params) {
+        const { node, tunnel } = resolveNode(tunnels.all, params.node);
+        return { node, tunnel: tunnel.spec.name, leading: daemon.leading };
+      },
+    },
+    ping: {
+      params: object<Params<'ping'>>({
+        node: nodeText,
+        cookie: optional(text(255)),
+        timeoutMs: optional(integer(1, MAX_PING_MS)),
+      }),
+      run: ({ node, cookie, timeoutMs }) =>
+        ping(resolveNode(tunnels.all, node), {
+          cookie,
+          timeoutMs,
+          localCookie: daemon.localCookie,
+          clock,
+        }),
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { Addresses, ownHostNames } from './addresses.ts';
+import type { Leading } from './control/api.ts';
+import { writeFileAtomic } from './files.ts';
+import { HostsFile, hostsText, inetrcText } from './inetrc.ts';
+import { manyLoopbacks } from './loopbacks.ts';
+import { NameTable } from './names.ts';
+import type { DaemonPaths } from './paths.ts';
+import type { StateStore } from './state.ts';
+import { upstreamEpmd } from './upstream.ts';
+import { VirtualEpmd } from './virtual-epmd.ts';
+
+export interface LeaderOptions {
+  readonly paths: DaemonPaths;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly state: StateStore;
+  readonly logger: Logger;
+}
+
+/** Everything that local nodes are led by: the virtual epmd, the hosts file, and the tables behind them. */
+export class Leader {
+  readonly names: NameTable;
+  readonly addresses: Addresses;
+  readonly leading: Leading;
+  readonly #epmd: VirtualEpmd;
+  readonly #hosts: HostsFile;
+  readonly #ownHosts: readonly string[];
+  readonly #moved: string | undefined;
+  #inetrcProblem: EpmuxError | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    options: LeaderOptions,
+    parts: { readonly epmd: VirtualEpmd; readonly names: NameTable; readonly many: boolean },
+  ) {
+    const { paths, state, logger } = options;
+    const { epmd, names, many } = parts;
+    this.names = names;
+    this.#epmd = epmd;
+    this.#ownHosts = ownHostNames();
+    this.#hosts = new HostsFile(paths.hostsFile, logger);
+    this.leading = { epmdPort: epmd.port, inetrc: paths.inetrcFile };
+    this.addresses = new Addresses({
+      many,
+      ownHosts: this.#ownHosts,
+      open: (address) => epmd.listenOn(address),
+      inUse: (host) => names.hasHost(host),
+    });
+    const { epmdPort } = state.state;
+    if (epmdPort !== undefined && epmdPort !== epmd.port) {
+      this.#moved = `port ${epmdPort} was taken, the virtual epmd is on ${epmd.port}: shells have to run \`epmux env\` again`;
+      logger.warn(this.#moved);
+    }
+    names.onChange(() => void this.#writeHosts());
+  }
+
+  /** PORT_TAKEN when no port for the virtual epmd can be had. Files that can't be written are a problem, not a failure. */
+  static async start(options: LeaderOptions): Promise<Leader> {
+    const { env, state, logger } = options;
+    const stored = state.state.epmdPort;
+    const names = new NameTable();
+    const upstream = upstreamEpmd(env['ERL_EPMD_PORT'], [stored]);
+    const epmd = await VirtualEpmd.start({ port: stored, names, upstream, logger });
+    const leader = new Leader(options, { epmd, names, many: await manyLoopbacks() });
+    await leader.#writeInetrc(options.paths, logger);
+    await leader.#writeHosts();
+    await state.update((old) => ({ ...old, epmdPort: epmd.port }));
+    return leader;
+  }
+
+  get problems(): readonly string[] {
+    return [this.#moved, this.#inetrcProblem?.message, this.#hosts.problem?.message].filter(
+      (problem) => problem !== undefined,
+    );
+  }
+
+  /** Writes again what could not be written. */
+  async retry(): Promise<void> {
+    await this.#hosts.retry();
+  }
+
+  /** Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#epmd.close();
+    return this.#closing;
+  }
+
+  #writeHosts(): Promise<void> {
+    return this.#hosts.set(hostsText(this.names.hosts(), this.#ownHosts));
+  }
+
+  async #writeInetrc(paths: DaemonPaths, logger: Logger): Promise<void> {
+    try {
+      await writeFileAtomic(paths.inetrcFile, inetrcText(paths.hostsFile));
+    } catch (error) {
+      if (!(error instanceof EpmuxError)) throw error;
+      this.#inetrcProblem = error;
+      logger.error('the inetrc file can not be written', { reason: error.message });
+    }
+  }
+}

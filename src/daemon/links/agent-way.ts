@@ -1,0 +1,197 @@
+import { hostname } from 'node:os';
+import { WireCode } from '../../protocol/constants.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
+import { wireError, wireReason } from '../../protocol/wire-codes.ts';
+import { attachSession } from '../../runtime/attach-session.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { BytePipe } from '../../runtime/pipe.ts';
+import { SessionDriver } from '../../runtime/session-driver.ts';
+import { SOFTWARE } from '../../runtime/version.ts';
+import type { EndReason, PeerInfo, SessionPort } from '../../session/types.ts';
+import type { Connection } from './connection-loop.ts';
+import type { LinkEvents, LinkFigures, NodeWay } from './link.ts';
+import { WatchedPipe } from './watched-pipe.ts';
+
+/** How long the last words may take to reach the agent. */
+const GOODBYE_MS = 1_500;
+
+export interface AgentWayOptions {
+  readonly createSession: () => SessionPort;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: LinkEvents;
+}
+
+/** The attach that runs, then the pipe that stands. */
+interface Attachment {
+  attached(): void;
+  failed(error: EpmuxError): void;
+}
+
+const NOTHING_YET: LinkFigures = {
+  rttMs: null,
+  bytesIn: 0,
+  bytesOut: 0,
+  streams: 0,
+  resumes: 0,
+  outageMs: 0,
+  incarnation: null,
+};
+
+/**
+ * Nodes through a session with an agent. The session is kept while there is no pipe, as are its streams; when it has ended, every stream is
+ * closed at once, what was known of the nodes is void, and the next pipe begins a new one.
+ */
+export class AgentWay implements NodeWay {
+  readonly mode = 'agent';
+  readonly ticks = 'feed';
+  readonly #options: AgentWayOptions;
+  #driver: SessionDriver | undefined;
+  #attachment: Attachment | undefined;
+  #everAttached = false;
+  /** Of the sessions before this one. */
+  #past: LinkFigures = NOTHING_YET;
+  #peer: PeerInfo | undefined;
+  #pipeClosed: Promise<void> = Promise.resolve();
+
+  constructor(options: AgentWayOptions) {
+    this.#options = options;
+  }
+
+  /** What the agent called itself last, such as `epmux/0.1.0`; empty: none was ever there. */
+  get agentSoftware(): string {
+    return this.#peer?.software ?? '';
+  }
+
+  /** Takes the pipe over. Fails as `attachSession` does, and with SESSION_LOST when the agent does not know the session any more. */
+  async attach(pipe: BytePipe, secret: Uint8Array, signal: AbortSignal): Promise<Connection> {
+    this.#driver ??= this.#newDriver();
+    const driver = this.#driver;
+    let onLost: (error: EpmuxError) => void = () => undefined;
+    const lost = new Promise<EpmuxError>((resolve) => {
+      onLost = resolve;
+    });
+    const attached = new Promise<void>((resolve, reject) => {
+      let settled = false;
+      this.#attachment = {
+        attached: () => {
+          settled = true;
+          resolve();
+        },
+        failed: (error) => (settled ? onLost(error) : reject(error)),
+      };
+    });
+    attached.catch(() => undefined);
+    const onAbort = () => {
+      driver.detach();
+      this.#attachment?.failed(new EpmuxError('INTERRUPTED', 'the attempt was given up'));
+    };
+    const { clock } = this.#options;
+    await attachSession(driver, this.#watch(pipe), {
+      secret,
+      clock,
+      signal,
+      software: SOFTWARE,
+      hostName: hostname(),
+    });
+    signal.addEventListener('abort', onAbort);
+    if (signal.aborted) onAbort();
+    try {
+      await attached;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+    return { lost };
+  }
+
+  openNode(short: string): BytePipe {
+    if (this.#driver === undefined || !this.#everAttached) {
+      throw new EpmuxError('TUNNEL_DOWN', 'there is no session with the agent at the moment');
+    }
+    return this.#driver.open(`node/${short}`, 'interactive');
+  }
+
+  figures(): LinkFigures {
+    const past = this.#past;
+    const stats = this.#driver?.stats();
+    const incarnation = this.#peer?.bootId ?? null;
+    if (stats === undefined) return { ...past, rttMs: null, streams: 0, incarnation };
+    return {
+      rttMs: stats.rttMs ?? null,
+      bytesIn: past.bytesIn + stats.bytesIn,
+      bytesOut: past.bytesOut + stats.bytesOut,
+      streams: stats.streams,
+      resumes: past.resumes + stats.resumes,
+      outageMs: past.outageMs + stats.outageMs,
+      incarnation,
+    };
+  }
+
+  probe(): void {
+    this.#driver?.probe();
+  }
+
+  /** The agent is known to have forgotten the session: ends it here without a word. */
+  abandon(error: EpmuxError): void {
+    this.#driver?.goodbye(wireReason(error));
+  }
+
+  async close(): Promise<void> {
+    const { clock } = this.#options;
+    this.#driver?.goodbye({ code: WireCode.NONE, text: 'the tunnel is taken down' });
+    await new Promise<void>((resolve) => {
+      const cancel = clock.wakeAt(clock.now() + GOODBYE_MS, resolve);
+      void this.#pipeClosed.then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  #watch(pipe: BytePipe): BytePipe {
+    let onClosed: () => void = () => undefined;
+    this.#pipeClosed = new Promise((resolve) => {
+      onClosed = resolve;
+    });
+    return new WatchedPipe(pipe, { onClosed });
+  }
+
+  #newDriver(): SessionDriver {
+    const { createSession, clock, logger, events } = this.#options;
+    this.#everAttached = false;
+    const driver: SessionDriver = new SessionDriver({
+      session: createSession(),
+      clock,
+      handlers: {
+        onAttached: (resumed, peer) => {
+          this.#peer = peer;
+          this.#everAttached = true;
+          logger.info('attached to the agent', {
+            resumed,
+            agent: peer.software,
+            boot: peer.bootId,
+          });
+          this.#attachment?.attached();
+        },
+        onPipeLost: (error) => this.#attachment?.failed(error),
+        onEnded: (reason, error) => this.#onEnded(driver, reason, error),
+        onDirectory: (directory) => events.onDirectory(directory),
+        onIncoming: (stream) => stream.reject({ code: WireCode.UNKNOWN_TARGET, text: '' }),
+        onRtt: () => undefined,
+      },
+    });
+    return driver;
+  }
+
+  #onEnded(driver: SessionDriver, reason: EndReason, error: EpmuxError | undefined): void {
+    if (this.#driver !== driver) return;
+    this.#past = this.figures();
+    this.#driver = undefined;
+    this.#everAttached = false;
+    const why = error ?? wireError(reason);
+    this.#options.logger.info('the session with the agent has ended', { reason: why.message });
+    this.#options.events.onDirectory(undefined);
+    this.#attachment?.failed(why);
+  }
+}

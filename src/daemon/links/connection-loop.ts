@@ -1,0 +1,179 @@
+import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { Backoff } from '../../runtime/backoff.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { LinkState } from '../control/api.ts';
+import { LinkStateMachine } from './link-state.ts';
+
+/** For one whole attempt: carrier, pipe, handshake and attach. */
+const ATTEMPT_TIMEOUT_MS = 30_000;
+/** A connection that held for less does not prove that the next will: the waits grow, within a small bound. */
+const HELD_MS = 1_000;
+const FLAPPING_MAX_MS = 3_000;
+
+/** An attempt that met silence for so long was hardly heard by anybody: the next one need not wait. */
+const SILENT_MS = 5_000;
+/** An outage of this length is no blip any more: waits grow whatever the reason. */
+const LONG_OUTAGE_MS = 15 * 60_000;
+
+/** Errors that the next attempt would only repeat: a person is needed. */
+const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'SECRET_REFUSED',
+  'SECRET_MISSING',
+  'VERSION_MISMATCH',
+  'UNSUPPORTED',
+  'HOST_KEY_UNKNOWN',
+  'HOST_KEY_MISMATCH',
+  'SSH_AUTH_REFUSED',
+  'SSH_KEY_UNUSABLE',
+  'CONFIG_INVALID',
+  'USAGE',
+]);
+
+/** A connection that stands. */
+export interface Connection {
+  /** Resolves, never rejects, once it is gone. */
+  readonly lost: Promise<EpmuxError>;
+}
+
+export interface ConnectionLoopOptions {
+  readonly clock: Clock;
+  readonly attempt: (signal: AbortSignal) => Promise<Connection>;
+  readonly onChange: (state: LinkState) => void;
+  /** After each attempt that failed, and before the change of state that follows from it. */
+  readonly onAttemptFailed: (error: EpmuxError) => void;
+  readonly random?: () => number;
+}
+
+function asEpmuxError(error: unknown): EpmuxError {
+  if (error instanceof EpmuxError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new EpmuxError('INTERNAL', `a connection attempt failed: ${text}`, { cause: error });
+}
+
+/** Keeps one connection alive: attempts it, waits for its loss, attempts it again with jittered waits, until closed. */
+export class ConnectionLoop {
+  readonly machine: LinkStateMachine;
+  readonly #options: ConnectionLoopOptions;
+  readonly #closing = new AbortController();
+  readonly #failures: Backoff;
+  readonly #flapping: Backoff;
+  #running: Promise<void> | undefined;
+  #wasUp = false;
+  #downSince = 0;
+  #attempting: AbortController | undefined;
+  #again: () => void = () => undefined;
+
+  constructor(options: ConnectionLoopOptions) {
+    this.#options = options;
+    this.machine = new LinkStateMachine(options.clock);
+    const random = options.random ?? Math.random;
+    this.#failures = new Backoff({ random });
+    this.#flapping = new Backoff({ random, maxMs: FLAPPING_MAX_MS });
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** There is a sign that an attempt may hold now, or new credentials are there: attempts at once, also after `failed`. */
+  again(): void {
+    this.#failures.reset();
+    this.#again();
+  }
+
+  /** Idempotent; resolves when no attempt runs any more. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#attempting?.abort();
+    this.#again();
+    if (this.#running === undefined) this.#enter('down');
+    await this.#running;
+  }
+
+  get #closed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed) {
+      const begunAt = this.#options.clock.now();
+      const outcome = await this.#attemptOnce();
+      if (this.#closed) break;
+      const tookMs = this.#options.clock.now() - begunAt;
+      if (outcome instanceof EpmuxError) await this.#afterFailure(outcome, tookMs);
+      else await this.#whileUp(outcome);
+    }
+    this.#enter('down');
+  }
+
+  async #attemptOnce(): Promise<Connection | EpmuxError> {
+    const { clock, attempt } = this.#options;
+    const attempting = new AbortController();
+    this.#attempting = attempting;
+    const late = new EpmuxError('TIMEOUT', `no connection within ${ATTEMPT_TIMEOUT_MS / 1_000} s`);
+    const cancel = clock.wakeAt(clock.now() + ATTEMPT_TIMEOUT_MS, () => attempting.abort(late));
+    try {
+      return await attempt(attempting.signal);
+    } catch (error) {
+      return asEpmuxError(error);
+    } finally {
+      cancel();
+      this.#attempting = undefined;
+    }
+  }
+
+  async #whileUp(connection: Connection): Promise<void> {
+    const { clock } = this.#options;
+    const upAt = clock.now();
+    this.#failures.reset();
+    this.#wasUp = true;
+    this.#enter('up');
+    const closed = new Promise<undefined>((resolve) => {
+      this.#closing.signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    });
+    const error = await Promise.race([connection.lost, closed]);
+    if (error === undefined || this.#closed) return;
+    this.machine.failedWith(error);
+    this.#downSince = clock.now();
+    this.#enter('reconnecting');
+    if (clock.now() - upAt >= HELD_MS) this.#flapping.reset();
+    await this.#wait(this.#flapping.nextMs());
+  }
+
+  async #afterFailure(error: EpmuxError, tookMs: number): Promise<void> {
+    this.machine.failedWith(error);
+    this.#options.onAttemptFailed(error);
+    if (!FATAL.has(error.code)) {
+      await this.#wait(this.#waitAfter(error, tookMs));
+      return;
+    }
+    this.#enter('failed');
+    await this.#wait(Number.POSITIVE_INFINITY);
+    if (!this.#closed) this.#enter(this.#wasUp ? 'reconnecting' : 'connecting');
+  }
+
+  #waitAfter(error: EpmuxError, tookMs: number): number {
+    // The way is there, and whoever shall answer at its end is likely to be on its way back.
+    if (error.code === 'AGENT_MISSING') return this.#flapping.nextMs();
+    const outageMs = this.#options.clock.now() - this.#downSince;
+    if (this.#wasUp && tookMs >= SILENT_MS && outageMs < LONG_OUTAGE_MS) return 0;
+    return this.#failures.nextMs();
+  }
+
+  /** Ends early on `again` and `close`. */
+  #wait(ms: number): Promise<void> {
+    const { clock } = this.#options;
+    if (this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = Number.isFinite(ms) ? clock.wakeAt(clock.now() + ms, resolve) : () => {};
+      this.#again = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  #enter(state: LinkState): void {
+    if (this.machine.enter(state)) this.#options.onChange(state);
+  }
+}

@@ -1,0 +1,79 @@
+import { type EpmdName, namesAnswer } from '../../erlang/epmd.ts';
+import { Flag } from '../../erlang/handshake.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { identifyNode } from '../../runtime/node-probe.ts';
+import type { BytePipe } from '../../runtime/pipe.ts';
+import type { Directory, DirectoryNode } from '../../session/types.ts';
+import { askEpmdOver } from './epmd-over-pipe.ts';
+
+/** An epmd answers from memory: one that takes longer over a carrier that seems to stand means that the carrier is dead. */
+const ANSWER_MS = 5_000;
+const MAX_NODES = 512;
+
+export interface DirectDirectoryOptions {
+  readonly dial: (port: number, signal: AbortSignal) => Promise<BytePipe>;
+  readonly epmdPort: number;
+  readonly clock: Clock;
+}
+
+const NO_EPMD: Directory = { epoch: 0, epmdDown: true, truncated: false, nodes: [] };
+
+/** The dyno's nodes as its epmd and they themselves tell: epmd knows no hosts, so each node is asked once for its full name. */
+export class DirectDirectory {
+  readonly #options: DirectDirectoryOptions;
+  #nodes: ReadonlyMap<string, DirectoryNode> = new Map();
+  #epoch = 0;
+
+  constructor(options: DirectDirectoryOptions) {
+    this.#options = options;
+  }
+
+  portOf(short: string): number | undefined {
+    return this.#nodes.get(short)?.port;
+  }
+
+  /** Fails with TIMEOUT or PIPE_LOST when the carrier is dead; an epmd that refuses is a directory without nodes. */
+  async ask(signal: AbortSignal): Promise<Directory> {
+    const names = await this.#names(signal);
+    if (names === undefined) return NO_EPMD;
+    const nodes = await Promise.all(
+      names.slice(0, MAX_NODES).map((name) => this.#node(name, signal)),
+    );
+    this.#nodes = new Map(nodes.map((node, index) => [names[index]?.name ?? node.name, node]));
+    this.#epoch += 1;
+    return { epoch: this.#epoch, epmdDown: false, truncated: names.length > MAX_NODES, nodes };
+  }
+
+  async #names(signal: AbortSignal): Promise<readonly EpmdName[] | undefined> {
+    const { dial, epmdPort, clock } = this.#options;
+    const limit = { clock, timeoutMs: ANSWER_MS };
+    try {
+      const pipe = await dial(epmdPort, signal);
+      const { names } = await askEpmdOver(pipe, { kind: 'names' }, namesAnswer(), limit);
+      return names;
+    } catch (error) {
+      const dead =
+        !(error instanceof EpmuxError) ||
+        ['TIMEOUT', 'PIPE_LOST', 'INTERRUPTED'].includes(error.code);
+      if (dead) throw error;
+      return undefined;
+    }
+  }
+
+  async #node({ name, port }: EpmdName, signal: AbortSignal): Promise<DirectoryNode> {
+    const known = this.#nodes.get(name);
+    if (known?.port === port && known.name.includes('@')) return known;
+    const { dial, clock } = this.#options;
+    try {
+      const open = () => dial(port, signal);
+      const identity = await identifyNode({ open, clock, expected: name, timeoutMs: ANSWER_MS });
+      const visible = (identity.flags & Flag.PUBLISHED) !== 0n;
+      return { name: identity.name, visible, port, creation: identity.creation, release: '' };
+    } catch (error) {
+      if (!(error instanceof EpmuxError)) throw error;
+      // It is asked again with the next poll; until then it goes by what epmd knows.
+      return { name, visible: true, port, creation: 0, release: '' };
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { BytePipe } from '../../runtime/pipe.ts';
+import type { Carrier } from '../../transport/transport.ts';
+import type { Connection } from './connection-loop.ts';
+import { DirectDirectory } from './direct-directory.ts';
+import { LazyPipe } from './lazy-pipe.ts';
+import type { LinkEvents, LinkFigures, NodeWay } from './link.ts';
+import { WatchedPipe } from './watched-pipe.ts';
+
+const POLL_MS = 5_000;
+
+export interface DirectWayOptions {
+  readonly epmdPort: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: LinkEvents;
+}
+
+/** The carrier in use, and what is known through it. */
+interface Line {
+  readonly carrier: Carrier;
+  readonly directory: DirectDirectory;
+  readonly dial: (port: number, signal: AbortSignal) => Promise<BytePipe>;
+  readonly over: AbortController;
+}
+
+/**
+ * Nodes without an agent: each connection is a channel of the carrier, and what the dyno's epmd says is asked every few seconds. Nothing
+ * outlives the carrier: with it every connection closes at once, so that Erlang says nodedown rather than hang.
+ */
+export class DirectWay implements NodeWay {
+  readonly mode = 'direct';
+  readonly ticks = 'pass';
+  readonly #options: DirectWayOptions;
+  readonly #open = new Set<BytePipe>();
+  #line: Line | undefined;
+  #polling: Promise<void> | undefined;
+  #cancelPoll: () => void = () => undefined;
+  #bytesIn = 0;
+  #bytesOut = 0;
+
+  constructor(options: DirectWayOptions) {
+    this.#options = options;
+  }
+
+  /** Fails with AGENT_MISSING when the carrier can't reach into the dyno. */
+  async attach(carrier: Carrier): Promise<Connection> {
+    const { dial } = carrier;
+    if (dial === undefined) {
+      throw new EpmuxError('AGENT_MISSING', `${carrier.label} leads to an agent only`);
+    }
+    const over = new AbortController();
+    const dialWithin = (port: number, signal: AbortSignal) =>
+      dial(port, AbortSignal.any([signal, over.signal]));
+    const { clock, epmdPort } = this.#options;
+    const directory = new DirectDirectory({ dial: dialWithin, clock, epmdPort });
+    const line: Line = { carrier, directory, dial: dialWithin, over };
+    this.#line = line;
+    const lost = new Promise<EpmuxError>((resolve) => {
+      carrier.onClosed((error) => {
+        const why = error ?? new EpmuxError('PIPE_LOST', `${carrier.label} is closed`);
+        this.#leave(line, why);
+        resolve(why);
+      });
+    });
+    await this.#poll();
+    return { lost };
+  }
+
+  openNode(short: string): BytePipe {
+    const line = this.#line;
+    if (line === undefined) throw new EpmuxError('TUNNEL_DOWN', 'there is no connection now');
+    const port = line.directory.portOf(short);
+    if (port === undefined) throw new EpmuxError('NODE_NOT_FOUND', `epmd there knows no ${short}`);
+    const dialled = new LazyPipe(`${short} through ${line.carrier.label}`, (signal) =>
+      line.dial(port, signal),
+    );
+    const pipe: BytePipe = new WatchedPipe(dialled, {
+      onBytesIn: (bytes) => {
+        this.#bytesIn += bytes;
+      },
+      onBytesOut: (bytes) => {
+        this.#bytesOut += bytes;
+      },
+      onClosed: () => this.#open.delete(pipe),
+    });
+    this.#open.add(pipe);
+    return pipe;
+  }
+
+  figures(): LinkFigures {
+    return {
+      rttMs: null,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      streams: this.#open.size,
+      resumes: 0,
+      outageMs: 0,
+      incarnation: null,
+    };
+  }
+
+  probe(): void {
+    void this.#poll();
+  }
+
+  async close(): Promise<void> {
+    if (this.#line !== undefined) this.#leave(this.#line, undefined);
+    await this.#polling;
+  }
+
+  #leave(line: Line, error: EpmuxError | undefined): void {
+    line.over.abort();
+    if (this.#line !== line) return;
+    this.#line = undefined;
+    this.#cancelPoll();
+    for (const pipe of [...this.#open]) pipe.close(error);
+  }
+
+  /** Asks epmd now, and again in a while; never rejects. */
+  #poll(): Promise<void> {
+    this.#polling ??= this.#pollOnce().finally(() => {
+      this.#polling = undefined;
+    });
+    return this.#polling;
+  }
+
+  async #pollOnce(): Promise<void> {
+    const line = this.#line;
+    if (line === undefined) return;
+    this.#cancelPoll();
+    try {
+      const directory = await line.directory.ask(line.over.signal);
+      if (this.#line !== line) return;
+      this.#options.events.onDirectory(directory);
+    } catch (error) {
+      if (this.#line !== line) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.logger.warn('the carrier does not answer any more', { reason });
+      line.carrier.close();
+      return;
+    }
+    const { clock } = this.#options;
+    this.#cancelPoll = clock.wakeAt(clock.now() + POLL_MS, () => void this.#poll());
+  }
+}

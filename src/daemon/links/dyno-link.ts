@@ -1,0 +1,192 @@
+import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { BytePipe } from '../../runtime/pipe.ts';
+import type { SessionPort } from '../../session/types.ts';
+import type { Carrier, Transport } from '../../transport/transport.ts';
+import type { AgentChoice, LinkStatus } from '../control/api.ts';
+import { AgentWay } from './agent-way.ts';
+import { type Connection, ConnectionLoop } from './connection-loop.ts';
+import { DirectWay } from './direct-way.ts';
+import type { Link, LinkHandlers, NodeWay } from './link.ts';
+import type { LinkStateMachine } from './link-state.ts';
+
+export interface DynoLinkOptions {
+  readonly choice: AgentChoice;
+  /** The dyno's epmd, for `direct`. */
+  readonly epmdPort: number;
+  /** Asked for each carrier anew: host keys and ssh-agent sockets change. */
+  readonly transport: () => Transport;
+  /** Asked for each attempt anew; undefined: there is none. */
+  readonly secret: () => Promise<string | undefined>;
+  readonly createSession: () => SessionPort;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly handlers: LinkHandlers;
+}
+
+/** What `--agent auto` takes for "no agent there". */
+const NO_AGENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AGENT_MISSING', 'NOT_AN_AGENT']);
+
+/** Errors by which an agent shows that it is not the one that knows the session. */
+const ANOTHER_AGENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'SECRET_REFUSED',
+  'VERSION_MISMATCH',
+]);
+const MISSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AGENT_MISSING']);
+
+function hasCode(error: unknown, codes: ReadonlySet<ErrorCode>): error is EpmuxError {
+  return error instanceof EpmuxError && codes.has(error.code);
+}
+
+/**
+ * One dyno: a carrier, and on it an agent's session or, where there is none and the choice allows it, straight connections. Once an
+ * agent was there, the link waits for it to come back rather than go without.
+ */
+export class DynoLink implements Link {
+  readonly #options: DynoLinkOptions;
+  readonly #loop: ConnectionLoop;
+  readonly #agent: AgentWay;
+  readonly #direct: DirectWay;
+  #way: NodeWay;
+  #carrier: Carrier | undefined;
+
+  constructor(options: DynoLinkOptions) {
+    this.#options = options;
+    const { clock, logger, handlers, createSession, epmdPort } = options;
+    this.#agent = new AgentWay({ createSession, clock, logger, events: handlers });
+    this.#direct = new DirectWay({ epmdPort, clock, logger, events: handlers });
+    this.#way = options.choice === 'none' ? this.#direct : this.#agent;
+    this.#loop = new ConnectionLoop({
+      clock,
+      attempt: (signal) => this.#attempt(signal),
+      onChange: (state) => handlers.onChange(state),
+      onAttemptFailed: (error) => handlers.onAttemptFailed(error),
+    });
+  }
+
+  get machine(): LinkStateMachine {
+    return this.#loop.machine;
+  }
+
+  get ticks(): 'feed' | 'pass' {
+    return this.#way.ticks;
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  openNode(short: string): BytePipe {
+    return this.#way.openNode(short);
+  }
+
+  status(): LinkStatus {
+    return {
+      dyno: null,
+      mode: this.#way.mode,
+      state: this.#loop.machine.state,
+      ...this.#way.figures(),
+    };
+  }
+
+  probe(): void {
+    if (this.#loop.machine.state === 'up') this.#way.probe();
+    else this.#loop.again();
+  }
+
+  async close(): Promise<void> {
+    const looped = this.#loop.close();
+    await this.#agent.close();
+    await this.#direct.close();
+    this.#dropCarrier();
+    await looped;
+    this.#dropCarrier();
+  }
+
+  async #attempt(signal: AbortSignal): Promise<Connection> {
+    const carrier = await this.#takeCarrier(signal);
+    try {
+      const { lost } = await this.#attach(carrier, signal);
+      return {
+        // A new connection is quicker than what TCP needs to recover from a loss, so a carrier is not used again.
+        lost: lost.finally(() => this.#dropCarrier()),
+      };
+    } catch (error) {
+      // The carrier works, only nobody listens at its end: asked again on it.
+      if (!hasCode(error, MISSING)) this.#dropCarrier();
+      throw error;
+    }
+  }
+
+  async #takeCarrier(signal: AbortSignal): Promise<Carrier> {
+    if (this.#carrier !== undefined) return this.#carrier;
+    const transport = this.#options.transport();
+    this.#options.handlers.onStep(`connecting to ${transport.target}`);
+    const carrier = await transport.connect(signal);
+    if (signal.aborted) {
+      carrier.close();
+      throw new EpmuxError('INTERRUPTED', 'the attempt was given up');
+    }
+    this.#carrier = carrier;
+    carrier.onClosed(() => {
+      if (this.#carrier === carrier) this.#carrier = undefined;
+    });
+    return carrier;
+  }
+
+  #dropCarrier(): void {
+    const carrier = this.#carrier;
+    this.#carrier = undefined;
+    carrier?.close();
+  }
+
+  async #attach(carrier: Carrier, signal: AbortSignal): Promise<Connection> {
+    const { choice, handlers, logger } = this.#options;
+    if (choice === 'none') return this.#goDirect(carrier);
+    try {
+      handlers.onStep('looking for the agent');
+      return await this.#attachAgent(carrier, signal);
+    } catch (error) {
+      const mayGoWithout =
+        choice === 'auto' && carrier.dial !== undefined && this.#agent.agentSoftware === '';
+      if (!mayGoWithout || !hasCode(error, NO_AGENT)) throw error;
+      logger.info('no agent: going without', { reason: error.message });
+      handlers.onStep('no agent listens there: going without');
+      return this.#goDirect(carrier);
+    }
+  }
+
+  async #attachAgent(carrier: Carrier, signal: AbortSignal): Promise<Connection> {
+    const pipe = await carrier.openAgentPipe(signal).catch((error: unknown) => {
+      // The dyno itself says that nothing listens: the agent that knew the session is gone.
+      if (hasCode(error, MISSING)) this.#agent.abandon(error);
+      throw error;
+    });
+    const secret = await this.#options.secret().catch((error: unknown) => {
+      pipe.close();
+      throw error;
+    });
+    if (secret === undefined) {
+      pipe.close();
+      throw new EpmuxError(
+        'SECRET_MISSING',
+        `${carrier.label} may lead to an agent, and no secret is known for it`,
+      );
+    }
+    const bytes = Buffer.from(secret, 'utf8');
+    const connection = await this.#agent.attach(pipe, bytes, signal).catch((error: unknown) => {
+      if (hasCode(error, ANOTHER_AGENT)) this.#agent.abandon(error);
+      throw error;
+    });
+    this.#way = this.#agent;
+    this.#options.handlers.onStep(`attached to the agent (${this.#agent.agentSoftware})`);
+    return connection;
+  }
+
+  async #goDirect(carrier: Carrier): Promise<Connection> {
+    this.#way = this.#direct;
+    this.#options.handlers.onStep('asking the epmd there');
+    return this.#direct.attach(carrier);
+  }
+}

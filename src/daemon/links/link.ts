@@ -1,0 +1,47 @@
+import type { EpmuxError } from '../../protocol/errors.ts';
+import type { BytePipe } from '../../runtime/pipe.ts';
+import type { Directory } from '../../session/types.ts';
+import type { LinkMode, LinkState, LinkStatus } from '../control/api.ts';
+import type { LinkStateMachine } from './link-state.ts';
+
+export type LinkFigures = Omit<LinkStatus, 'dyno' | 'mode' | 'state'>;
+
+/** What a way to the nodes tells the link that owns it. */
+export interface LinkEvents {
+  /** The nodes as they are now; undefined: all that was known is void (a new dyno). */
+  onDirectory(directory: Directory | undefined): void;
+}
+
+/** How nodes are reached over a carrier: through an agent's session, or straight. */
+export interface NodeWay {
+  readonly mode: LinkMode;
+  /** Who keeps the nodes' connection alive (erlang/relay-options.ts). */
+  readonly ticks: 'feed' | 'pass';
+  /** A byte pipe to the node's distribution port; what fails later closes it. Throws TUNNEL_DOWN or NODE_NOT_FOUND. */
+  openNode(short: string): BytePipe;
+  figures(): LinkFigures;
+  /** Finds out soon whether the connection is alive. */
+  probe(): void;
+  /** Ends all node connections. Resolves when the other end was told, or after a bound. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What a link tells its tunnel. */
+export interface LinkHandlers extends LinkEvents {
+  onChange(state: LinkState): void;
+  onAttemptFailed(error: EpmuxError): void;
+  /** A line for a person who waits: `connecting to …`. */
+  onStep(step: string): void;
+}
+
+/** A tunnel's connection to one dyno, kept alive until closed. */
+export interface Link {
+  readonly machine: LinkStateMachine;
+  readonly ticks: 'feed' | 'pass';
+  start(): void;
+  openNode(short: string): BytePipe;
+  status(): LinkStatus;
+  /** Is it alive? When it is not up: attempts at once. */
+  probe(): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,64 @@
+import net from 'node:net';
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { BytePipe } from '../runtime/pipe.ts';
+import { duplexPipe } from '../runtime/socket-pipe.ts';
+
+const MAX_CONNECTIONS = 128;
+
+export interface NodePortOptions {
+  /** The node's name, for logs. */
+  readonly node: string;
+  readonly address: string;
+  /** Takes an accepted connection over. What it throws closes that connection only. */
+  readonly onConnection: (local: BytePipe) => void;
+  readonly logger: Logger;
+}
+
+/** The loopback listener that stands for one remote node. */
+export class NodePort {
+  readonly port: number;
+  readonly #server: net.Server;
+
+  private constructor(server: net.Server) {
+    this.#server = server;
+    this.port = (server.address() as net.AddressInfo).port;
+  }
+
+  /** On a free port. PORT_TAKEN when none can be had. */
+  static async listen(options: NodePortOptions): Promise<NodePort> {
+    const { node, address, logger, onConnection } = options;
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      try {
+        onConnection(duplexPipe(socket, `a local connection to ${node}`));
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        logger.warn('a local connection is refused', { node, reason });
+        socket.destroy();
+      }
+    });
+    server.maxConnections = MAX_CONNECTIONS;
+    server.on('drop', () => {
+      logger.warn('too many connections to a node', { node, limit: MAX_CONNECTIONS });
+    });
+    await new Promise<void>((listening, failed) => {
+      server.once('error', (cause) => {
+        failed(
+          new EpmuxError('PORT_TAKEN', `no port for ${node} on ${address}: ${cause.message}`, {
+            cause,
+          }),
+        );
+      });
+      server.listen({ host: address, port: 0 }, listening);
+    });
+    server.on('error', (error) => {
+      logger.error('a node port failed to accept', { node, reason: error.message });
+    });
+    return new NodePort(server);
+  }
+
+  /** Accepts no more; connections that stand go on until they end. */
+  close(): void {
+    this.#server.close();
+  }
+}

@@ -1,0 +1,38 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { pingNode } from '../runtime/node-probe.ts';
+import type { PingResult } from './control/api.ts';
+import { errorStatus } from './links/link-state.ts';
+import { splitNodeName } from './names.ts';
+import type { FoundNode } from './resolve.ts';
+
+const TIMEOUT_MS = 10_000;
+
+export interface PingOptions {
+  /** The production cookie; without it the tunnel's, else this user's own. */
+  readonly cookie: string | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly localCookie: () => Promise<string>;
+  readonly clock: Clock;
+}
+
+/** What `net_adm:ping` would say, by a handshake of a hidden node of our own. A pang is a result, not a failure. */
+export async function ping({ node, tunnel }: FoundNode, options: PingOptions): Promise<PingResult> {
+  const { clock, timeoutMs = TIMEOUT_MS } = options;
+  const { short } = splitNodeName(node.name);
+  try {
+    const cookie =
+      options.cookie ?? (await tunnel.secrets.cookie()) ?? (await options.localCookie());
+    const open = async () => tunnel.openNode(short);
+    const pong = await pingNode({ open, clock, timeoutMs, expected: node.name }, cookie);
+    return { node: pong.node.name, pong: true, rttMs: pong.rttMs, error: null };
+  } catch (error) {
+    if (!(error instanceof EpmuxError)) throw error;
+    return {
+      node: node.name,
+      pong: false,
+      rttMs: null,
+      error: errorStatus(error, clock.wallNow()),
+    };
+  }
+}

@@ -1,0 +1,51 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { NodeStatus } from './control/api.ts';
+import { splitNodeName } from './names.ts';
+import type { Tunnel } from './tunnel.ts';
+
+export interface FoundNode {
+  readonly node: NodeStatus;
+  readonly tunnel: Tunnel;
+}
+
+type Fits = (found: FoundNode, wanted: string) => boolean;
+
+/** What a NODE may be, the most exact first: the first that anything fits decides. */
+const READINGS: readonly Fits[] = [
+  ({ node }, wanted) => node.name === wanted,
+  ({ node }, wanted) => splitNodeName(node.name).short === wanted,
+  ({ node, tunnel }, wanted) => node.dyno === wanted || tunnel.spec.name === wanted,
+];
+
+function theOne(candidates: readonly FoundNode[], wanted: string | undefined): FoundNode {
+  const [first, second] = candidates;
+  if (first === undefined) {
+    throw new EpmuxError(
+      'NODE_NOT_FOUND',
+      wanted === undefined ? 'there is no node' : `there is no node ${wanted}`,
+    );
+  }
+  if (second === undefined) return first;
+  // Of two tunnels to one node, the one that local nodes are led through.
+  const reachable = candidates.filter(({ node }) => node.unreachable === undefined);
+  const names = new Set(candidates.map(({ node }) => node.name));
+  if (names.size === 1) return reachable[0] ?? first;
+  const list = candidates.map(({ node, tunnel }) => `${node.name} (${tunnel.spec.name})`);
+  throw new EpmuxError(
+    'NODE_AMBIGUOUS',
+    `${wanted === undefined ? 'there are several nodes' : `${wanted} may be several nodes`}: ${list.join(', ')}`,
+  );
+}
+
+/** A full name, its part before `@`, a dyno or tunnel, or nothing when there is only one. NODE_NOT_FOUND, NODE_AMBIGUOUS. */
+export function resolveNode(tunnels: readonly Tunnel[], wanted: string | undefined): FoundNode {
+  const all = tunnels.flatMap((tunnel) =>
+    tunnel.status().nodes.map((node): FoundNode => ({ node, tunnel })),
+  );
+  if (wanted === undefined) return theOne(all, undefined);
+  for (const fits of READINGS) {
+    const found = all.filter((candidate) => fits(candidate, wanted));
+    if (found.length > 0) return theOne(found, wanted);
+  }
+  return theOne([], wanted);
+}

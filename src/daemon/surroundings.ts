@@ -1,0 +1,65 @@
+import { networkInterfaces } from 'node:os';
+import type { Clock } from '../runtime/clock.ts';
+import { SleepWatch } from '../runtime/sleep-watch.ts';
+
+/** Coarse: it costs next to nothing, and whatever is in use notices by itself within its heartbeat. */
+const PERIOD_MS = 5_000;
+/** A look that comes so much too late means that this process did not run. */
+const LATE_MS = 5_000;
+
+/** The addresses that this machine has in networks, as one text. */
+function currentNetwork(): string {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ internal }) => !internal)
+    .map(({ cidr, address }) => cidr ?? address)
+    .sort()
+    .join(' ');
+}
+
+export interface SurroundingsOptions {
+  readonly clock: Clock;
+  /** The machine slept, or has other network addresses than before. */
+  readonly onChanged: (what: string) => void;
+  /** At every look. */
+  readonly onLook: () => void;
+  readonly network?: () => string;
+}
+
+/** Looks every few seconds whether the machine slept or moved to another network. */
+export class Surroundings {
+  readonly #options: SurroundingsOptions;
+  readonly #sleep: SleepWatch;
+  readonly #network: () => string;
+  #last: string;
+  #cancel: () => void;
+
+  constructor(options: SurroundingsOptions) {
+    this.#options = options;
+    this.#sleep = new SleepWatch(options.clock);
+    this.#network = options.network ?? currentNetwork;
+    this.#last = this.#network();
+    this.#cancel = this.#arm();
+  }
+
+  close(): void {
+    this.#cancel();
+  }
+
+  #arm(): () => void {
+    const { clock } = this.#options;
+    const at = clock.now() + PERIOD_MS;
+    return clock.wakeAt(at, () => this.#look(clock.now() - at));
+  }
+
+  #look(lateMs: number): void {
+    this.#cancel = this.#arm();
+    const network = this.#network();
+    const moved = network !== this.#last;
+    this.#last = network;
+    const slept = this.#sleep.slept() || lateMs > LATE_MS;
+    if (slept) this.#options.onChanged('the machine slept');
+    else if (moved) this.#options.onChanged('the network has changed');
+    this.#options.onLook();
+  }
+}

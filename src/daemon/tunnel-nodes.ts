@@ -1,0 +1,116 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { BytePipe } from '../runtime/pipe.ts';
+import type { Directory, DirectoryNode } from '../session/types.ts';
+import type { Addresses } from './addresses.ts';
+import type { NodeStatus } from './control/api.ts';
+import { type NameTable, type PublishedNode, splitNodeName } from './names.ts';
+import { NodePort } from './node-port.ts';
+
+/** More nodes on one host than this are not led. */
+const MAX_NODES = 512;
+
+export interface TunnelNodesOptions {
+  readonly addresses: Addresses;
+  readonly names: NameTable;
+  /** A local node has connected to the node of this short name. */
+  readonly onConnection: (local: BytePipe, short: string) => void;
+  readonly logger: Logger;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly port: NodePort;
+  readonly published: PublishedNode;
+}
+
+/** The nodes behind one link, each with its local port, published under its names. */
+export class TunnelNodes {
+  readonly #options: TunnelNodesOptions;
+  readonly #entries = new Map<string, Entry>();
+  #wanted: readonly DirectoryNode[] = [];
+  #epmdDown = false;
+  #closed = false;
+  #working: Promise<void> | undefined;
+
+  constructor(options: TunnelNodesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes the nodes be those of the directory; undefined: none. While the dyno's epmd does not answer nothing is known, so what was there
+   * stays. Resolves when all are published.
+   */
+  set(directory: Directory | undefined): Promise<void> {
+    this.#epmdDown = directory?.epmdDown === true;
+    if (!this.#epmdDown) this.#wanted = directory?.nodes.slice(0, MAX_NODES) ?? [];
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+    });
+    return this.#working;
+  }
+
+  list(stale: boolean): readonly NodeStatus[] {
+    return [...this.#entries.values()].map(({ name, published }) => {
+      const unreachable = this.#options.names.unreachable(published);
+      return {
+        name,
+        dyno: null,
+        address: published.address,
+        port: published.port,
+        state: stale || this.#epmdDown ? 'stale' : 'up',
+        ...(unreachable === undefined ? {} : { unreachable }),
+      };
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#wanted = [];
+    await this.#working;
+    for (const entry of this.#entries.values()) this.#remove(entry);
+  }
+
+  async #work(): Promise<void> {
+    // The directory may change while a port is being opened: it is looked at again until nothing is left to do.
+    for (;;) {
+      const wanted = new Map(this.#wanted.map((node) => [node.name, node]));
+      for (const entry of this.#entries.values()) {
+        const node = wanted.get(entry.name);
+        if (node === undefined || node.visible !== entry.published.visible) this.#remove(entry);
+      }
+      const missing = this.#wanted.find(({ name }) => !this.#entries.has(name));
+      if (missing === undefined || this.#closed) return;
+      await this.#add(missing);
+    }
+  }
+
+  async #add({ name, visible }: DirectoryNode): Promise<void> {
+    const { short, host } = splitNodeName(name);
+    const { addresses, names, logger } = this.#options;
+    const address = await addresses.addressOf(host);
+    try {
+      const port = await NodePort.listen({
+        node: name,
+        address,
+        onConnection: (local) => this.#options.onConnection(local, short),
+        logger,
+      });
+      const published = { short, host, address, port: port.port, visible };
+      this.#entries.set(name, { name, port, published });
+      names.publish(published);
+      logger.info('a node is published', { node: name, address, port: port.port });
+    } catch (error) {
+      if (!(error instanceof EpmuxError)) throw error;
+      logger.error('a node can not be published', { node: name, reason: error.message });
+      this.#wanted = this.#wanted.filter((node) => node.name !== name);
+    }
+  }
+
+  #remove(entry: Entry): void {
+    this.#entries.delete(entry.name);
+    entry.port.close();
+    this.#options.names.withdraw(entry.published);
+    this.#options.logger.info('a node is withdrawn', { node: entry.name });
+  }
+}

@@ -1,0 +1,61 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Tunnel } from './tunnel.ts';
+
+/** How long to wait for a first node once the link is up, and for its full name once there is one. */
+export const NODES_WAIT_MS = 15_000;
+const NAMES_WAIT_MS = 3_000;
+
+export interface ReadyCall {
+  readonly signal: AbortSignal;
+  progress(step: string, done?: boolean): void;
+}
+
+/**
+ * Resolves when the tunnel is up and a node can be reached, or when no node has shown up within a bound. Fails with the error of the
+ * first attempt that fails, INTERRUPTED when the caller is gone, TUNNEL_DOWN when the tunnel is taken down meanwhile.
+ */
+export function tunnelReady(tunnel: Tunnel, call: ReadyCall, clock: Clock): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let cancelLimit: () => void = () => undefined;
+    let limitAt = Number.POSITIVE_INFINITY;
+    const settle = (settleWith: () => void) => {
+      cancelLimit();
+      unwatch();
+      call.signal.removeEventListener('abort', onAbort);
+      settleWith();
+    };
+    const fail = (error: EpmuxError) => settle(() => reject(error));
+    const onAbort = () => fail(new EpmuxError('INTERRUPTED', 'up was interrupted'));
+    const limit = (ms: number) => {
+      const at = clock.now() + ms;
+      if (at >= limitAt) return;
+      limitAt = at;
+      cancelLimit();
+      cancelLimit = clock.wakeAt(at, () => settle(resolve));
+    };
+    const look = () => {
+      const { state, nodes } = tunnel.status();
+      if (state === 'down')
+        fail(new EpmuxError('TUNNEL_DOWN', `${tunnel.spec.name} was taken down`));
+      if (state !== 'up') return;
+      if (nodes.some((node) => node.unreachable === undefined)) {
+        settle(resolve);
+        return;
+      }
+      if (limitAt === Number.POSITIVE_INFINITY) call.progress('waiting for nodes');
+      limit(nodes.length > 0 ? NAMES_WAIT_MS : NODES_WAIT_MS);
+    };
+    const unwatch = tunnel.watch({
+      onStep: (step) => call.progress(step),
+      onAttemptFailed: (error) => {
+        // The agent is new: the next attempt begins a new session with it.
+        if (error.code !== 'SESSION_LOST') fail(error);
+      },
+      onChanged: look,
+    });
+    call.signal.addEventListener('abort', onAbort);
+    if (call.signal.aborted) onAbort();
+    else look();
+  });
+}

@@ -1,0 +1,68 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { TunnelSpec, UpSecrets } from './control/api.ts';
+import type { Redactor } from './redact.ts';
+import { readSecretFile, type SecretStore } from './secrets.ts';
+
+/**
+ * What a tunnel proves itself with. The secret: given with `up`, else in the file that the tunnel names, else what was kept from the last `up`.
+ * The production cookie: given with `up`, else in the file named; it is never written anywhere.
+ */
+export class TunnelSecrets {
+  readonly #spec: TunnelSpec;
+  readonly #store: SecretStore;
+  readonly #redactor: Redactor;
+  #given: UpSecrets;
+
+  constructor(spec: TunnelSpec, given: UpSecrets, store: SecretStore, redactor: Redactor) {
+    this.#spec = spec;
+    this.#given = given;
+    this.#store = store;
+    this.#redactor = redactor;
+    this.#hide();
+  }
+
+  get given(): UpSecrets {
+    return this.#given;
+  }
+
+  /** What is given anew replaces what there was. */
+  replace(given: UpSecrets): void {
+    this.#given = { ...this.#given, ...given };
+    this.#hide();
+  }
+
+  async secret(): Promise<string | undefined> {
+    const { secretFile, name } = this.#spec;
+    if (this.#given.secret !== undefined) return this.#given.secret;
+    const secret =
+      secretFile === undefined ? await this.#store.read(name) : await readSecretFile(secretFile);
+    if (secretFile !== undefined && secret === undefined) {
+      throw new EpmuxError('SECRET_MISSING', `there is no secret in ${secretFile}`);
+    }
+    this.#redactor.add(secret);
+    return secret;
+  }
+
+  async cookie(): Promise<string | undefined> {
+    const { cookieFile } = this.#spec;
+    if (this.#given.cookie !== undefined) return this.#given.cookie;
+    const cookie = cookieFile === undefined ? undefined : await readSecretFile(cookieFile);
+    this.#redactor.add(cookie);
+    return cookie;
+  }
+
+  /** So that the tunnel can come back with the daemon. */
+  async keep(): Promise<void> {
+    const { secret } = this.#given;
+    if (secret !== undefined) await this.#store.write(this.#spec.name, secret);
+  }
+
+  forget(): Promise<void> {
+    return this.#store.remove(this.#spec.name);
+  }
+
+  #hide(): void {
+    this.#redactor.add(this.#given.secret);
+    this.#redactor.add(this.#given.cookie);
+  }
+}

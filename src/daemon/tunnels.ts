@@ -1,0 +1,169 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { TunnelSpec, UpSecrets } from './control/api.ts';
+import type { Redactor } from './redact.ts';
+import type { SecretStore } from './secrets.ts';
+import { MAX_TUNNELS, type StateStore } from './state.ts';
+import { Tunnel, type TunnelParts } from './tunnel.ts';
+import { type ReadyCall, tunnelReady } from './tunnel-ready.ts';
+import { TunnelSecrets } from './tunnel-secrets.ts';
+
+export interface TunnelsOptions {
+  readonly parts: TunnelParts;
+  readonly state: StateStore;
+  readonly secrets: SecretStore;
+  readonly redactor: Redactor;
+  /** False: tunnels are not written down and do not come back (a daemon in the foreground). */
+  readonly remember: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Somebody has taken tunnels down, or has found none to take down. */
+  readonly onDown: () => void;
+}
+
+interface Entry {
+  readonly tunnel: Tunnel;
+  /** An `up` has succeeded, or it came back with the daemon: a later failure does not remove it. */
+  established: boolean;
+  waiting: number;
+}
+
+/** Both went through the same check, which orders the fields. */
+function sameSpec(a: TunnelSpec, b: TunnelSpec): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** The tunnels of this daemon by their names. */
+export class Tunnels {
+  readonly #options: TunnelsOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: TunnelsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get all(): readonly Tunnel[] {
+    return [...this.#entries.values()].map(({ tunnel }) => tunnel);
+  }
+
+  /** Fails with TUNNEL_NOT_FOUND. */
+  get(name: string): Tunnel {
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) return entry.tunnel;
+    throw new EpmuxError('TUNNEL_NOT_FOUND', `there is no tunnel ${name}`);
+  }
+
+  /**
+   * Brings it up, or makes sure that it is. A tunnel that does not come up, or whose last caller is gone before it does, is taken away again.
+   * Fails with TUNNEL_EXISTS and as `tunnelReady` does.
+   */
+  async up(
+    spec: TunnelSpec,
+    given: UpSecrets,
+    call: ReadyCall,
+  ): Promise<{ readonly tunnel: Tunnel; readonly alreadyUp: boolean }> {
+    const known = this.#entries.get(spec.name);
+    const entry = known ?? this.#add(spec, given);
+    const { tunnel } = entry;
+    if (known !== undefined) {
+      if (!sameSpec(known.tunnel.spec, spec)) {
+        throw new EpmuxError('TUNNEL_EXISTS', `the tunnel ${spec.name} leads elsewhere already`);
+      }
+      tunnel.secrets.replace(given);
+      tunnel.probe();
+    }
+    entry.waiting += 1;
+    try {
+      await tunnelReady(tunnel, call, this.#options.clock);
+      entry.established = true;
+    } finally {
+      entry.waiting -= 1;
+      if (!entry.established && entry.waiting === 0) await this.#remove(entry);
+    }
+    if (this.#entries.get(spec.name) === entry) await this.#keep(tunnel);
+    return { tunnel, alreadyUp: known !== undefined };
+  }
+
+  /** Those of the last daemon. What is wrong with one shows in its status. */
+  restore(): void {
+    for (const spec of this.#options.state.state.tunnels) {
+      try {
+        this.#add(spec, {}).established = true;
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#options.logger.error('a tunnel can not come back', { name: spec.name, reason });
+      }
+    }
+  }
+
+  /** Takes them down and forgets them; gives the names of those that were there. */
+  async down(tunnels: readonly Tunnel[]): Promise<readonly string[]> {
+    const gone = tunnels
+      .map(({ spec }) => this.#entries.get(spec.name))
+      .filter((entry) => entry !== undefined);
+    await Promise.all(gone.map((entry) => this.#remove(entry)));
+    this.#options.onDown();
+    return gone.map(({ tunnel }) => tunnel.spec.name);
+  }
+
+  /** Ends all connections; what is written down stays. */
+  async close(): Promise<void> {
+    await Promise.all(this.all.map((tunnel) => tunnel.close()));
+  }
+
+  #add(spec: TunnelSpec, given: UpSecrets): Entry {
+    if (this.#entries.size >= MAX_TUNNELS) {
+      throw new EpmuxError('BUSY', `there are ${MAX_TUNNELS} tunnels already`);
+    }
+    const { parts, secrets, redactor } = this.#options;
+    const tunnel = new Tunnel(spec, new TunnelSecrets(spec, given, secrets, redactor), parts);
+    const entry: Entry = { tunnel, established: false, waiting: 0 };
+    this.#entries.set(spec.name, entry);
+    tunnel.start();
+    return entry;
+  }
+
+  async #remove(entry: Entry): Promise<void> {
+    const { name } = entry.tunnel.spec;
+    if (this.#entries.get(name) === entry) {
+      this.#entries.delete(name);
+      await this.#forget(entry.tunnel);
+    }
+    await entry.tunnel.close();
+  }
+
+  async #keep(tunnel: Tunnel): Promise<void> {
+    const { state, remember } = this.#options;
+    if (!remember) return;
+    await this.#tryTo('the secret can not be kept', () => tunnel.secrets.keep());
+    await state.update((old) => ({
+      ...old,
+      tunnels: [...old.tunnels.filter(({ name }) => name !== tunnel.spec.name), tunnel.spec],
+    }));
+  }
+
+  async #forget(tunnel: Tunnel): Promise<void> {
+    const { state, remember } = this.#options;
+    const { name } = tunnel.spec;
+    if (!remember) return;
+    await state.update((old) => ({
+      ...old,
+      tunnels: old.tunnels.filter((spec) => spec.name !== name),
+    }));
+    await this.#tryTo('the secret can not be removed', () => tunnel.secrets.forget());
+  }
+
+  async #tryTo(failure: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof EpmuxError)) throw error;
+      this.#options.logger.error(failure, { code: error.code, reason: error.message });
+    }
+  }
+}
