@@ -57,6 +57,8 @@ export interface ErlangNodeOptions {
   readonly flags?: readonly string[];
   /** Default: the host's. */
   readonly cookie?: string;
+  /** Without a name of its own (`-sname undefined`): hidden, registered nowhere, named by the first node it connects to. */
+  readonly nameless?: boolean;
 }
 
 export type NodeEvent =
@@ -213,7 +215,10 @@ export class ErlangHost {
 
   /** A node `name@hostName`, started, registered and answering. */
   async node(name: string, options: ErlangNodeOptions = {}): Promise<ErlangNode> {
-    const argv = [...this.prefix, ...nodeCommand(`${name}@${this.hostName}`, options)];
+    const argv = [
+      ...this.prefix,
+      ...nodeCommand(options.nameless === true ? 'undefined' : `${name}@${this.hostName}`, options),
+    ];
     const env: Record<string, string> = {
       ...this.env,
       EPMUX_CONTROL: CONTROL_PROGRAM,
@@ -287,7 +292,7 @@ async function writeCookie(folder: string, cookie: string): Promise<void> {
 }
 
 function nodeCommand(fullName: string, options: ErlangNodeOptions): string[] {
-  const long = fullName.slice(fullName.indexOf('@')).includes('.');
+  const long = fullName.replace(/^[^@]*/, '').includes('.');
   const name = [long ? '-name' : '-sname', fullName];
   const flags = ['-start_epmd', 'false', '-kernel', 'inet_dist_use_interface', '{127,0,0,1}'];
   if (options.hidden === true) flags.push('-hidden');

@@ -2,7 +2,7 @@
  * Two hosts with real nodes, and between them two relays over plain sockets with a path that can be frozen: what the tunnel does to distribution,
  * without the tunnel. Local nodes find the far one under its own name through their own epmd, where it is registered by hand.
  */
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { aliveAnswer, encodeEpmdRequest } from '../../src/erlang/epmd.ts';
 import type { DistributionRelayOptions } from '../../src/erlang/relay-options.ts';
@@ -13,6 +13,7 @@ import { NodeCoupling } from '../../src/runtime/node-coupling.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
 import type { ErlangHost } from './erlang.ts';
 
+type Side = DistributionRelayOptions['side'];
 type RelayOptions = Partial<DistributionRelayOptions>;
 
 export interface RelayedOptions {
@@ -22,6 +23,8 @@ export interface RelayedOptions {
   readonly name: string;
   readonly near?: RelayOptions;
   readonly far?: RelayOptions;
+  /** What the local epmd says that the far node speaks. Default 6. */
+  readonly handshakeVersion?: 5 | 6;
 }
 
 async function listen(
@@ -41,8 +44,11 @@ function dial(port: number): Socket {
 
 export class RelayedNodes {
   readonly couplings: NodeCoupling[] = [];
-  /** How the near couplings ended. */
-  readonly reasons: EndReason[] = [];
+  /** How the couplings that are over ended. */
+  readonly reasons: { readonly side: Side; readonly reason: EndReason }[] = [];
+  /** The first bytes of each direction between the relays. */
+  readonly opening: Uint8Array[] = [];
+  readonly #ended = new EventEmitter();
   readonly #options: RelayedOptions;
   readonly #sockets = new Set<Socket>();
   readonly #servers: Server[] = [];
@@ -78,6 +84,15 @@ export class RelayedNodes {
     for (const socket of this.#path) socket.resume();
   }
 
+  /** How the first coupling of this side ended, once it has. */
+  async over(side: Side = 'connector'): Promise<EndReason> {
+    for (;;) {
+      const found = this.reasons.find((ended) => ended.side === side);
+      if (found !== undefined) return found.reason;
+      await once(this.#ended, 'ended');
+    }
+  }
+
   async stop(): Promise<void> {
     for (const coupling of this.couplings) coupling.close({ code: 0, text: '' });
     for (const server of this.#servers) server.close();
@@ -93,6 +108,7 @@ export class RelayedNodes {
     ] as const) {
       this.#keep(from);
       this.#path.add(from);
+      from.once('data', (chunk) => this.opening.push(chunk));
       from.on('data', (chunk) => to.write(chunk));
       from.on('end', () => to.end());
       from.on('close', () => to.destroy());
@@ -101,7 +117,7 @@ export class RelayedNodes {
     }
   }
 
-  #couple(side: 'connector' | 'acceptor', node: Socket, tunnel: Socket): void {
+  #couple(side: Side, node: Socket, tunnel: Socket): void {
     const options = side === 'connector' ? this.#options.near : this.#options.far;
     const coupling = new NodeCoupling({
       node: duplexPipe(this.#keep(node), 'node'),
@@ -109,7 +125,8 @@ export class RelayedNodes {
       relay: { side, ...options },
       clock: systemClock,
       onClosed: (reason) => {
-        if (side === 'connector') this.reasons.push(reason);
+        this.reasons.push({ side, reason });
+        this.#ended.emit('ended');
       },
     });
     this.couplings.push(coupling);
@@ -129,9 +146,9 @@ export class RelayedNodes {
 
   /** Registered for as long as the connection is open. */
   async #register(port: number): Promise<void> {
-    const { laptop, name } = this.#options;
+    const { laptop, name, handshakeVersion: highest = 6 } = this.#options;
     const socket = this.#keep(dial(laptop.epmdPort));
-    const fields = { visible: true, highest: 6, lowest: 5, extra: new Uint8Array(0) };
+    const fields = { visible: true, highest, lowest: 5, extra: new Uint8Array(0) };
     socket.write(encodeEpmdRequest({ kind: 'alive', node: { name, port, ...fields } }));
     const answer = aliveAnswer();
     for (;;) {

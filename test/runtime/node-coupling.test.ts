@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { encodeStatus, Flag, framed } from '../../src/erlang/handshake.ts';
+import { WireCode } from '../../src/protocol/constants.ts';
+import { EpmuxError } from '../../src/protocol/errors.ts';
+import type { EndReason } from '../../src/protocol/frames.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { NodeCoupling, type NodeCouplingOptions } from '../../src/runtime/node-coupling.ts';
+import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
+import { handshake, message, TICK } from '../support/handshakes.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { MemoryPipe } from '../support/memory-pipe.ts';
+
+class MemoryTunnel extends MemoryPipe {
+  resetBy: EndReason | undefined;
+
+  get resetCode(): number | undefined {
+    return this.resetBy?.code;
+  }
+
+  reset(reason: EndReason): void {
+    this.resetBy ??= reason;
+  }
+}
+
+const STALL_MS = 30_000;
+
+function coupled(options: Partial<NodeCouplingOptions> = {}) {
+  const node = new MemoryPipe();
+  const tunnel = new MemoryTunnel();
+  const clock = new ManualClock();
+  const ends: EndReason[] = [];
+  const coupling = new NodeCoupling({
+    node,
+    tunnel,
+    clock,
+    relay: { side: 'acceptor', nodeSilenceMs: 300_000 },
+    onClosed: (reason) => ends.push(reason),
+    ...options,
+  });
+  return { node, tunnel, clock, ends, coupling };
+}
+
+/** Past the handshake, with nothing left in what was written. */
+function connected(options: Partial<NodeCouplingOptions> = {}) {
+  const all = coupled(options);
+  for (const { from, bytes } of handshake()) {
+    (from === 'acceptor' ? all.node : all.tunnel).handlers?.onBytes(bytes);
+  }
+  assert.equal(all.coupling.relay.phase, 'messages');
+  all.node.written.length = 0;
+  all.tunnel.written.length = 0;
+  return all;
+}
+
+describe('a node coupled with the tunnel', () => {
+  it('is fed ticks while the tunnel is silent, and has its own swallowed', () => {
+    const { node, tunnel, clock } = connected();
+    for (let second = 0; second < 10; second += 1) {
+      node.handlers?.onBytes(TICK);
+      clock.advance(1_000);
+    }
+    assert.deepEqual(
+      node.written,
+      Array.from({ length: 5 }, () => TICK),
+    );
+    assert.deepEqual(tunnel.written, []);
+  });
+
+  it('is cut with NODE_SILENT when it sends nothing for too long', () => {
+    const { node, tunnel, clock } = connected();
+    clock.advance(299_999);
+    assert.equal(tunnel.resetCode, undefined);
+    clock.advance(1);
+    assert.equal(tunnel.resetCode, WireCode.NODE_SILENT);
+    assert.ok(node.closed?.error instanceof EpmuxError);
+  });
+
+  it('waits while the tunnel takes no more, and goes on when it does', () => {
+    const { node, tunnel, clock } = connected();
+    tunnel.takes = false;
+    node.handlers?.onBytes(message(10));
+    assert.equal(node.paused, true);
+    // Not being read, the node is not silent.
+    clock.advance(1_000_000);
+    assert.equal(tunnel.resetCode, undefined);
+    tunnel.handlers?.onWritable();
+    assert.equal(node.paused, false);
+  });
+
+  it('makes the tunnel wait while it takes no more itself', () => {
+    const { node, tunnel } = connected();
+    node.takes = false;
+    tunnel.handlers?.onBytes(message(10));
+    assert.equal(tunnel.paused, true);
+    node.handlers?.onWritable();
+    assert.equal(tunnel.paused, false);
+  });
+
+  it('never waits with a message that the relay holds', () => {
+    const { node, tunnel } = connected();
+    node.takes = false;
+    tunnel.handlers?.onBytes(message(10).subarray(0, 9));
+    assert.equal(tunnel.paused, false);
+    assert.deepEqual(node.written, []);
+  });
+
+  it('is over in order when both directions have ended', () => {
+    const { node, tunnel, clock, ends } = connected();
+    node.handlers?.onEnd();
+    assert.equal(tunnel.ended, true);
+    tunnel.handlers?.onEnd();
+    assert.equal(node.ended, true);
+    tunnel.handlers?.onClosed(undefined);
+    assert.deepEqual(ends, []);
+    node.handlers?.onClosed(undefined);
+    assert.deepEqual(ends, [{ code: WireCode.NONE, text: '' }]);
+    assert.equal(clock.waiting, 0);
+  });
+
+  it('that keeps its half open after its peer closed is closed', () => {
+    const { node, tunnel, clock } = connected();
+    tunnel.handlers?.onEnd();
+    clock.advance(4_999);
+    assert.equal(node.closed, undefined);
+    clock.advance(1);
+    assert.ok(node.closed !== undefined && tunnel.closed !== undefined);
+  });
+
+  it('hands on what the relay held when its direction ends in the middle', () => {
+    const { node, tunnel } = connected();
+    const half = message(10).subarray(0, 9);
+    tunnel.handlers?.onBytes(half);
+    tunnel.handlers?.onEnd();
+    assert.deepEqual(Buffer.concat(node.written), half);
+  });
+
+  it('that breaks ends the stream with ENDPOINT_GONE, and the first reason wins', () => {
+    const { node, tunnel, coupling, ends } = connected();
+    node.handlers?.onClosed(new EpmuxError('PIPE_LOST', 'reset'));
+    assert.equal(tunnel.resetCode, WireCode.ENDPOINT_GONE);
+    coupling.close({ code: WireCode.SHUTDOWN, text: '' });
+    tunnel.handlers?.onClosed(undefined);
+    assert.deepEqual(ends, [{ code: WireCode.ENDPOINT_GONE, text: 'reset' }]);
+  });
+
+  it('is reset when the stream is', () => {
+    const { node, tunnel, ends } = connected();
+    tunnel.handlers?.onClosed(new EpmuxError('TIMEOUT', 'too late'));
+    assert.ok(node.closed?.error instanceof EpmuxError);
+    node.handlers?.onClosed(undefined);
+    assert.deepEqual(ends, [{ code: WireCode.TIMEOUT, text: 'too late' }]);
+  });
+
+  it('is told that a visible node is not let through, before it is closed', () => {
+    const { node, tunnel, clock } = coupled({ relay: { side: 'connector', hiddenOnly: true } });
+    const [name] = handshake({ connectorFlags: Flag.PUBLISHED });
+    assert.ok(name !== undefined);
+    node.handlers?.onBytes(name.bytes);
+    assert.deepEqual(node.written, [framed(encodeStatus('not_allowed'))]);
+    assert.equal(tunnel.resetCode, WireCode.HIDDEN_ONLY);
+    assert.ok(node.ended && node.closed === undefined);
+    clock.advance(5_000);
+    assert.ok(node.closed !== undefined);
+  });
+});
+
+describe('a tunnel that a node waits on', () => {
+  function stalling() {
+    const all = connected({ stallMs: STALL_MS });
+    all.tunnel.takes = false;
+    all.tunnel.bufferedBytes = 100_000;
+    all.node.handlers?.onBytes(message(10));
+    return all;
+  }
+
+  it('is cut with STALLED when it took nothing for so long', () => {
+    const { node, tunnel, clock } = stalling();
+    clock.advance(STALL_MS - 1);
+    assert.equal(tunnel.resetCode, undefined);
+    clock.advance(1);
+    assert.equal(tunnel.resetCode, WireCode.STALLED);
+    assert.ok(node.closed !== undefined);
+  });
+
+  it('is left alone for as long as it takes something now and then', () => {
+    const { tunnel, clock } = stalling();
+    for (let turn = 0; turn < 20; turn += 1) {
+      clock.advance(STALL_MS - 5_000);
+      tunnel.bufferedBytes -= 1;
+    }
+    assert.equal(tunnel.resetCode, undefined);
+  });
+
+  it('begins anew each time there was room', () => {
+    const { node, tunnel, clock } = stalling();
+    clock.advance(STALL_MS - 1);
+    tunnel.handlers?.onWritable();
+    clock.advance(STALL_MS);
+    node.handlers?.onBytes(message(10));
+    clock.advance(STALL_MS - 1);
+    assert.equal(tunnel.resetCode, undefined);
+    clock.advance(1);
+    assert.equal(tunnel.resetCode, WireCode.STALLED);
+  });
+});
+
+describe('distribution over TLS', function () {
+  this.timeout(10_000);
+  const servers: Server[] = [];
+  const sockets: Socket[] = [];
+  after(() => {
+    for (const socket of sockets) socket.destroy();
+    for (const server of servers) server.close();
+  });
+
+  async function serve(server: Server): Promise<number> {
+    servers.push(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    return address.port;
+  }
+
+  function dial(port: number): Socket {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    sockets.push(socket);
+    return socket;
+  }
+
+  it('passes untouched through two relays', async () => {
+    const psk = { psk: Buffer.alloc(32, 7), identity: 'node' };
+    const ciphers = 'PSK-AES128-GCM-SHA256';
+    const far = createTlsServer({ ciphers, maxVersion: 'TLSv1.2', pskCallback: () => psk.psk });
+    far.on('secureConnection', (socket) => socket.pipe(socket));
+    const couplings: NodeCoupling[] = [];
+    const relay = async (side: 'connector' | 'acceptor', to: number): Promise<number> => {
+      const couple = (socket: Socket): void => {
+        sockets.push(socket);
+        const [node, tunnel] = side === 'connector' ? [socket, dial(to)] : [dial(to), socket];
+        const pipes = { node: duplexPipe(node, 'node'), tunnel: duplexPipe(tunnel, 'tunnel') };
+        const options = { ...pipes, relay: { side }, clock: systemClock, onClosed() {} };
+        couplings.push(new NodeCoupling(options));
+      };
+      return serve(createServer({ allowHalfOpen: true }, couple));
+    };
+    const port = await relay('connector', await relay('acceptor', await serve(far)));
+    const options = { maxVersion: 'TLSv1.2', pskCallback: () => psk, checkServerIdentity() {} };
+    const socket = connectTls({ port, host: '127.0.0.1', ciphers, ...options } as never);
+    sockets.push(socket);
+    await once(socket, 'secureConnect');
+    const sent = Buffer.alloc(300_000, 'distribution');
+    socket.write(sent);
+    const echoed: Buffer[] = [];
+    for (let length = 0; length < sent.length; ) {
+      const [chunk] = await once(socket, 'data');
+      echoed.push(chunk);
+      length += chunk.length;
+    }
+    assert.deepEqual(Buffer.concat(echoed), sent);
+    assert.deepEqual(
+      couplings.map(({ relay: { phase } }) => phase),
+      ['opaque', 'opaque'],
+    );
+  });
+});
