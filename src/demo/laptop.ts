@@ -32,7 +32,8 @@ export interface LaptopOptions {
 
 /** The laptop's side: a daemon of the demo's own, as a process, and its control socket. */
 export interface Laptop {
-  up(dyno: Dyno, secret: string): Promise<Leading>;
+  /** `cookie` is the dyno's. */
+  up(dyno: Dyno, secrets: { readonly secret: string; readonly cookie: string }): Promise<Leading>;
   /** The node, as soon as it is reachable. */
   node(name: string): Promise<NodeStatus>;
   /** The round-trip time of a ping to the only node; fails when it is no pong. */
@@ -60,9 +61,9 @@ export async function startLaptop(options: LaptopOptions): Promise<Laptop> {
     return status.tunnels[0]?.links[0];
   };
   return {
-    async up(dyno, secret) {
+    async up(dyno, secrets) {
       const spec = tunnelTo(dyno, identityFile);
-      const up = { spec, secrets: { secret } };
+      const up = { spec, secrets };
       return (await client.call('up', up, { signal: interrupted })).leading;
     },
     node: (name) =>
