@@ -1,9 +1,14 @@
 import { ACK_DELAY_MS, ACK_EVERY_BYTES } from '../protocol/constants.ts';
 
+/** Sooner than the page asks: this much is acknowledged when the last acknowledgement is a while ago, so that a slow path keeps its clock. */
+const EARLY_BYTES = 4_096;
+const EARLY_AFTER_MS = 5;
+
 /** Counts the reliable bytes received and says when they have to be acknowledged. */
 export class Acknowledger {
   #received = 0;
   #told = 0;
+  #toldAt = 0;
   /** When the oldest byte that is not acknowledged has waited long enough. */
   #dueAt = Number.POSITIVE_INFINITY;
   #due = false;
@@ -25,7 +30,9 @@ export class Acknowledger {
   onReceived(bytes: number, now: number): void {
     if (!this.pending) this.#dueAt = now + ACK_DELAY_MS;
     this.#received += bytes;
-    if (this.#received - this.#told >= ACK_EVERY_BYTES) this.#due = true;
+    const untold = this.#received - this.#told;
+    const early = untold >= EARLY_BYTES && now - this.#toldAt >= EARLY_AFTER_MS;
+    if (early || untold >= ACK_EVERY_BYTES) this.#due = true;
   }
 
   onTime(now: number): void {
@@ -33,7 +40,8 @@ export class Acknowledger {
   }
 
   /** The position for an ACK, an ATTACH or an ATTACHED that goes out now. */
-  take(): number {
+  take(now: number): number {
+    this.#toldAt = now;
     this.#told = this.#received;
     this.#due = false;
     this.#dueAt = Number.POSITIVE_INFINITY;

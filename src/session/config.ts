@@ -40,7 +40,7 @@ export const SESSION_DEFAULTS: SessionConfig = {
   streamBufferBytes: 256 * 1024,
   maxWindowBytes: 16 * 1024 * 1024,
   maxWindowsTotalBytes: 64 * 1024 * 1024,
-  minInFlightBytes: 32 * 1024,
+  minInFlightBytes: 16 * 1024,
   maxInFlightBytes: 16 * 1024 * 1024,
   maxStreams: 10_000,
 };

@@ -59,7 +59,7 @@ export class Outbound {
       room -= this.#frameControl(room);
       if (room <= 0 || !this.#control.isEmpty) return false;
       const mayFly = this.#path.limitBytes - this.#replay.bytes;
-      if (this.#scheduler.idle) return mayFly > 0;
+      if (this.#scheduler.idle) return this.#isStarved(mayFly);
       const hasBudget = this.#replay.dataRoom >= FRAME_HEADER_BYTES + MIN_FRAME_BYTES;
       if (!hasBudget || mayFly <= -SPARSE_EXTRA_BYTES) return false;
       const stream = this.#scheduler.next(now, mayFly <= 0);
@@ -67,6 +67,11 @@ export class Outbound {
       room -= this.#frameData(stream, now);
     }
     return false;
+  }
+
+  /** A stream that waits for credit with much in flight has filled the path as well as one that may send. */
+  #isStarved(mayFly: number): boolean {
+    return mayFly > (this.#scheduler.lacksCredit ? this.#path.limitBytes / 2 : 0);
   }
 
   #frameControl(roomBytes: number): number {

@@ -1,7 +1,9 @@
-import { ACK_DELAY_MS, ACK_EVERY_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
+import { ACK_EVERY_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
+import { AskingCycle } from './asking-cycle.ts';
 import type { SessionConfig } from './config.ts';
 import { MIN_FRAME_BYTES } from './config.ts';
-import { Fifo } from './fifo.ts';
+import type { Sample } from './flight-log.ts';
+import { FlightLog } from './flight-log.ts';
 import { MaxOverRounds } from './max-over-rounds.ts';
 
 export type PathBounds = Pick<SessionConfig, 'minInFlightBytes' | 'maxInFlightBytes'>;
@@ -13,60 +15,46 @@ const STARTUP_GAIN = 2;
 /** Startup is over when this many rounds in turn did not deliver a quarter more. */
 const STARTUP_FLAT_ROUNDS = 3;
 const STARTUP_GROWTH = 1.25;
-/** One round of each cycle asks whether the path takes more; while it does, the next round asks again. */
-const CYCLE_ROUNDS = 8;
-const ASKING_GAIN = 1.25;
-const ASKING_GROWTH = 1.1;
+/** It is over at once when a round was this much slower than the shortest round trip: a queue has built up. */
+const QUEUE_FACTOR = 1.25;
+const QUEUE_MS = 8;
 /** The shortest round trip seen holds for so long; then the queue is let run dry to measure anew. */
 const MIN_RTT_HOLDS_MS = 10_000;
-const DRY_GAIN = 0.5;
+/** The queue has run dry when no more than this many ms of the path are in flight. */
+const DRY_MS = 4;
+/** After that so much of the product may go out at once; each acknowledged byte then lets two follow. */
+const REFILL_GAIN = 0.5;
 /** Time on top of the round trip for the endpoints' own turns. */
 const TURN_MS = 2;
+/** How long the other end may sit on an acknowledgement without the path running empty. */
+const ACK_SLACK_MS = 8;
 /** A DATA frame takes the path for no longer than this. */
 const FRAME_MS = 10;
 const FIRST_FRAME_BYTES = 16_384;
 
-/** Bytes handed to the pipe at one time, and what had been delivered by then. */
-interface Flight {
-  end: number;
-  readonly sentAt: number;
-  readonly delivered: number;
-  readonly deliveredAt: number;
-  /** When the flight that was acknowledged last at that time had been sent. */
-  readonly firstSentAt: number;
-  starved: boolean;
-}
-
 /**
- * Measures one pipe as BBR does: the most it delivered in the last rounds, and the shortest round trip. What may be in flight
- * follows their product, so that the path is full and the buffers along it are not.
+ * Measures one pipe as BBR does: what it delivered in the best of the last rounds, and the shortest round trip. What may be in
+ * flight follows their product, so that the path is full and the buffers along it are not.
  * ```
- *  starting ──flat for 3 rounds──▶ cruising ──10 s without a shorter rtt──▶ drying ──queue gone──▶ measuring
- *                                     ▲                                                               │
- *                                     └──────────────────────────── PONG ─────────────────────────────┘
+ *  starting ──no growth, or a queue──▶ cruising ──10 s without a shorter rtt──▶ drying ──queue gone──▶ measuring
+ *                                         ▲                                                               │
+ *                                         └──────────────────────────── PONG ─────────────────────────────┘
  * ```
  */
 export class PathEstimator {
   readonly #bounds: PathBounds;
   #state: 'starting' | 'cruising' | 'drying' | 'measuring' = 'starting';
-  #flights = new Fifo<Flight>();
-  #rate = new MaxOverRounds();
+  readonly #log = new FlightLog();
+  readonly #rate = new MaxOverRounds();
+  #cycle = new AskingCycle();
+  #round = 0;
+  #flatRounds = 0;
   #minRttMs: number | undefined;
   #minRttAt = 0;
   #measuringSince = 0;
   #wishesPing = false;
-  #delivered = 0;
-  #deliveredAt = 0;
-  #firstSentAt = 0;
-  #sent = 0;
-  /** Flights sent before this position is delivered follow a pause of the streams. */
-  #starvedUntil = 0;
-  #round = 0;
-  #roundEnd = 0;
-  #roundCounts = false;
-  #flatRounds = 0;
-  #rateBefore = 0;
-  #cyclePhase = 0;
+  /** Bounds what is in flight while the queue fills again; Infinity otherwise. */
+  #refillBytes = Number.POSITIVE_INFINITY;
 
   constructor(bounds: PathBounds) {
     this.#bounds = bounds;
@@ -81,8 +69,10 @@ export class PathEstimator {
 
   /** How much may be in flight at this moment. */
   get limitBytes(): number {
+    if (this.#state === 'drying') return 0;
     const { minInFlightBytes, maxInFlightBytes } = this.#bounds;
-    return Math.min(maxInFlightBytes, Math.max(minInFlightBytes, this.#target()));
+    const target = this.#state === 'starting' ? this.#startingBytes : this.#cruisingBytes;
+    return Math.min(maxInFlightBytes, Math.max(minInFlightBytes, target));
   }
 
   /** The largest payload of a DATA frame. */
@@ -102,100 +92,52 @@ export class PathEstimator {
   /** A new pipe, on which bytes from `position` on are sent: nothing of the last one holds. */
   onPipe(position: number, now: number): void {
     this.#state = 'starting';
-    this.#flights.clear();
+    this.#log.begin(position, now);
     this.#rate.clear();
+    this.#cycle = new AskingCycle();
+    this.#flatRounds = 0;
     this.#minRttMs = undefined;
     this.#wishesPing = false;
-    this.#delivered = position;
-    this.#deliveredAt = now;
-    this.#firstSentAt = now;
-    this.#sent = position;
-    this.#starvedUntil = 0;
-    this.#roundEnd = position;
-    this.#roundCounts = false;
-    this.#flatRounds = 0;
-    this.#rateBefore = 0;
-    this.#cyclePhase = 0;
+    this.#refillBytes = Number.POSITIVE_INFINITY;
   }
 
-  /**
-   * Bytes up to `position` have been handed to the pipe. `starved`: the streams had no more to send, so that what these bytes
-   * measure is the streams rather than the path.
-   */
+  /** Bytes up to `position` have been handed to the pipe. `starved`: the streams had no more to send. */
   onSent(position: number, now: number, starved: boolean): void {
-    if (position > this.#sent) this.#addFlight(position, now, starved);
-    if (starved) this.#starvedUntil = this.#sent;
+    this.#log.onSent(position, now, starved);
   }
 
   onAcknowledged(position: number, now: number): void {
-    if (position <= this.#delivered) return;
-    const flight = this.#flightAt(position);
-    this.#delivered = position;
-    this.#deliveredAt = now;
-    if (flight === undefined) return;
-    this.#firstSentAt = flight.sentAt;
-    this.#noteRtt(now - flight.sentAt, now);
-    this.#noteRate(flight, now);
-    if (flight.delivered >= this.#roundEnd) this.#onRound();
-    this.#lookForStaleRtt(flight, now);
+    const before = this.#log.inFlight;
+    const sample = this.#log.onAcknowledged(position, now);
+    if (sample === undefined) return;
+    this.#refillBytes += before - this.#log.inFlight;
+    this.#noteRtt(sample.rttMs, now);
+    if (sample.endsRound) this.#onRound(sample);
+    this.#lookForStaleRtt(sample, now);
   }
 
   onPong(rttMs: number, now: number): void {
-    if (this.#state === 'measuring' && now - rttMs >= this.#measuringSince) {
-      this.#minRttMs = rttMs;
-      this.#minRttAt = now;
-      this.#state = 'cruising';
-      return;
-    }
-    const quiet = this.#sent === this.#delivered;
-    if (quiet && now - this.#minRttAt > MIN_RTT_HOLDS_MS) this.#minRttMs = undefined;
+    const measured = this.#state === 'measuring' && now - rttMs >= this.#measuringSince;
+    const idle = this.#log.inFlight === 0 && now - this.#minRttAt > MIN_RTT_HOLDS_MS;
+    if (measured) this.#state = 'cruising';
+    if (measured || idle) this.#minRttMs = undefined;
     this.#noteRtt(rttMs, now);
   }
 
-  #addFlight(position: number, now: number, starved: boolean): void {
-    if (this.#sent === this.#delivered) {
-      this.#firstSentAt = now;
-      this.#deliveredAt = now;
-    }
-    this.#sent = position;
-    const last = this.#flights.last();
-    if (last !== undefined && now - last.sentAt < 1) {
-      last.end = position;
-      last.starved ||= starved;
-      return;
-    }
-    this.#flights.push({
-      end: position,
-      sentAt: now,
-      delivered: this.#delivered,
-      deliveredAt: this.#deliveredAt,
-      firstSentAt: this.#firstSentAt,
-      starved: starved || this.#starvedUntil > this.#delivered,
-    });
-  }
-
-  #target(): number {
+  get #startingBytes(): number {
     const product = this.#rate.value * (this.#minRttMs ?? 0);
-    if (this.#state === 'drying' || this.#state === 'measuring') return product * DRY_GAIN;
-    // Acknowledgements come in steps, so that a part of what counts as in flight has arrived already.
-    const steps = Math.min(2 * ACK_EVERY_BYTES, this.#rate.value * ACK_DELAY_MS);
-    const slack = steps + this.#rate.value * TURN_MS;
-    if (this.#state === 'starting') {
-      return Math.max(FIRST_IN_FLIGHT_BYTES, product * STARTUP_GAIN + slack);
-    }
-    return product * (this.#cyclePhase === 0 ? ASKING_GAIN : 1) + slack;
+    return Math.max(FIRST_IN_FLIGHT_BYTES, product * STARTUP_GAIN + this.#slackBytes);
   }
 
-  /** The flight that the byte before `position` went with; the ones before it are forgotten. */
-  #flightAt(position: number): Flight | undefined {
-    let found: Flight | undefined;
-    for (let first = this.#flights.first(); first !== undefined; first = this.#flights.first()) {
-      found = first;
-      if (first.end > position) break;
-      this.#flights.shift();
-      if (first.end === position) break;
-    }
-    return found;
+  get #cruisingBytes(): number {
+    const product = this.#rate.value * this.#cycle.rttMs(this.#minRttMs ?? 0);
+    return Math.min(this.#refillBytes, product * this.#cycle.gain + this.#slackBytes);
+  }
+
+  /** Acknowledgements come in steps, so that a part of what counts as in flight has arrived already. */
+  get #slackBytes(): number {
+    const steps = Math.min(2 * ACK_EVERY_BYTES, this.#rate.value * ACK_SLACK_MS);
+    return steps + this.#rate.value * TURN_MS;
   }
 
   #noteRtt(rttMs: number, now: number): void {
@@ -204,37 +146,31 @@ export class PathEstimator {
     this.#minRttAt = now;
   }
 
-  #noteRate(flight: Flight, now: number): void {
-    const took = Math.max(now - flight.deliveredAt, flight.sentAt - flight.firstSentAt);
-    if (took <= 0) return;
-    const rate = (this.#delivered - flight.delivered) / took;
-    if (flight.starved && rate < this.#rate.value) return;
-    this.#rate.note(rate, this.#round);
-    if (!flight.starved) this.#roundCounts = true;
-  }
-
-  #onRound(): void {
-    this.#roundEnd = this.#sent;
+  /** One sample a round, which is less in thrall to acknowledgements that come in clumps than the best of many. */
+  #onRound(sample: Sample): void {
     this.#round++;
-    if (!this.#roundCounts) return;
-    this.#roundCounts = false;
-    const growth = this.#rate.value / this.#rateBefore;
-    this.#rateBefore = this.#rate.value;
-    if (this.#state === 'starting') {
-      this.#flatRounds = growth >= STARTUP_GROWTH ? 0 : this.#flatRounds + 1;
-      if (this.#flatRounds >= STARTUP_FLAT_ROUNDS) this.#state = 'cruising';
-    } else if (this.#cyclePhase !== 0 || growth < ASKING_GROWTH) {
-      this.#cyclePhase = (this.#cyclePhase + 1) % CYCLE_ROUNDS;
+    const { bytesPerMs, rttMs, afterPause } = sample;
+    const before = this.#rate.value;
+    if (!afterPause || bytesPerMs >= before) this.#rate.note(bytesPerMs, this.#round);
+    if (afterPause) return;
+    const minRttMs = this.#minRttMs ?? 0;
+    if (this.#state !== 'starting') {
+      this.#cycle.onRound(bytesPerMs, rttMs, minRttMs);
+      return;
     }
+    this.#flatRounds = bytesPerMs >= before * STARTUP_GROWTH ? 0 : this.#flatRounds + 1;
+    const hasQueue = rttMs > minRttMs * QUEUE_FACTOR + QUEUE_MS;
+    if (hasQueue || this.#flatRounds >= STARTUP_FLAT_ROUNDS) this.#state = 'cruising';
   }
 
-  #lookForStaleRtt(flight: Flight, now: number): void {
-    const stale = now - this.#minRttAt > MIN_RTT_HOLDS_MS;
-    if (this.#state === 'cruising' && stale && !flight.starved) this.#state = 'drying';
-    if (this.#state === 'drying' && this.#sent - this.#delivered <= this.limitBytes) {
-      this.#state = 'measuring';
-      this.#measuringSince = now;
-      this.#wishesPing = true;
-    }
+  #lookForStaleRtt(sample: Sample, now: number): void {
+    const isStale = now - this.#minRttAt > MIN_RTT_HOLDS_MS && !sample.afterPause;
+    if (this.#state === 'cruising' && isStale) this.#state = 'drying';
+    const dryBytes = Math.max(MIN_FRAME_BYTES, this.#rate.value * DRY_MS);
+    if (this.#state !== 'drying' || this.#log.inFlight > dryBytes) return;
+    this.#state = 'measuring';
+    this.#measuringSince = now;
+    this.#wishesPing = true;
+    this.#refillBytes = this.#rate.value * (this.#minRttMs ?? 0) * REFILL_GAIN;
   }
 }

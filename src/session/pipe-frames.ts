@@ -15,8 +15,8 @@ export class PipeFrames {
   }
 
   /** The agent's answer to ATTACH goes out before anything else. */
-  answerAttach(kind: 'new' | 'resumed'): void {
-    this.#attached = { type: 'ATTACHED', kind, received: this.#acks.take() };
+  answerAttach(kind: 'new' | 'resumed', now: number): void {
+    this.#attached = { type: 'ATTACHED', kind, received: this.#acks.take(now) };
   }
 
   clear(): void {
@@ -35,7 +35,7 @@ export class PipeFrames {
     const token = this.#heartbeat.takePing(now);
     const rides = this.#acks.pending && (company || frames.length > 0 || token !== undefined);
     if (this.#acks.due || rides) {
-      frames.push(encodeFrame({ type: 'ACK', received: this.#acks.take() }));
+      frames.push(encodeFrame({ type: 'ACK', received: this.#acks.take(now) }));
     }
     if (token !== undefined) frames.push(encodeFrame({ type: 'PING', token }));
     return frames;

@@ -11,7 +11,14 @@ export class Scheduler {
   readonly #woken = new Set<Stream>();
   readonly #sparse = new Set<Stream>();
   readonly #bulk = new Set<Stream>();
+  /** With data and without credit. */
+  readonly #creditless = new Set<Stream>();
   #sparseRun = 0;
+
+  /** Some stream would send if it had credit. */
+  get lacksCredit(): boolean {
+    return this.#creditless.size > 0;
+  }
 
   get idle(): boolean {
     return this.#woken.size + this.#sparse.size + this.#bulk.size === 0;
@@ -19,6 +26,7 @@ export class Scheduler {
 
   /** The stream may have become able to send. */
   wake(stream: Stream): void {
+    this.#noteCredit(stream);
     if (!stream.sendable || this.#sparse.has(stream) || this.#bulk.has(stream)) return;
     this.#woken.add(stream);
   }
@@ -27,6 +35,7 @@ export class Scheduler {
     this.#woken.delete(stream);
     this.#sparse.delete(stream);
     this.#bulk.delete(stream);
+    this.#creditless.delete(stream);
   }
 
   /** Takes the next stream; `onFramed` has to follow. `sparseOnly`: bulk has to wait. */
@@ -38,7 +47,8 @@ export class Scheduler {
     const bulkIsDue = bulk !== undefined && this.#sparseRun >= SPARSE_RUN_BYTES;
     const stream = sparse === undefined || (bulkIsDue && !sparseOnly) ? bulk : sparse;
     if (stream === undefined || (stream === bulk && sparseOnly)) return undefined;
-    this.drop(stream);
+    this.#sparse.delete(stream);
+    this.#bulk.delete(stream);
     if (stream === bulk) this.#sparseRun = 0;
     return stream;
   }
@@ -47,6 +57,7 @@ export class Scheduler {
     const wasSparse = this.#isSparse(stream, now);
     if (wasSparse && this.#bulk.size > 0) this.#sparseRun += bytes;
     stream.recent.add(bytes, now);
+    this.#noteCredit(stream);
     if (stream.sendable) this.#enqueue(stream, now);
   }
 
@@ -54,6 +65,12 @@ export class Scheduler {
     this.#woken.clear();
     this.#sparse.clear();
     this.#bulk.clear();
+    this.#creditless.clear();
+  }
+
+  #noteCredit(stream: Stream): void {
+    if (stream.buffer.bytes > 0 && stream.credit <= 0) this.#creditless.add(stream);
+    else this.#creditless.delete(stream);
   }
 
   #enqueue(stream: Stream, now: number): void {
