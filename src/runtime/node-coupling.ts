@@ -37,6 +37,7 @@ export class NodeCoupling {
   #lingersUntil = Number.POSITIVE_INFINITY;
   #reason: EndReason | undefined;
   #nodeClosed = false;
+  #tunnelEnded = false;
   #tunnelClosed = false;
   #timer: { readonly at: number; readonly cancel: Cancel } | undefined;
 
@@ -102,6 +103,7 @@ export class NodeCoupling {
   }
 
   #onTunnelEnd(): void {
+    this.#tunnelEnded = true;
     this.#toNode(this.relay.tunnelEnded());
     this.#options.node.end();
     this.#linger();
@@ -120,8 +122,9 @@ export class NodeCoupling {
 
   #onTunnelClosed(error: EpmuxError | undefined): void {
     this.#tunnelClosed = true;
-    if (error !== undefined && this.#reason === undefined) {
-      this.#reason = wireReason(error);
+    // A pipe may close without an error and without having ended: the other end has let go of the stream.
+    if ((error !== undefined || !this.#tunnelEnded) && this.#reason === undefined) {
+      this.#reason = error === undefined ? IN_ORDER : wireReason(error);
       this.relay.tunnelEnded();
       this.#closeNode(this.#reason);
     }

@@ -154,6 +154,14 @@ describe('a node coupled with the tunnel', () => {
     assert.deepEqual(ends, [{ code: WireCode.TIMEOUT, text: 'too late' }]);
   });
 
+  it('is closed at once when the other end lets go of the stream without a reason', () => {
+    const { node, tunnel, ends } = connected();
+    tunnel.handlers?.onClosed(undefined);
+    assert.ok(node.closed !== undefined);
+    node.handlers?.onClosed(undefined);
+    assert.deepEqual(ends, [{ code: WireCode.NONE, text: '' }]);
+  });
+
   it('is told that a visible node is not let through, before it is closed', () => {
     const { node, tunnel, clock } = coupled({ relay: { side: 'connector', hiddenOnly: true } });
     const [name] = handshake({ connectorFlags: Flag.PUBLISHED });
