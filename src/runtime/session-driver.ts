@@ -170,22 +170,20 @@ export class SessionDriver {
   }
 
   #take(opened: { readonly pipe: OpenedDaemonPipe['pipe']; readonly rest: Uint8Array }): void {
-    const pipe = new SessionPipe(opened.pipe, this.#clock, {
+    this.#pipe = new SessionPipe(opened.pipe, this.#clock, {
       onBytes: (chunk) => {
         this.#session.receive(chunk, this.#clock.now());
         this.#pump();
         this.#schedule();
       },
       onWritable: () => this.#schedule(),
-      onLost: (error) => this.#pipeLost(pipe, error),
+      onLost: (error) => this.#pipeLost(error),
     });
-    this.#pipe = pipe;
     if (opened.rest.length > 0) this.#session.receive(opened.rest, this.#clock.now());
     this.#schedule();
   }
 
-  #pipeLost(pipe: SessionPipe, error: EpmuxError): void {
-    if (this.#pipe !== pipe) return;
+  #pipeLost(error: EpmuxError): void {
     this.#pipe = undefined;
     this.#session.pipeClosed(this.#clock.now());
     this.#pump();

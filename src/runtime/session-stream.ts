@@ -174,7 +174,7 @@ export class DrivenStream implements IncomingStream {
       const chunk = this.#queue.shift();
       if (chunk === undefined) break;
       handlers.onBytes(chunk);
-      if (this.#outcome === undefined) this.#port.consumed(this.id, chunk.length);
+      this.#port.consumed(this.id, chunk.length);
     }
     if (this.#queue.length > 0) return;
     if (this.#finished === 'received') {

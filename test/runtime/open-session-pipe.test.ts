@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { encodeFrame } from '../../src/protocol/encode.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -112,7 +113,8 @@ describe('opening a session’s pipe', () => {
   it('waits no longer than its limit, also for an end that only said hello', async () => {
     const clock = new ManualClock();
     const [daemonPipe, agentPipe] = [new MemoryPipe(), new MemoryPipe()];
-    const opening = openDaemonPipe(daemonPipe, { ...daemonOptions, clock });
+    const { signal } = new AbortController();
+    const opening = openDaemonPipe(daemonPipe, { ...daemonOptions, clock, signal });
     void openAgentPipe(agentPipe, { ...agentOptions, clock }).catch(() => {});
     clock.advance(9_999);
     daemonPipe.handlers?.onBytes(Buffer.concat(agentPipe.written));
@@ -120,6 +122,7 @@ describe('opening a session’s pipe', () => {
     await assert.rejects(opening, { code: 'TIMEOUT' });
     assert.equal(daemonPipe.closed?.error?.code, 'TIMEOUT');
     assert.equal(clock.waiting, 0);
+    assert.deepEqual(getEventListeners(signal, 'abort'), []);
   });
 
   it('can be given up, before and while it runs', async () => {
@@ -131,6 +134,8 @@ describe('opening a session’s pipe', () => {
     await assert.rejects(opening, { code: 'INTERRUPTED' });
     assert.ok(pipe.closed !== undefined);
     assert.equal(clock.waiting, 0);
+
+    assert.deepEqual(getEventListeners(given.signal, 'abort'), []);
 
     const late = new MemoryPipe();
     const signal = AbortSignal.abort(new EpmuxError('TUNNEL_DOWN', 'taken down'));

@@ -218,7 +218,9 @@ describe('session driver', () => {
     const { driver, session, clock, told, attach } = setUp();
     const pipe = attach();
     const stream = own(driver.open('node/a', 'interactive'));
+    session.deadline = 3_000;
     await turn();
+    assert.equal(clock.waiting, 1);
     session.outgoing = [bytes('goodbye')];
     driver.goodbye({ code: 9, text: '' });
     await turn();
@@ -230,11 +232,23 @@ describe('session driver', () => {
     assert.deepEqual(told, ['ended 9 in order']);
     assert.equal(session.calls.filter((call) => call.startsWith('goodbye')).length, 1);
     assert.throws(() => driver.open('node/a', 'bulk'), { code: 'SESSION_LOST' });
+    assert.equal(clock.waiting, 1);
     clock.advance(1_000);
     assert.ok(pipe.closed !== undefined);
     assert.equal(clock.waiting, 0);
     pipe.handlers?.onClosed(undefined);
     assert.equal(told.length, 1);
+  });
+
+  it('waits no longer for its last words than the pipe lives', async () => {
+    const { driver, clock, told, attach } = setUp();
+    const pipe = attach();
+    driver.goodbye({ code: 9, text: '' });
+    await turn();
+    assert.equal(clock.waiting, 1);
+    pipe.handlers?.onClosed(undefined);
+    assert.equal(clock.waiting, 0);
+    assert.deepEqual(told, ['ended 9 in order']);
   });
 });
 
@@ -319,6 +333,22 @@ describe('a stream of a session', () => {
       assert.equal(owner.text, code === 0 ? 'last words' : '');
       assert.equal(owner.error?.code, code === 0 ? undefined : 'NODE_UNREACHABLE');
     }
+  });
+
+  it('tells no end before its owner took what is queued', async () => {
+    const { driver, happen } = setUp();
+    const stream = driver.open('node/a', 'interactive');
+    const owner = own(stream);
+    stream.pause();
+    await happen(
+      { type: 'data', stream: 1, chunk: bytes('last words') },
+      { type: 'finished', stream: 1 },
+      { type: 'closed', stream: 1, reason: { code: 0, text: '' } },
+    );
+    assert.deepEqual(owner.calls, []);
+    stream.resume();
+    await owner.called('closed');
+    assert.deepEqual(owner.calls, ['bytes', 'end', 'closed']);
   });
 
   it('says when it is accepted, and why it is not', async () => {
