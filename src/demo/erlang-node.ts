@@ -1,13 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { EpmuxError } from '../protocol/errors.ts';
 import { askNames } from '../runtime/epmd-client.ts';
 import { type Erlang, plainEnvironment } from './erlang.ts';
 import { freePort, LOOPBACK } from './loopback.ts';
 import type { NodeOptions } from './node.ts';
 import { startProgram } from './program.ts';
+import { until } from './until.ts';
 
 const START_MS = 10_000;
-const POLL_MS = 20;
 /** Ends with its stdin, so that it outlives nobody. */
 const APP = `io:format("ready ~s~n", [node()]), io:get_line(""), halt().`;
 
@@ -26,7 +24,10 @@ export async function startErlangNode(erlang: Erlang, options: NodeOptions): Pro
     env,
   });
   cleanup.add('epmd', () => epmd.stop());
-  await untilAnswers(epmdPort, interrupted);
+  await until('epmd', START_MS, interrupted, () => {
+    epmd.assertRuns();
+    return answers(epmdPort);
+  });
 
   const node = startProgram({
     title: 'the node',
@@ -42,16 +43,11 @@ export async function startErlangNode(erlang: Erlang, options: NodeOptions): Pro
   return epmdPort;
 }
 
-async function untilAnswers(port: number, interrupted: AbortSignal): Promise<void> {
-  const end = AbortSignal.timeout(START_MS);
-  for (;;) {
-    try {
-      await askNames({ host: LOOPBACK, port });
-      return;
-    } catch (error) {
-      if (interrupted.aborted) throw new EpmuxError('INTERRUPTED', 'interrupted');
-      if (end.aborted) throw error;
-      await delay(POLL_MS);
-    }
+async function answers(port: number): Promise<true | undefined> {
+  try {
+    await askNames({ host: LOOPBACK, port });
+    return true;
+  } catch {
+    return undefined;
   }
 }

@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Leading, LinkStatus, NodeStatus, TunnelSpec } from '../daemon/control/api.ts';
 import { type ControlClient, connectDaemon } from '../daemon/control/client.ts';
 import { daemonPaths } from '../daemon/paths.ts';
@@ -10,12 +9,12 @@ import { DYNO_USER, type Dyno } from './dyno.ts';
 import { plainEnvironment } from './erlang.ts';
 import { LOOPBACK } from './loopback.ts';
 import { startProgram } from './program.ts';
+import { until } from './until.ts';
 
 const START_MS = 15_000;
 const NODES_MS = 10_000;
 const PING_MS = 5_000;
 const RESUME_MS = 15_000;
-const POLL_MS = 10;
 const TUNNEL = 'demo';
 
 export interface LaptopOptions {
@@ -53,7 +52,10 @@ export async function startLaptop(options: LaptopOptions): Promise<Laptop> {
   const env = { ...plainEnvironment(), HOME: home, EPMUX_HOME: epmuxHome };
   const daemon = startProgram({ title: 'the daemon', command: [...self, 'daemon'], env });
   cleanup.add('the daemon', () => daemon.stop());
-  const client = await until('the daemon', START_MS, interrupted, () => reach(epmuxHome));
+  const client = await until('the daemon', START_MS, interrupted, () => {
+    daemon.assertRuns();
+    return reach(epmuxHome);
+  });
   cleanup.add('the control connection', async () => client.close());
 
   const link = async (): Promise<LinkStatus | undefined> => {
@@ -102,22 +104,5 @@ async function reach(epmuxHome: string): Promise<ControlClient | undefined> {
   } catch (error) {
     if (error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING') return undefined;
     throw error;
-  }
-}
-
-/** The first value that `look` gives, within a limit. */
-async function until<T>(
-  what: string,
-  limitMs: number,
-  interrupted: AbortSignal,
-  look: () => Promise<T | undefined>,
-): Promise<T> {
-  const limit = AbortSignal.timeout(limitMs);
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (interrupted.aborted) throw new EpmuxError('INTERRUPTED', 'interrupted');
-    if (limit.aborted) throw new EpmuxError('TIMEOUT', `${what} took more than ${limitMs} ms`);
-    await delay(POLL_MS);
   }
 }

@@ -22,8 +22,8 @@ export interface Program {
    * when the program ends first.
    */
   line(pattern: RegExp, timeoutMs: number, interrupted: AbortSignal): Promise<RegExpExecArray>;
-  /** Whether such a line has come and was not given yet; it is given hereby. */
-  said(pattern: RegExp): boolean;
+  /** Throws DEMO_FAILED, with what it printed last, when it has ended. */
+  assertRuns(): void;
   /** A line to its stdin. */
   send(line: string): void;
   /** Ends it if it still runs; idempotent. */
@@ -45,6 +45,10 @@ export function startProgram({ title, command: [file, ...args], env }: ProgramOp
     end ??= how;
     lines.news.emit('news');
   };
+  const assertRuns = (): void => {
+    if (end === undefined) return;
+    throw new EpmuxError('DEMO_FAILED', `${title} ended (${end}): ${lines.last()}`);
+  };
   // `close` comes when all output has been read, `error` alone when it never ran.
   child.once('error', (error) => over(error.message));
   child.once('close', (code, signal) => over(`exit ${code ?? signal}`));
@@ -57,9 +61,7 @@ export function startProgram({ title, command: [file, ...args], env }: ProgramOp
       for (;;) {
         const found = lines.take(pattern);
         if (found !== undefined) return found;
-        if (end !== undefined) {
-          throw new EpmuxError('DEMO_FAILED', `${title} ended (${end}): ${lines.last()}`);
-        }
+        assertRuns();
         await once(lines.news, 'news', { signal }).catch(() => {
           throw interrupted.aborted
             ? new EpmuxError('INTERRUPTED', 'interrupted')
@@ -67,7 +69,7 @@ export function startProgram({ title, command: [file, ...args], env }: ProgramOp
         });
       }
     },
-    said: (pattern) => lines.take(pattern) !== undefined,
+    assertRuns,
     send: (line) => void child.stdin.write(`${line}\n`),
     async stop() {
       if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {

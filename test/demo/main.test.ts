@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmdirSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -67,8 +67,12 @@ class Demo {
       processes.split('\n').filter((line) => line.includes(this.#mark)),
       [],
     );
-    assert.deepEqual(readdirSync(this.#folder), []);
-    rmdirSync(this.#folder);
+    // tsx, which only the tests run it by, has a cache there.
+    assert.deepEqual(
+      readdirSync(this.#folder).filter((name) => !name.startsWith('tsx-')),
+      [],
+    );
+    rmSync(this.#folder, { recursive: true });
     return { code: code ?? signal, stderr: this.#stderr };
   }
 }
@@ -156,6 +160,6 @@ describe('epmux demo', function () {
     const { code, stderr } = await demo.ended();
     execFileSync('rm', ['-r', folder]);
     assert.equal(code, 1);
-    assert.match(stderr, /^epmux: .+ \((DEMO_FAILED|NO_EPMD|TIMEOUT)\)$/m);
+    assert.match(stderr, /^epmux: epmd ended .+ \(DEMO_FAILED\)$/m);
   });
 });

@@ -19,7 +19,7 @@ describe('a program of the demo', () => {
     );
     assert.equal((await program.line(/^two (\d)/, LONG_MS, never))[1], '2');
     assert.equal((await program.line(/^one (\d)/, LONG_MS, never))[1], '1');
-    assert.equal(program.said(/^one/), false);
+    await assert.rejects(program.line(/^one/, 10, never), { code: 'TIMEOUT' });
     await program.stop();
   });
 
