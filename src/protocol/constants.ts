@@ -38,7 +38,6 @@ export const FrameType = {
   RESET: 0x47,
   DIRECTORY: 0xc8,
 } as const;
-export type FrameTypeName = keyof typeof FrameType;
 
 /** A type with this bit is skipped by who does not know it. */
 export const OPTIONAL_BIT = 0x80;

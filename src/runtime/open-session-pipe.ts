@@ -14,7 +14,7 @@ import { closeWhenSent } from './linger.ts';
 import type { BytePipe } from './pipe.ts';
 
 /** How long hellos and proofs may take together. */
-export const HELLO_TIMEOUT_MS = 10_000;
+const HELLO_TIMEOUT_MS = 10_000;
 
 export interface OpenSessionPipeOptions extends HelloAttributes {
   readonly secret: Uint8Array;

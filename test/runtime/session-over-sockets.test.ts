@@ -21,6 +21,8 @@ class Tunnel {
   readonly daemon: SessionDriver;
   readonly agent: SessionDriver;
   readonly losses: string[] = [];
+  /** Epochs, as the daemon got them. */
+  readonly directories: number[] = [];
   attached = 0;
   resumed = 0;
   onIncoming: (stream: IncomingStream) => void = (stream) => stream.accept();
@@ -107,7 +109,10 @@ class Tunnel {
           tell();
         },
         onEnded: tell,
-        onDirectory: () => {},
+        onDirectory: (directory) => {
+          this.directories.push(directory.epoch);
+          tell();
+        },
         onIncoming: (stream) => this.onIncoming(stream),
         onRtt: () => {},
       },
@@ -172,6 +177,19 @@ describe('a session over real sockets', () => {
     tunnel.onIncoming = (stream) => stream.reject({ code: 11, text: 'no such node: a' });
     const stream = tunnel.daemon.open('node/a', 'interactive');
     await assert.rejects(stream.accepted, { code: 'NODE_NOT_FOUND', message: 'no such node: a' });
+  });
+
+  it('publishes the agent’s directory, and what changed during an outage', async () => {
+    const publish = (epoch: number): void =>
+      tunnel.agent.setDirectory({ epoch, epmdDown: false, truncated: false, nodes: [] });
+    publish(1);
+    await tunnel.attach();
+    while (tunnel.directories.at(-1) !== 1) await once(tunnel.news, 'news');
+    tunnel.cut();
+    publish(2);
+    await tunnel.attach();
+    while (tunnel.directories.at(-1) !== 2) await once(tunnel.news, 'news');
+    assert.deepEqual(tunnel.directories, [1, 2]);
   });
 
   it('loses no byte through cuts in the middle of a transfer in both directions', async () => {
