@@ -89,6 +89,7 @@ export class Daemon {
         log.info(`${what}: looking at every link`);
         for (const tunnel of this.tunnels.all) if (tunnel.state !== 'failed') tunnel.probe();
       },
+      eager: () => this.tunnels.all.some(({ state }) => state === 'reconnecting'),
       onLook: () => {
         void this.#state.retry();
         void this.#leader.retry();

@@ -4,6 +4,8 @@ import { SleepWatch } from '../runtime/sleep-watch.ts';
 
 /** Coarse: it costs next to nothing, and whatever is in use notices by itself within its heartbeat. */
 const PERIOD_MS = 5_000;
+/** While a link waits for a network to come back. */
+const EAGER_PERIOD_MS = 1_000;
 /** A look that comes so much too late means that this process did not run. */
 const LATE_MS = 5_000;
 
@@ -21,6 +23,8 @@ export interface SurroundingsOptions {
   readonly clock: Clock;
   /** The machine slept, or has other network addresses than before. */
   readonly onChanged: (what: string) => void;
+  /** Somebody waits for a change. */
+  readonly eager: () => boolean;
   /** At every look. */
   readonly onLook: () => void;
   readonly network?: () => string;
@@ -47,8 +51,8 @@ export class Surroundings {
   }
 
   #arm(): () => void {
-    const { clock } = this.#options;
-    const at = clock.now() + PERIOD_MS;
+    const { clock, eager } = this.#options;
+    const at = clock.now() + (eager() ? EAGER_PERIOD_MS : PERIOD_MS);
     return clock.wakeAt(at, () => this.#look(clock.now() - at));
   }
 

@@ -15,6 +15,10 @@ const SILENT_MS = 5_000;
 /** An outage of this length is no blip any more: waits grow whatever the reason. */
 const LONG_OUTAGE_MS = 15 * 60_000;
 
+/** No wait is longer than this share of the outage so far, so that a short outage is not made much longer by waiting. */
+const WAIT_SHARE = 0.2;
+const SHORT_WAIT_MS = 1_000;
+
 /** Errors that the next attempt would only repeat: a person is needed. */
 const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SECRET_REFUSED',
@@ -59,13 +63,14 @@ export class ConnectionLoop {
   readonly #flapping: Backoff;
   #running: Promise<void> | undefined;
   #wasUp = false;
-  #downSince = 0;
+  #downSince: number;
   #attempting: AbortController | undefined;
   #again: () => void = () => undefined;
 
   constructor(options: ConnectionLoopOptions) {
     this.#options = options;
     this.machine = new LinkStateMachine(options.clock);
+    this.#downSince = options.clock.now();
     const random = options.random ?? Math.random;
     this.#failures = new Backoff({ random });
     this.#flapping = new Backoff({ random, maxMs: FLAPPING_MAX_MS });
@@ -157,7 +162,8 @@ export class ConnectionLoop {
     if (error.code === 'AGENT_MISSING') return this.#flapping.nextMs();
     const outageMs = this.#options.clock.now() - this.#downSince;
     if (this.#wasUp && tookMs >= SILENT_MS && outageMs < LONG_OUTAGE_MS) return 0;
-    return this.#failures.nextMs();
+    const most = Math.max(SHORT_WAIT_MS, outageMs * WAIT_SHARE);
+    return Math.min(most, this.#failures.nextMs());
   }
 
   /** Ends early on `again` and `close`. */
