@@ -6,8 +6,8 @@ import { startProgram } from './program.ts';
 import { until } from './until.ts';
 
 const START_MS = 10_000;
-/** Ends with its stdin, so that it outlives nobody. */
-const APP = `io:format("ready ~s~n", [node()]), io:get_line(""), halt().`;
+/** Ends with its stdin, so that it outlives nobody. With IEx, where there is one: `iex --remsh` needs it at the far end too. */
+const APP = `application:ensure_all_started(iex), io:format("ready ~s~n", [node()]), io:get_line(""), halt().`;
 
 /**
  * A real node with an epmd of its own. The cookie is the one in the home folder given, so the user's own cookie and epmd are neither read nor
@@ -35,6 +35,7 @@ export async function startErlangNode(erlang: Erlang, options: NodeOptions): Pro
       erlang.erl,
       ...['-boot', 'no_dot_erlang', '-noshell', '-sname', name, '-start_epmd', 'false'],
       ...['-kernel', 'inet_dist_use_interface', '{127,0,0,1}', '-eval', APP],
+      ...(erlang.elixir?.codePaths ?? []).flatMap((folder) => ['-pa', folder]),
     ],
     env,
   });

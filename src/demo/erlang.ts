@@ -8,11 +8,21 @@ export interface Erlang {
   readonly release: string;
   readonly erl: string;
   readonly epmd: string;
+  /** Undefined where there is none. */
+  readonly elixir: Elixir | undefined;
+}
+
+export interface Elixir {
+  /** Such as `1.14.0`. */
+  readonly version: string;
+  /** The folders with its code, IEx's included. */
+  readonly codePaths: readonly string[];
 }
 
 const FIND_MS = 10_000;
-const FIND = `io:format("found ~s|~s|~s~n",
+const FIND_ERLANG = `io:format("found ~s|~s|~s~n",
   [erlang:system_info(otp_release), code:root_dir(), os:find_executable("epmd")]), halt().`;
+const FIND_ELIXIR = 'IO.puts("found #{System.version()}|#{:code.lib_dir(:elixir)}")';
 /** They would change the nodes that the demo starts. */
 const ERLANG_VARIABLES = /^(ERL_|ELIXIR_|RELEASE_)/;
 
@@ -24,17 +34,29 @@ export function plainEnvironment(): Record<string, string | undefined> {
 
 /** Undefined where there is none on the PATH, or it does not run. */
 export async function findErlang(): Promise<Erlang | undefined> {
+  const [erlang, elixir] = await Promise.all([
+    ask('erl', '-boot', 'no_dot_erlang', '-noinput', '-eval', FIND_ERLANG),
+    ask('elixir', '-e', FIND_ELIXIR),
+  ]);
+  const [release, root, epmd] = erlang;
+  if (release === undefined || root === undefined || epmd === undefined) return undefined;
+  return { release, erl: join(root, 'bin', 'erl'), epmd, elixir: elixirOf(elixir) };
+}
+
+function elixirOf([version, folder]: readonly string[]): Elixir | undefined {
+  if (version === undefined || folder === undefined) return undefined;
+  const codePaths = ['elixir', 'logger', 'iex'].map((app) => join(folder, '..', app, 'ebin'));
+  return { version, codePaths };
+}
+
+/** The fields behind `found`; none where the program is not there or fails. */
+async function ask(program: string, ...args: string[]): Promise<readonly string[]> {
   try {
-    // With the user's own home: version managers look there for which Erlang `erl` is.
-    const { stdout } = await promisify(execFile)(
-      'erl',
-      ['-boot', 'no_dot_erlang', '-noinput', '-eval', FIND],
-      { env: plainEnvironment(), timeout: FIND_MS },
-    );
-    const [, release, root, epmd] = /^found (.+)\|(.+)\|(.+)$/m.exec(stdout) ?? [];
-    if (release === undefined || root === undefined || epmd === undefined) return undefined;
-    return { release, erl: join(root, 'bin', 'erl'), epmd };
+    // With the user's own home: version managers look there for which Erlang is meant.
+    const options = { env: plainEnvironment(), timeout: FIND_MS };
+    const { stdout } = await promisify(execFile)(program, args, options);
+    return /^found (.+)$/m.exec(stdout)?.[1]?.split('|') ?? [];
   } catch {
-    return undefined;
+    return [];
   }
 }

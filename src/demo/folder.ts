@@ -1,11 +1,13 @@
 import { randomInt } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cleanup } from './cleanup.ts';
 
 const COOKIE_LENGTH = 20;
+/** A process that has just been killed may still have written something. */
+const REMOVE = { recursive: true, force: true, maxRetries: 5, retryDelay: 20 } as const;
 const COOKIE_FILE = '.erlang.cookie';
 
 /** Everything the demo writes is in here, and gone with it. */
@@ -23,7 +25,13 @@ export interface DemoFolder {
  */
 export async function makeFolder(ownCookie: boolean, cleanup: Cleanup): Promise<DemoFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'epmux-demo-'));
-  cleanup.add('the folder', () => rm(folder, { recursive: true, force: true }));
+  // Where this process ends in a hurry, such as when nobody reads its output any more, there is no time for promises.
+  const removeNow = (): void => rmSync(folder, REMOVE);
+  process.once('exit', removeNow);
+  cleanup.add('the folder', async () => {
+    await rm(folder, REMOVE);
+    process.off('exit', removeNow);
+  });
   const dynoHome = join(folder, 'dyno');
   const laptopHome = join(folder, 'laptop');
   const dynoCookie = drawCookie();

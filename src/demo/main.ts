@@ -124,9 +124,10 @@ async function buildDyno(stage: Stage, folder: DemoFolder) {
 }
 
 function describeNode(node: DemoNode): string {
-  return node.kind === 'erlang'
-    ? `a real one: Erlang/OTP ${node.erlang.release}`
-    : 'a stand-in: no Erlang was found on this machine';
+  if (node.kind === 'stand-in') return 'a stand-in: no Erlang was found on this machine';
+  const { release, elixir } = node.erlang;
+  const language = elixir === undefined ? '' : `, Elixir ${elixir.version}`;
+  return `a real one: Erlang/OTP ${release}${language}`;
 }
 
 async function ping(show: Show, laptop: Laptop): Promise<void> {

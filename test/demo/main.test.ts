@@ -58,6 +58,10 @@ class Demo {
     this.#child.kill(signal);
   }
 
+  stopReading(): void {
+    this.#child.stdout.destroy();
+  }
+
   /** Exit code and stderr, once it has ended, and with the proof that nothing is left. */
   async ended(): Promise<{ readonly code: unknown; readonly stderr: string }> {
     const [code, signal] = await this.#closed;
@@ -133,6 +137,13 @@ describe('epmux demo', function () {
       assert.deepEqual((await demo.ended()).code, 130);
     });
   }
+
+  it('tidies up when nobody reads its output any more', async () => {
+    const demo = new Demo([]);
+    await demo.told(/✓ nodes /);
+    demo.stopReading();
+    assert.deepEqual((await demo.ended()).code, 0);
+  });
 
   it('is kept running until a signal, for the commands that it prints', async () => {
     const demo = new Demo(['--keep']);
