@@ -29,7 +29,10 @@ export class Endpoint {
   readonly #timeline: Timeline;
   readonly #closePipe: () => void;
   readonly #options: EndpointOptions;
-  readonly #writing = new Map<number, { offset: number; until: number; finish: boolean }>();
+  readonly #writing = new Map<
+    number,
+    { offset: number; until: number; finish: boolean; blocked: boolean }
+  >();
   #listeners: Listener[] = [];
   #pipe: SimulatedPipe | undefined;
   #direction: Direction = 'toAgent';
@@ -85,7 +88,7 @@ export class Endpoint {
 
   /** Writes so many more bytes of the stream's pattern, as its buffer takes them; then finishes, if asked to. */
   send(id: number, bytes: number, finish = false): void {
-    const task = this.#writing.get(id) ?? { offset: 0, until: 0, finish: false };
+    const task = this.#writing.get(id) ?? { offset: 0, until: 0, finish: false, blocked: false };
     task.until += bytes;
     task.finish ||= finish;
     this.#writing.set(id, task);
@@ -100,7 +103,7 @@ export class Endpoint {
 
   reset(id: number, code = 14): void {
     this.session.reset(id, { code, text: '' });
-    this.#writing.delete(id);
+    this.#stopWriting(id);
     this.pump();
   }
 
@@ -166,13 +169,15 @@ export class Endpoint {
       const record = this.record(event.stream);
       if (record.closed !== undefined) throw new Error(`stream ${event.stream} closed twice`);
       record.closed = event.reason;
-      this.#writing.delete(event.stream);
+      this.#stopWriting(event.stream);
     } else if (event.type === 'writable') {
+      const task = this.#writing.get(event.stream);
+      if (task !== undefined) task.blocked = false;
       this.#feed(event.stream);
     } else if (event.type === 'pipe-failed') {
       this.#timeline.at(this.#timeline.now, this.#closePipe);
     } else if (event.type === 'ended') {
-      this.#writing.clear();
+      for (const id of this.#writing.keys()) this.#stopWriting(id);
     }
     for (const listener of this.#listeners) listener(event);
   }
@@ -198,14 +203,20 @@ export class Endpoint {
 
   #feed(id: number): void {
     const task = this.#writing.get(id);
-    if (task === undefined) return;
+    if (task === undefined || task.blocked) return;
     while (task.offset < task.until) {
       const length = Math.min(task.until - task.offset, 16_384);
       const more = this.session.write(id, pattern(id, task.offset, length));
       task.offset += length;
+      task.blocked = !more;
       if (!more) return;
     }
     if (task.finish) this.session.finish(id);
+  }
+
+  #stopWriting(id: number): void {
+    const task = this.#writing.get(id);
+    if (task !== undefined) [task.until, task.finish] = [task.offset, false];
   }
 
   #record(id: number): void {
