@@ -9,6 +9,8 @@ import { createInterface } from 'node:readline';
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 const SECOND_MS = 1_000;
+const LEFTOVER_MS = 5_000;
+const SHOWN_CHARS = 120;
 
 interface Report {
   readonly ms: number;
@@ -65,19 +67,23 @@ class Demo {
   /** Exit code and stderr, once it has ended, and with the proof that nothing is left. */
   async ended(): Promise<{ readonly code: unknown; readonly stderr: string }> {
     const [code, signal] = await this.#closed;
-    // The environment of every process of ours, on Linux and macOS alike.
-    const processes = execFileSync('ps', ['axeww'], { encoding: 'utf8', maxBuffer: 1 << 26 });
-    assert.deepEqual(
-      processes.split('\n').filter((line) => line.includes(this.#mark)),
-      [],
-    );
-    // tsx, which only the tests run it by, has a cache there.
-    assert.deepEqual(
-      readdirSync(this.#folder).filter((name) => !name.startsWith('tsx-')),
-      [],
-    );
+    const deadline = performance.now() + LEFTOVER_MS;
+    while (this.#leftovers().length > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.deepEqual(this.#leftovers(), []);
     rmSync(this.#folder, { recursive: true });
     return { code: code ?? signal, stderr: this.#stderr };
+  }
+
+  /** Processes that this demo started, and its files. A process that was killed takes a moment to go. */
+  #leftovers(): string[] {
+    // With the environment of each process, on Linux and macOS alike.
+    const listed = execFileSync('ps', ['axeww'], { encoding: 'utf8', maxBuffer: 1 << 26 });
+    const processes = listed.split('\n').filter((line) => line.includes(this.#mark));
+    // tsx, which only the tests run it by, has a cache there.
+    const files = readdirSync(this.#folder).filter((name) => !name.startsWith('tsx-'));
+    return [...processes.map((line) => line.slice(0, SHOWN_CHARS)), ...files];
   }
 }
 
