@@ -1,4 +1,5 @@
 import type { InferredOptionTypes, Options } from 'yargs';
+import type { LogLevel } from '../runtime/logger.ts';
 import type { Io } from './io.ts';
 
 /** What completion offers for a value. */
@@ -21,7 +22,7 @@ export interface Positional {
 
 /** What the command line said: options by their long names, the one positional, and the words behind `--`. */
 export interface Given<O extends OptionSpecs> {
-  readonly options: Readonly<InferredOptionTypes<O>>;
+  readonly options: Readonly<InferredOptionTypes<O>> & { readonly 'log-level'?: LogLevel };
   readonly positional: string | undefined;
   readonly rest: readonly string[];
 }

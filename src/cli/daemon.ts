@@ -1,6 +1,7 @@
 import { type ControlClient, connectDaemon } from '../daemon/control/client.ts';
 import { daemonPaths } from '../daemon/paths.ts';
 import { ensureDaemon } from '../daemon/spawn.ts';
+import type { LogLevel } from '../runtime/logger.ts';
 import type { Io } from './io.ts';
 
 type DaemonIo = Pick<Io, 'env' | 'interrupted'>;
@@ -14,12 +15,16 @@ export async function withDaemon<T>(
   return closing(daemon, ask);
 }
 
-/** The same, and starts the daemon when there is none. */
+/** The same, and starts the daemon when there is none; `level` is for the log of one that is started. */
 export async function withStartedDaemon<T>(
   io: DaemonIo,
+  level: LogLevel | undefined,
   ask: (daemon: ControlClient) => Promise<T>,
 ): Promise<T> {
-  const daemon = await ensureDaemon(daemonPaths(io.env), { signal: io.interrupted });
+  const daemon = await ensureDaemon(daemonPaths(io.env), {
+    signal: io.interrupted,
+    args: level === undefined ? [] : ['--log-level', level],
+  });
   return closing(daemon, ask);
 }
 

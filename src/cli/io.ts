@@ -21,8 +21,8 @@ export interface Io {
   readonly paintTalk: Paint;
   /** Aborted at SIGINT, unless a child holds the terminal. */
   readonly interrupted: AbortSignal;
-  /** From here until the returned function is called SIGINT is the terminal's child's alone. */
-  leaveInterruptsToChild(): () => void;
+  /** From here until the returned function is called SIGINT is the caller's, or its child's, to deal with. */
+  holdInterrupts(): () => void;
   /** The width to lay text out for. */
   readonly columns: number;
 }
@@ -47,7 +47,7 @@ export function processIo(): ProcessIo {
     paintOut: paintFor(stdout, env),
     paintTalk: paintFor(stderr, env),
     interrupted: interruption.signal,
-    leaveInterruptsToChild: () => {
+    holdInterrupts: () => {
       held += 1;
       let released = false;
       return () => {

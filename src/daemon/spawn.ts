@@ -18,6 +18,8 @@ const SECRET_VARIABLES = ['EPMUX_SECRET', 'EPMUX_COOKIE'] as const;
 export interface EnsureOptions {
   /** The program's main script, which is started with the argument `daemon`; the running one unless told. */
   readonly script?: string;
+  /** Further arguments for a daemon that is started. */
+  readonly args?: readonly string[];
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -57,13 +59,13 @@ interface Child {
   release(): void;
 }
 
-function startDetached(paths: DaemonPaths, script: string): Child {
+function startDetached(paths: DaemonPaths, script: string, args: readonly string[]): Child {
   const log = openSync(paths.stderrFile, 'a+', 0o600);
   if (fstatSync(log).size > MAX_STDERR_BYTES) ftruncateSync(log);
   const from = fstatSync(log).size;
   const env = { ...process.env };
   for (const name of SECRET_VARIABLES) delete env[name];
-  const child = spawn(process.execPath, [...process.execArgv, script, 'daemon'], {
+  const child = spawn(process.execPath, [...process.execArgv, script, 'daemon', ...args], {
     detached: true,
     stdio: ['ignore', log, log],
     env,
@@ -121,14 +123,14 @@ export async function ensureDaemon(
   options: EnsureOptions = {},
 ): Promise<ControlClient> {
   ensureFolders(paths);
-  const { timeoutMs = START_TIMEOUT_MS, script = process.argv[1] ?? '' } = options;
+  const { timeoutMs = START_TIMEOUT_MS, script = process.argv[1] ?? '', args = [] } = options;
   const timeout = AbortSignal.timeout(timeoutMs);
   const limit = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
   let child: Child | undefined;
   try {
     const running = await tryDaemon(paths, limit);
     if (running !== undefined) return running;
-    child = startDetached(paths, script);
+    child = startDetached(paths, script, args);
     return await awaitReady(paths, child, limit);
   } catch (error) {
     if (options.signal?.aborted) throw new EpmuxError('INTERRUPTED', 'interrupted');

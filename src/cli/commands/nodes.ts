@@ -29,6 +29,7 @@ export const nodes = defineCommand({
       node.dyno === null ? '-' : printable(node.dyno),
       `${node.address}:${node.port}`,
       node.state === 'up' ? '' : node.state,
+      node.unreachable === undefined ? '' : `(${printable(node.unreachable)})`,
     ]);
     for (const line of alignColumns(rows)) io.out(line);
     if (found.length === 0) io.talk('no node is reachable: `epmux status` shows why');

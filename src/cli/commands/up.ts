@@ -6,6 +6,7 @@ import type {
 } from '../../daemon/control/api.ts';
 import type { ControlClient } from '../../daemon/control/client.ts';
 import { EpmuxError, Exit } from '../../protocol/errors.ts';
+import type { LogLevel } from '../../runtime/logger.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withStartedDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
@@ -47,8 +48,9 @@ export const up = defineCommand({
   async run({ options, positional }, io): Promise<number> {
     const spec = planTunnel(positional, options, io.cwd, io.env);
     const secrets = upSecrets(spec, io.env);
-    if (options.foreground === true) return stayInForeground(spec, secrets, io);
-    const result = await bringUp(spec, secrets, io);
+    if (options.foreground === true)
+      return stayInForeground(spec, secrets, options['log-level'], io);
+    const result = await bringUp(spec, secrets, options['log-level'], io);
     const { tunnel } = result;
     if (result.alreadyUp) io.talk(`${tunnel.name} is up already`);
     assertNodes(tunnel);
@@ -61,11 +63,18 @@ export const up = defineCommand({
   },
 });
 
-async function bringUp(spec: TunnelSpec, secrets: UpSecrets, io: Io): Promise<UpResult> {
+async function bringUp(
+  spec: TunnelSpec,
+  secrets: UpSecrets,
+  level: LogLevel | undefined,
+  io: Io,
+): Promise<UpResult> {
   const steps = createSteps(io);
   try {
     steps.begin('reaching the daemon');
-    const result = await withStartedDaemon(io, (daemon) => askUp(daemon, spec, secrets, steps, io));
+    const result = await withStartedDaemon(io, level, (daemon) =>
+      askUp(daemon, spec, secrets, steps, io),
+    );
     steps.finish();
     return result;
   } catch (error) {
@@ -126,8 +135,18 @@ function assertNodes(tunnel: TunnelStatus): void {
   );
 }
 
-async function stayInForeground(spec: TunnelSpec, secrets: UpSecrets, io: Io): Promise<number> {
+async function stayInForeground(
+  spec: TunnelSpec,
+  secrets: UpSecrets,
+  level: LogLevel | undefined,
+  io: Io,
+): Promise<number> {
   const { runForeground } = await import('../../daemon/main.ts');
-  io.leaveInterruptsToChild();
-  return runForeground(spec, secrets, io.env);
+  // The daemon takes the signals: it has a tunnel to take down.
+  const release = io.holdInterrupts();
+  try {
+    return await runForeground(spec, secrets, io.env, level);
+  } finally {
+    release();
+  }
 }

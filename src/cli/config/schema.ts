@@ -14,6 +14,7 @@ const TUNNEL = v.strictObject({
   command: text,
   agent: text,
   'agent-port': v.optional(v.number()),
+  'epmd-port': v.optional(v.number()),
   'secret-file': text,
   'cookie-file': text,
   'hidden-only': v.optional(v.boolean()),

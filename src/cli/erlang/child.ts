@@ -15,7 +15,7 @@ export async function runInTerminal(
   env: Readonly<Record<string, string>>,
   io: Io,
 ): Promise<number> {
-  const release = io.leaveInterruptsToChild();
+  const release = io.holdInterrupts();
   const child = spawn(program, args, { stdio: 'inherit', env });
   const handOn = (signal: NodeJS.Signals): void => void child.kill(signal);
   for (const signal of HANDED_ON) process.on(signal, handOn);

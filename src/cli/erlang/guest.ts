@@ -16,14 +16,11 @@ export async function resolveHost(node: string | undefined, io: Io): Promise<Hos
   const host = await withDaemon(io, (daemon) =>
     daemon.call('resolve', node === undefined ? {} : { node }, { signal: io.interrupted }),
   );
-  const name = printable(host.node.name);
-  if (!host.node.name.includes('@')) {
-    throw new EpmuxError('NODE_UNREACHABLE', `the host part of ${name} is not known yet`, {
-      hint: 'try again in a moment; `epmux status` shows the link',
-    });
+  const { name, state, unreachable } = host.node;
+  if (unreachable !== undefined) {
+    throw new EpmuxError('NODE_UNREACHABLE', `${name} can't be reached: ${unreachable}`);
   }
-  if (host.node.state === 'stale')
-    io.talk(`the link to ${name} is away at the moment: waiting for it`);
+  if (state === 'stale') io.talk(`the link to ${printable(name)} is away: waiting for it`);
   return host;
 }
 

@@ -21,11 +21,13 @@ const STATE_STYLE = {
 
 /** `status` for a person: a line for each tunnel, its links, nodes and last error below it. `wallNow` in ms since the epoch. */
 export function renderStatus(status: DaemonStatus, paint: Paint, wallNow: number): string[] {
-  if (status.tunnels.length === 0) return ['no tunnel is up'];
-  return status.tunnels.flatMap((tunnel, index) => [
-    ...(index === 0 ? [] : ['']),
-    ...renderTunnel(tunnel, paint, wallNow),
-  ]);
+  const problems = (status.daemon.problems ?? []).map(
+    (problem) => `${paint('yellow', 'daemon')}  ${printable(problem)}`,
+  );
+  const tunnels = status.tunnels.map((tunnel) => renderTunnel(tunnel, paint, wallNow));
+  if (tunnels.length === 0) tunnels.push(['no tunnel is up']);
+  const blocks = problems.length === 0 ? tunnels : [problems, ...tunnels];
+  return blocks.flatMap((block, index) => (index === 0 ? block : ['', ...block]));
 }
 
 function renderTunnel(tunnel: TunnelStatus, paint: Paint, wallNow: number): string[] {
@@ -67,6 +69,7 @@ export function renderNodes(nodes: readonly NodeStatus[], paint: Paint): string[
       ...(node.dyno === null ? [] : [printable(node.dyno)]),
       `${node.address}:${node.port}`,
       node.state === 'up' ? '' : paint('yellow', node.state),
+      node.unreachable === undefined ? '' : paint('yellow', printable(node.unreachable)),
     ]),
   );
 }

@@ -43,7 +43,7 @@ export function parseSshAddress(label: string, text: string): SshAddress {
 
 /** The host is empty when the text is no address. */
 function splitHost(text: string): { host: string; port: string | undefined } {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s[\]:/@]+))(?::(.*))?$/.exec(text);
+  const match = /^(?:\[([\w:.%]+)\]|([^\s[\]:/@]+))(?::(.*))?$/.exec(text);
   return { host: match?.[1] ?? match?.[2] ?? '', port: match?.[3] };
 }
 

@@ -1,7 +1,7 @@
 import type { OptionSpec } from '../command.ts';
 
 /**
- * The options that say where a tunnel leads and how; the configuration file knows the same keys. The Heroku ones and `via`
+ * The options that say where a tunnel leads and how; the configuration file knows the same keys. The Heroku ones
  * are known by name so that they can be told apart from a slip of the pen.
  */
 export const WAY_OPTIONS = {
@@ -37,6 +37,16 @@ export const WAY_OPTIONS = {
     requiresArg: true,
     describe: "the agent's port behind --ssh (default 9001)",
   },
+  via: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'a SOCKS proxy before --ssh or --connect: socks5://[user:pass@]host:port',
+  },
+  'epmd-port': {
+    type: 'string',
+    requiresArg: true,
+    describe: "the port of the dyno's epmd, without an agent (default 4369)",
+  },
   'secret-file': {
     type: 'string',
     requiresArg: true,
@@ -56,7 +66,6 @@ export const WAY_OPTIONS = {
   app: { type: 'string', alias: 'a', requiresArg: true, hidden: true },
   remote: { type: 'string', alias: 'r', requiresArg: true, hidden: true },
   dyno: { type: 'string', alias: 'd', array: true, requiresArg: true, hidden: true },
-  via: { type: 'string', requiresArg: true, hidden: true },
 } as const satisfies Record<string, OptionSpec>;
 
 /** What the command line or one `[tunnels.NAME]` says, by the same keys. Values are not looked at yet. */
@@ -67,6 +76,7 @@ export interface WayInput {
   readonly command?: string | undefined;
   readonly agent?: string | undefined;
   readonly 'agent-port'?: string | number | undefined;
+  readonly 'epmd-port'?: string | number | undefined;
   readonly 'secret-file'?: string | undefined;
   readonly 'cookie-file'?: string | undefined;
   readonly 'hidden-only'?: boolean | undefined;

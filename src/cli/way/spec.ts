@@ -34,35 +34,33 @@ export function namesWay(input: WayInput): boolean {
  * already. Throws USAGE.
  */
 export function tunnelSpec(name: string | undefined, input: WayInput, label: Label): TunnelSpec {
-  refuseLaterWays(input, label);
+  refuseHeroku(input, label);
   const kind = theOneWay(input, label);
   const way = parseWay(kind, input, label);
   const secretFile = input['secret-file'];
   const cookieFile = input['cookie-file'];
   for (const file of [secretFile, cookieFile]) if (file !== undefined) assertReadable(file);
-  const port = input['agent-port'];
+  const port = (key: 'agent-port' | 'epmd-port'): number | undefined =>
+    input[key] === undefined ? undefined : parsePort(label(key), String(input[key]));
+  const epmdPort = port('epmd-port');
   return {
     name: checkName(name ?? defaultName(way)),
     way,
     agent: parseAgentChoice(input.agent, label),
-    agentPort:
-      port === undefined ? DEFAULT_AGENT_PORT : parsePort(label('agent-port'), String(port)),
+    agentPort: port('agent-port') ?? DEFAULT_AGENT_PORT,
     hiddenOnly: input['hidden-only'] ?? false,
+    ...(input.via === undefined ? {} : { via: input.via }),
     ...(secretFile === undefined ? {} : { secretFile }),
     ...(cookieFile === undefined ? {} : { cookieFile }),
+    ...(epmdPort === undefined ? {} : { epmdPort }),
   };
 }
 
-function refuseLaterWays(input: WayInput, label: Label): void {
+function refuseHeroku(input: WayInput, label: Label): void {
   const heroku = (['app', 'remote', 'dyno'] as const).find((key) => input[key] !== undefined);
   if (heroku !== undefined) {
     throw new EpmuxError('USAGE', `${label(heroku)}: Heroku Exec is not in this version`, {
       hint: 'use --ssh [user@]host, or --connect host:port with `heroku ps:forward`',
-    });
-  }
-  if (input.via !== undefined) {
-    throw new EpmuxError('USAGE', `${label('via')}: proxies are not in this version`, {
-      hint: "reach the agent through --command 'CMD …' for now",
     });
   }
 }
@@ -83,6 +81,12 @@ function theOneWay(input: WayInput, label: Label): WayKind {
   }
   if (input.identity !== undefined && first !== 'ssh') {
     throw new EpmuxError('USAGE', `${label('identity')} goes with ${label('ssh')} only`);
+  }
+  if (input.via !== undefined && first === 'command') {
+    throw new EpmuxError(
+      'USAGE',
+      `${label('via')} goes with ${label('ssh')} or ${label('connect')}`,
+    );
   }
   return first;
 }

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { parseHostPort, parseSshAddress } from '../../src/cli/way/address.ts';
+import type { WayInput } from '../../src/cli/way/options.ts';
+import { planTunnel, upSecrets } from '../../src/cli/way/plan.ts';
+import { CliHome } from '../support/cli.ts';
+
+describe('an address', () => {
+  const ssh: [text: string, user: string, host: string, port: number][] = [
+    ['example.com', userInfo().username, 'example.com', 22],
+    ['deploy@example.com', 'deploy', 'example.com', 22],
+    ['deploy@example.com:2222', 'deploy', 'example.com', 2222],
+    ['a@b@example.com', 'a@b', 'example.com', 22],
+    ['deploy@[::1]:2222', 'deploy', '::1', 2222],
+    ['[fe80::1%eth0]', userInfo().username, 'fe80::1%eth0', 22],
+  ];
+  for (const [text, user, host, port] of ssh) {
+    it(`${text} is one for SSH`, () => {
+      assert.deepEqual(parseSshAddress('--ssh', text), { user, host, port });
+    });
+  }
+
+  for (const text of [
+    '',
+    '@host',
+    'user@',
+    'ho st',
+    'host:',
+    'host:0',
+    'host:65536',
+    'host:x',
+    '::1',
+    '-oX',
+    'ssh://host',
+    'host/path',
+  ]) {
+    it(`"${text}" is none for SSH`, () => {
+      assert.throws(() => parseSshAddress('--ssh', text), {
+        code: 'USAGE',
+        message: /^--ssh takes /,
+      });
+    });
+  }
+
+  it('of a port names host and port, both', () => {
+    assert.deepEqual(parseHostPort('--connect', 'localhost:9001'), {
+      host: 'localhost',
+      port: 9001,
+    });
+    assert.deepEqual(parseHostPort('--connect', '[::1]:1'), { host: '::1', port: 1 });
+    for (const text of ['localhost', ':9001', '9001', 'localhost:', 'a b:1', '']) {
+      assert.throws(() => parseHostPort('--connect', text), { code: 'USAGE' }, text);
+    }
+  });
+});
+
+describe('the tunnel that up is about', () => {
+  let home: CliHome;
+  beforeEach(async () => {
+    home = await CliHome.make();
+  });
+  afterEach(() => home.remove());
+
+  const plan = (name: string | undefined, input: WayInput, cwd = home.folder) =>
+    planTunnel(name, input, cwd, { HOME: home.folder, XDG_CONFIG_HOME: join(home.folder, 'xdg') });
+
+  const refused = (name: string | undefined, input: WayInput, code: string, message: RegExp) =>
+    assert.throws(() => plan(name, input), { code, message });
+
+  it('comes from the command line with defaults', () => {
+    assert.deepEqual(plan(undefined, { ssh: 'deploy@example.com' }), {
+      name: 'example.com',
+      way: { kind: 'ssh', user: 'deploy', host: 'example.com', port: 22 },
+      agent: 'auto',
+      agentPort: 9001,
+      hiddenOnly: false,
+    });
+  });
+
+  it('is called after its way unless it is named', () => {
+    assert.equal(plan(undefined, { connect: 'localhost:9001' }).name, 'localhost:9001');
+    assert.equal(plan(undefined, { command: '/usr/bin/kubectl exec -i app' }).name, 'kubectl');
+    assert.equal(plan('prod', { connect: 'localhost:9001' }).name, 'prod');
+  });
+
+  it('refuses names that are no word', () => {
+    for (const name of ['a b', '../x', '.', '-x', 'x\u0007', 'x'.repeat(65)]) {
+      refused(name, { connect: 'h:1' }, 'USAGE', /can't be a tunnel's name/);
+    }
+  });
+
+  it('leads exactly one way', () => {
+    refused(undefined, {}, 'USAGE', /not said where/);
+    refused(undefined, { ssh: 'h', connect: 'h:1' }, 'USAGE', /^--ssh and --connect exclude/);
+    refused(undefined, { connect: 'h:1', identity: 'x' }, 'USAGE', /^--identity goes with --ssh/);
+    refused(undefined, { command: 'c', via: 'socks5://h' }, 'USAGE', /^--via goes with --ssh or/);
+    refused(undefined, { command: ' ' }, 'USAGE', /^--command takes a command/);
+  });
+
+  it('says of what is not in this version that it is not', () => {
+    refused(undefined, { app: 'x' }, 'USAGE', /^--app: Heroku Exec is not in this version/);
+    refused(undefined, { dyno: ['web'] }, 'USAGE', /^--dyno: Heroku/);
+  });
+
+  it('takes ports and choices in their ranges only', () => {
+    refused(undefined, { ssh: 'h', 'agent-port': '0' }, 'USAGE', /^--agent-port takes a port/);
+    refused(undefined, { ssh: 'h', agent: 'al' }, 'USAGE', /^--agent takes auto, require, none/);
+  });
+
+  it('has absolute paths of files that are there', async () => {
+    const key = await home.write('keys/id', 'k');
+    const spec = plan(undefined, { ssh: 'h', identity: 'keys/id', 'secret-file': key });
+    assert.equal(spec.way.kind === 'ssh' && spec.way.identityFile, key);
+    assert.equal(spec.secretFile, key);
+    refused(undefined, { ssh: 'h', identity: 'nope' }, 'USAGE', /can't read .*nope: there is no/);
+    refused(undefined, { ssh: 'h', 'cookie-file': 'keys' }, 'USAGE', /no ordinary file/);
+  });
+
+  describe('from a configuration file', () => {
+    it('is found in the folder, in a parent, in the user’s own', async () => {
+      await home.write('xdg/epmux/config.toml', '[tunnels.mine]\nconnect = "h:1"');
+      assert.equal(plan('mine', {}).name, 'mine');
+      await home.write('project/epmux.toml', '[tunnels.prod]\nconnect = "h:1"');
+      await home.write('project/deep/down/x', '');
+      const deep = join(home.folder, 'project/deep/down');
+      assert.equal(plan('prod', {}, deep).name, 'prod');
+      assert.equal(plan(undefined, {}, deep).name, 'prod', 'the only one needs no name');
+    });
+
+    it('has paths relative to the file and in the home folder', async () => {
+      await home.write('project/secret', 's'.repeat(16));
+      await home.write('project/epmux.toml', '[tunnels.prod]\nssh = "h"\nsecret-file = "secret"');
+      await home.write('project/deep/x', '');
+      const spec = plan('prod', {}, join(home.folder, 'project/deep'));
+      assert.equal(spec.secretFile, join(home.folder, 'project/secret'));
+    });
+
+    it('is overruled by what the command line says beside the way', async () => {
+      const toml = '[tunnels.prod]\nssh = "h"\nagent = "none"\nagent-port = 1\nhidden-only = true';
+      await home.write('epmux.toml', toml);
+      const spec = plan('prod', { agent: 'require', 'agent-port': '2' });
+      assert.deepEqual([spec.agent, spec.agentPort, spec.hiddenOnly], ['require', 2, true]);
+    });
+
+    it('is left alone when the command line names a way', async () => {
+      await home.write('epmux.toml', 'this is no TOML');
+      assert.equal(plan('prod', { connect: 'h:1' }).hiddenOnly, false);
+    });
+
+    it('has to be named when there are several, and spelt right', async () => {
+      const toml = '[tunnels.prod]\nconnect = "h:1"\n[tunnels.staging]\nconnect = "h:2"';
+      await home.write('epmux.toml', toml);
+      refused(undefined, {}, 'USAGE', /several tunnels are configured/);
+      refused('prud', {}, 'TUNNEL_NOT_FOUND', /no tunnel prud .*did you mean prod\?/);
+    });
+
+    it('tells its own mistakes with the file', async () => {
+      await home.write('epmux.toml', '[tunnels.prod]\nconnect = "h"');
+      refused(
+        'prod',
+        {},
+        'CONFIG_INVALID',
+        /epmux\.toml: connect in \[tunnels\.prod\] takes host:port/,
+      );
+    });
+  });
+});
+
+describe('the secrets for the daemon', () => {
+  const spec = planTunnel('x', { connect: 'h:1' }, '/', {});
+
+  it('come from the environment', () => {
+    const env = { EPMUX_SECRET: 's', EPMUX_COOKIE: 'c', SSH_AUTH_SOCK: '/a', HOME: '/' };
+    assert.deepEqual(upSecrets(spec, env), { secret: 's', cookie: 'c', sshAuthSock: '/a' });
+    assert.deepEqual(upSecrets(spec, { EPMUX_SECRET: '' }), {});
+  });
+
+  it('give way to files that the person named', () => {
+    const named = { ...spec, secretFile: '/s', cookieFile: '/c' };
+    assert.deepEqual(upSecrets(named, { EPMUX_SECRET: 's', EPMUX_COOKIE: 'c' }), {});
+  });
+});
