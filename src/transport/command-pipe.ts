@@ -106,7 +106,8 @@ export class CommandPipe implements BytePipe {
   /** Its end with all of stderr, or the limit. */
   async #exited(): Promise<void> {
     const { child } = this.#group;
-    if (child.exitCode !== null && child.stderr.closed) return;
+    const ended = child.exitCode !== null || child.signalCode !== null;
+    if (ended && child.stderr.closed) return;
     const { clock } = this.#options;
     const limit = new AbortController();
     const cancel = clock.wakeAt(clock.now() + EXIT_LIMIT_MS, () => limit.abort());

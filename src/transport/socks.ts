@@ -42,7 +42,7 @@ export function socksDialer(proxy: SocksProxy, direct: Dialer, clock: Clock): Di
       throw new EpmuxError('HOST_UNKNOWN', 'a host name has at most 255 bytes');
     }
     const socket = await direct(proxy, signal).catch((error: unknown) => {
-      throw aboutProxy(error);
+      throw signal.aborted ? error : aboutProxy(error);
     });
     const at = hostPort(proxy);
     return attempt<Socket>(
@@ -123,6 +123,6 @@ function failed(proxy: SocksProxy, to: Address, why: string): EpmuxError {
 }
 
 function aboutProxy(error: unknown): unknown {
-  if (!(error instanceof EpmuxError) || error.code === 'INTERRUPTED') return error;
+  if (!(error instanceof EpmuxError)) return error;
   return new EpmuxError(error.code, `SOCKS proxy: ${error.message}`, { cause: error });
 }
