@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { acquireLock, type Lock, readLockHolder } from '../../src/daemon/lock.ts';
+import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const LONG_AGO = new Date(Date.now() - 60_000);
+
+async function deadPid(): Promise<number> {
+  const child = spawn('true');
+  await once(child, 'exit');
+  return child.pid ?? 0;
+}
+
+describe('the lock on a state folder', () => {
+  const folder = tempFolder();
+  let paths: DaemonPaths;
+  beforeEach(() => {
+    paths = daemonPaths({ EPMUX_HOME: folder.path });
+    ensureFolders(paths);
+  });
+
+  const leaveBehind = (holder: object) => {
+    writeFileSync(
+      paths.lockFile,
+      JSON.stringify({ controlSocket: paths.controlSocket, ...holder }),
+    );
+  };
+
+  it('is had by one, who is named to the next', async () => {
+    const lock = await acquireLock(paths);
+    assert.equal(readLockHolder(paths.lockFile)?.pid, process.pid);
+    await assert.rejects(acquireLock(paths), { code: 'DAEMON_BUSY', message: /pid \d+/ });
+    assert.ok(lock.isOurs());
+    lock.release();
+    (await acquireLock(paths)).release();
+  });
+
+  it('leaves nothing behind when it is released, also twice', async () => {
+    const lock = await acquireLock(paths);
+    lock.release();
+    lock.release();
+    assert.deepEqual(readdirSync(paths.stateDir).sort(), ['run', 'secrets']);
+  });
+
+  it('is taken from a process that died', async () => {
+    leaveBehind({ pid: await deadPid(), incarnation: '' });
+    (await acquireLock(paths)).release();
+  });
+
+  it('is taken from a process that died and whose pid another has now', async function () {
+    if (!existsSync('/proc/self/stat')) this.skip();
+    leaveBehind({ pid: process.ppid, incarnation: 'another-boot/1' });
+    (await acquireLock(paths)).release();
+  });
+
+  it('goes by the socket and the age of the file where start times are not known', async () => {
+    leaveBehind({ pid: process.ppid, incarnation: '' });
+    await assert.rejects(acquireLock(paths), { code: 'DAEMON_BUSY' });
+    utimesSync(paths.lockFile, LONG_AGO, LONG_AGO);
+    const server = createServer().listen(paths.controlSocket);
+    await once(server, 'listening');
+    await assert.rejects(acquireLock(paths), { code: 'DAEMON_BUSY' });
+    server.close();
+    await once(server, 'close');
+    (await acquireLock(paths)).release();
+  });
+
+  it('is taken when its file is garbage', async () => {
+    for (const garbage of [
+      '',
+      'null',
+      '{"pid":"x"}',
+      '{"pid":-1,"incarnation":"","controlSocket":""}',
+    ]) {
+      writeFileSync(paths.lockFile, garbage);
+      (await acquireLock(paths)).release();
+    }
+  });
+
+  it('left by a dead one goes to exactly one of many who come at once', async () => {
+    leaveBehind({ pid: await deadPid(), incarnation: '' });
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => acquireLock(paths)));
+    const locks = outcomes
+      .filter((outcome): outcome is PromiseFulfilledResult<Lock> => outcome.status === 'fulfilled')
+      .map(({ value }) => value);
+    assert.equal(locks.filter((lock) => lock.isOurs()).length, 1);
+    assert.equal(locks.length, 1);
+    for (const lock of locks) lock.release();
+    assert.deepEqual(readdirSync(paths.stateDir).sort(), ['run', 'secrets']);
+  });
+
+  it('is not released by who does not hold it any more', async () => {
+    const lock = await acquireLock(paths);
+    leaveBehind({ pid: process.ppid, incarnation: '' });
+    const others = readFileSync(paths.lockFile, 'utf8');
+    lock.release();
+    assert.equal(lock.isOurs(), false);
+    assert.equal(readFileSync(paths.lockFile, 'utf8'), others);
+  });
+});

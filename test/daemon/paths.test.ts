@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkSocketPath, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const modeOf = (path: string) => statSync(path).mode & 0o777;
+
+describe("the daemon's paths", () => {
+  const folder = tempFolder();
+
+  it('are all under EPMUX_HOME when it is set', () => {
+    const paths = daemonPaths({ EPMUX_HOME: '/a/b', XDG_STATE_HOME: '/s', XDG_RUNTIME_DIR: '/r' });
+    for (const path of Object.values(paths)) assert.ok(path.startsWith('/a/b'), path);
+  });
+
+  it('follow the XDG folders else', () => {
+    const paths = daemonPaths({ HOME: '/h', XDG_STATE_HOME: '/s', XDG_RUNTIME_DIR: '/r' });
+    assert.equal(paths.stateFile, '/s/epmux/state.json');
+    assert.equal(paths.controlSocket, '/r/epmux/control.sock');
+  });
+
+  it('have defaults in the home folder', () => {
+    const paths = daemonPaths({ HOME: '/h' });
+    assert.equal(paths.stateFile, '/h/.local/state/epmux/state.json');
+    assert.equal(paths.controlSocket, '/h/.local/state/epmux/run/control.sock');
+  });
+
+  it('take an XDG folder that is not absolute for unset', () => {
+    const paths = daemonPaths({ HOME: '/h', XDG_STATE_HOME: 's', XDG_RUNTIME_DIR: './r' });
+    assert.equal(paths.stateDir, '/h/.local/state/epmux');
+    assert.equal(paths.runtimeDir, '/h/.local/state/epmux/run');
+  });
+
+  it('are made as folders for the user alone', () => {
+    const paths = daemonPaths({ EPMUX_HOME: join(folder.path, 'x', 'y') });
+    ensureFolders(paths);
+    for (const path of [paths.stateDir, paths.runtimeDir, paths.secretsDir]) {
+      assert.equal(modeOf(path), 0o700);
+    }
+  });
+
+  it('are closed to others when they were open', () => {
+    const home = join(folder.path, 'open');
+    mkdirSync(home);
+    chmodSync(home, 0o755);
+    ensureFolders(daemonPaths({ EPMUX_HOME: home }));
+    assert.equal(modeOf(home), 0o700);
+  });
+
+  it("are refused when they are another user's", () => {
+    const asRoot = process.getuid?.() === 0;
+    const home = asRoot ? join(folder.path, 'other') : '/usr';
+    if (asRoot) {
+      mkdirSync(home);
+      chownSync(home, 65_534, 65_534);
+    }
+    assert.throws(() => ensureFolders(daemonPaths({ EPMUX_HOME: home })), {
+      code: 'PERMISSION_DENIED',
+    });
+  });
+
+  it('are refused when a unix socket can not have one so long', () => {
+    checkSocketPath('x'.repeat(103));
+    assert.throws(() => checkSocketPath('x'.repeat(104)), { code: 'CONFIG_INVALID' });
+    const paths = daemonPaths({ EPMUX_HOME: join(folder.path, 'é'.repeat(50)) });
+    assert.throws(() => ensureFolders(paths), /EPMUX_HOME|too long|bytes long/);
+  });
+});
