@@ -98,10 +98,11 @@ export class LogFile extends Writable {
   }
 
   async #append(bytes: Buffer): Promise<void> {
+    let file = await this.#openFile();
     if (this.#fileBytes > 0 && this.#fileBytes + bytes.length > this.#options.maxBytes) {
       await this.#rotate();
+      file = await this.#openFile();
     }
-    const file = await this.#openFile();
     await file.appendFile(bytes);
     this.#fileBytes += bytes.length;
   }
@@ -131,6 +132,5 @@ export class LogFile extends Writable {
       const from = index === 1 ? this.#path : `${this.#path}.${index - 1}`;
       await rename(from, `${this.#path}.${index}`).catch(() => undefined);
     }
-    this.#fileBytes = 0;
   }
 }

@@ -24,6 +24,14 @@ export interface PublishedNode extends NodeName {
 }
 
 /**
+ * Whether a local node can ask for it on its address. One whose full name is not known would be asked for in vain, and could hide one of
+ * this machine's own.
+ */
+function hasLocalName({ host, address }: PublishedNode): boolean {
+  return host !== undefined && (isLeadable(host) || host === address);
+}
+
+/**
  * All remote nodes of all tunnels, as the virtual epmd tells them. Where two would answer to one name on one address, the one that
  * was published first does, until it is withdrawn.
  */
@@ -44,10 +52,9 @@ export class NameTable {
     if (this.#nodes.delete(node)) this.#onChange();
   }
 
-  /** A node whose full name is not known would be asked for in vain, and could hide one of this machine's own. */
   lookup(address: string, short: string): PublishedNode | undefined {
     for (const node of this.#nodes) {
-      if (node.host !== undefined && node.address === address && node.short === short) return node;
+      if (node.address === address && node.short === short && hasLocalName(node)) return node;
     }
     return undefined;
   }
@@ -86,7 +93,7 @@ export class NameTable {
   unreachable(node: PublishedNode): string | undefined {
     const { host, address, short } = node;
     if (host === undefined) return 'its full name is not known yet';
-    if (!isLeadable(host) && host !== address) return `no name resolution leads to ${host}`;
+    if (!hasLocalName(node)) return `no name resolution leads to ${host}`;
     const first = this.lookup(address, short);
     if (first === undefined || first === node) return undefined;
     const other = first.host === host ? 'another tunnel' : `${first.short}@${first.host ?? '?'}`;

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import {
+  Addresses,
+  type AddressOptions,
+  isLeadable,
+  ownHostNames,
+} from '../../src/daemon/addresses.ts';
+import { hostsText, inetrcText } from '../../src/daemon/inetrc.ts';
+import { NameTable, type PublishedNode, splitNodeName } from '../../src/daemon/names.ts';
+import { upstreamEpmd } from '../../src/daemon/upstream.ts';
+
+function addresses(options: Partial<AddressOptions> = {}): Addresses {
+  return new Addresses({
+    many: true,
+    ownHosts: ['laptop'],
+    open: async () => true,
+    inUse: () => true,
+    ...options,
+  });
+}
+
+describe('the addresses of remote hosts', () => {
+  it('are one for each host, and stay', async () => {
+    const pool = addresses();
+    const given = await Promise.all(['dyno-1', 'dyno-2', 'DYNO-1'].map((h) => pool.addressOf(h)));
+    assert.deepEqual(given, ['127.0.0.2', '127.0.0.3', '127.0.0.2']);
+  });
+
+  it('are 127.0.0.1 for this machine itself, and where no host is known', async () => {
+    const pool = addresses();
+    for (const host of [undefined, 'localhost', 'laptop', 'Laptop', '127.0.0.1']) {
+      assert.equal(await pool.addressOf(host), '127.0.0.1');
+    }
+  });
+
+  it('are all 127.0.0.1 where there is no other', async () => {
+    assert.equal(await addresses({ many: false }).addressOf('dyno-1'), '127.0.0.1');
+  });
+
+  it('are loopback addresses themselves when nodes are called by them', async () => {
+    const pool = addresses();
+    assert.equal(await pool.addressOf('127.0.0.9'), '127.0.0.9');
+    assert.equal(await pool.addressOf('10.0.0.1'), '127.0.0.1');
+  });
+
+  it('leave out those that are taken', async () => {
+    const pool = addresses({ open: async (address) => address !== '127.0.0.2' });
+    assert.equal(await pool.addressOf('dyno-1'), '127.0.0.3');
+  });
+
+  it('are inherited from hosts that are gone when all are given away', async () => {
+    const used = new Set<string>();
+    const pool = addresses({ inUse: (host) => used.has(host) });
+    for (let host = 0; host < 253; host += 1) {
+      used.add(`h${host}`);
+      await pool.addressOf(`h${host}`);
+    }
+    assert.equal(await pool.addressOf('one-more'), '127.0.0.1');
+    used.delete('h7');
+    assert.equal(await pool.addressOf('another'), '127.0.0.9');
+    assert.equal(await pool.addressOf('h8'), '127.0.0.10');
+  });
+});
+
+const node = (name: string, address: string, port: number): PublishedNode => ({
+  ...splitNodeName(name),
+  address,
+  port,
+  visible: true,
+});
+
+describe('the names of remote nodes', () => {
+  it('are told on the address of their host only', () => {
+    const names = new NameTable();
+    names.publish(node('app@a', '127.0.0.2', 1));
+    names.publish(node('app@b', '127.0.0.3', 2));
+    assert.equal(names.epmdNode('127.0.0.2', 'app')?.port, 1);
+    assert.equal(names.epmdNode('127.0.0.3', 'app')?.port, 2);
+    assert.equal(names.epmdNode('127.0.0.1', 'app'), undefined);
+    assert.deepEqual(names.epmdNames('127.0.0.3'), [{ name: 'app', port: 2 }]);
+  });
+
+  it('go to the first of two on one address, until it is withdrawn', () => {
+    const names = new NameTable();
+    const first = node('app@a', '127.0.0.1', 1);
+    const second = node('app@b', '127.0.0.1', 2);
+    names.publish(first);
+    names.publish(second);
+    assert.equal(names.epmdNode('127.0.0.1', 'app')?.port, 1);
+    assert.equal(names.unreachable(first), undefined);
+    assert.match(names.unreachable(second) ?? '', /app@a was first/);
+    names.withdraw(first);
+    assert.equal(names.epmdNode('127.0.0.1', 'app')?.port, 2);
+    assert.equal(names.unreachable(second), undefined);
+  });
+
+  it('are not told while their full form is not known', () => {
+    const names = new NameTable();
+    const half = node('app', '127.0.0.1', 1);
+    names.publish(half);
+    assert.equal(names.epmdNode('127.0.0.1', 'app'), undefined);
+    assert.match(names.unreachable(half) ?? '', /full name/);
+  });
+
+  it('can not be led to when the host is an address that is not theirs', () => {
+    const names = new NameTable();
+    const far = node('app@10.0.0.1', '127.0.0.1', 1);
+    const near = node('app@127.0.0.1', '127.0.0.1', 2);
+    names.publish(far);
+    names.publish(near);
+    assert.match(names.unreachable(far) ?? '', /10\.0\.0\.1/);
+    assert.equal(names.epmdNode('127.0.0.1', 'app')?.port, 2);
+    assert.deepEqual([...names.hosts()], []);
+  });
+});
+
+describe('the files that Erlang reads', () => {
+  it('have one line an address with all its names', () => {
+    const hosts = new Map([
+      ['a', '127.0.0.2'],
+      ['b', '127.0.0.1'],
+      ['c.d', '127.0.0.2'],
+    ]);
+    assert.equal(hostsText(hosts, ['laptop']), '127.0.0.1 laptop b\n127.0.0.2 a c.d\n');
+    assert.equal(hostsText(new Map(), []), '');
+  });
+
+  it('quote a path as Erlang does', () => {
+    assert.match(inetrcText('/a"b\\c'), /\{hosts_file,"\/a\\"b\\\\c"\}\./);
+  });
+
+  it('hold no name that could be more than a name', () => {
+    for (const host of ['a\nb', 'a b', '', 'a#', '-a', '1.2.3.4', 'x'.repeat(300)]) {
+      assert.equal(isLeadable(host), false, host);
+    }
+    assert.deepEqual(ownHostNames('Laptop.example.com'), ['laptop.example.com', 'laptop']);
+  });
+});
+
+describe("the machine's own epmd", () => {
+  it('is where the environment says, unless that is us', () => {
+    assert.equal(upstreamEpmd(undefined, []).port, 4369);
+    assert.equal(upstreamEpmd('5000', [undefined]).port, 5000);
+    assert.equal(upstreamEpmd('5000', [5000]).port, 4369);
+    for (const odd of ['', 'x', '0', '99999', '-1']) assert.equal(upstreamEpmd(odd, []).port, 4369);
+  });
+});

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { tunnelName, tunnelSpec, upSecrets } from '../../src/daemon/validate.ts';
+import { EpmuxError } from '../../src/protocol/errors.ts';
+
+const SPEC = {
+  name: 'prod',
+  way: { kind: 'ssh', user: 'me', host: 'example.com', port: 22 },
+  agent: 'auto',
+  agentPort: 9001,
+  hiddenOnly: false,
+};
+
+function refusal(work: () => unknown): EpmuxError {
+  try {
+    work();
+  } catch (error) {
+    assert.ok(error instanceof EpmuxError);
+    return error;
+  }
+  throw new Error('it was taken');
+}
+
+describe('what comes over the control socket or from the state file', () => {
+  it('is taken with its fields in one order, whatever order they came in', () => {
+    const turned = Object.fromEntries(Object.entries(SPEC).reverse());
+    assert.equal(
+      JSON.stringify(tunnelSpec(turned, 'spec')),
+      JSON.stringify(tunnelSpec(SPEC, 'spec')),
+    );
+  });
+
+  it('loses the fields that nobody knows', () => {
+    const way = { ...SPEC.way, proxyCommand: 'rm' };
+    assert.deepEqual(tunnelSpec({ ...SPEC, way, more: 1 }, 'spec'), SPEC);
+  });
+
+  it('is refused by the name of the wrong field', () => {
+    const wrong: readonly (readonly [object, RegExp])[] = [
+      [{ ...SPEC, agentPort: 0 }, /^spec\.agentPort /],
+      [{ ...SPEC, agent: 'maybe' }, /^spec\.agent .*auto, require, none/],
+      [{ ...SPEC, way: { kind: 'pigeon' } }, /^spec\.way\.kind /],
+      [{ ...SPEC, way: { ...SPEC.way, host: '' } }, /^spec\.way\.host /],
+      [{ ...SPEC, way: undefined }, /^spec\.way /],
+      [{ ...SPEC, hiddenOnly: 1 }, /^spec\.hiddenOnly /],
+    ];
+    for (const [value, expected] of wrong) {
+      assert.match(refusal(() => tunnelSpec(value, 'spec')).message, expected);
+    }
+  });
+
+  it('is never repeated in the refusal', () => {
+    const error = refusal(() => upSecrets({ secret: ['hunter2'] }, 'secrets'));
+    assert.doesNotMatch(error.message, /hunter2/);
+  });
+
+  it('is refused with CONTROL_PROTOCOL and nothing else, whatever it is', () => {
+    fc.assert(
+      fc.property(fc.anything(), fc.constantFrom(...Object.keys(SPEC)), (value, field) => {
+        for (const input of [value, { ...SPEC, [field]: value }]) {
+          try {
+            tunnelSpec(input, 'spec');
+          } catch (error) {
+            assert.ok(error instanceof EpmuxError && error.code === 'CONTROL_PROTOCOL');
+          }
+        }
+      }),
+    );
+  });
+
+  it('has tunnel names of one word without slashes', () => {
+    for (const name of ['prod', 'host:9001', 'user@host', 'é']) tunnelName(name, 'name');
+    for (const name of ['', '-x', 'a b', 'a/b', 'a\\b', 'a\nb', 'x'.repeat(65)]) {
+      refusal(() => tunnelName(name, 'name'));
+    }
+  });
+});
