@@ -18,11 +18,11 @@ export type SessionParts = ReturnType<typeof makeParts>;
 export function makeParts(role: RoleName, config: SessionConfig, firstId: number | undefined) {
   const events = new EventQueue();
   const control = new ControlQueue();
-  const scheduler = new Scheduler();
   const acks = new Acknowledger();
   const replay = new ReplayQueue(config.replayBudgetBytes);
   const heartbeat = new Heartbeat(config);
   const path = new PathEstimator(config);
+  const scheduler = new Scheduler(path);
   const base = { config, events, control, scheduler };
   const streams = new Streams({ ...base, role, firstId });
   const remote = new RemoteStreams({ ...base, streams });

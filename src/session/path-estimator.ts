@@ -18,6 +18,9 @@ const STARTUP_GROWTH = 1.25;
 /** It is over at once when a round was this much slower than the shortest round trip: a queue has built up. */
 const QUEUE_FACTOR = 1.25;
 const QUEUE_MS = 8;
+/** While cruising a round this slow means that the path has become slower: what it delivered before does not count any more. */
+const SLOWED_FACTOR = 2;
+const SLOWED_MS = 20;
 /** The shortest round trip seen holds for so long; then the queue is let run dry to measure anew. */
 const MIN_RTT_HOLDS_MS = 10_000;
 /** The queue has run dry when no more than this many ms of the path are in flight. */
@@ -150,10 +153,12 @@ export class PathEstimator {
   #onRound(sample: Sample): void {
     this.#round++;
     const { bytesPerMs, rttMs, afterPause } = sample;
+    const minRttMs = this.#minRttMs ?? 0;
     const before = this.#rate.value;
+    const isSlow = rttMs > this.#cycle.rttMs(minRttMs) * SLOWED_FACTOR + SLOWED_MS;
+    if (isSlow && !afterPause && this.#state !== 'starting') this.#rate.clear();
     if (!afterPause || bytesPerMs >= before) this.#rate.note(bytesPerMs, this.#round);
     if (afterPause) return;
-    const minRttMs = this.#minRttMs ?? 0;
     if (this.#state !== 'starting') {
       this.#cycle.onRound(bytesPerMs, rttMs, minRttMs);
       return;

@@ -2,11 +2,15 @@ import type { Stream } from './stream.ts';
 
 /** A stream that sent less than this lately (see RateMeter) is sparse and goes ahead of bulk. */
 const SPARSE_BELOW_BYTES = { interactive: 131_072, bulk: 16_384 } as const;
+/** On a slow path it must be less than the path takes in this time, but nobody is bulk for so few bytes. */
+const SPARSE_BELOW_MS = 150;
+const SPARSE_AT_LEAST_BYTES = 8_192;
 /** After so much of sparse streams while bulk waited, bulk gets one turn: many small streams do not starve it. */
-const SPARSE_RUN_BYTES = 262_144;
+const SPARSE_RUN_BYTES = 65_536;
 
 /** Which stream's data goes next: sparse ones first, each level in turns of one frame. */
 export class Scheduler {
+  readonly #path: { readonly bytesPerMs: number };
   /** Woken since the last pick; which level they belong to is looked at then. */
   readonly #woken = new Set<Stream>();
   readonly #sparse = new Set<Stream>();
@@ -14,6 +18,10 @@ export class Scheduler {
   /** With data and without credit. */
   readonly #creditless = new Set<Stream>();
   #sparseRun = 0;
+
+  constructor(path: { readonly bytesPerMs: number }) {
+    this.#path = path;
+  }
 
   /** Some stream would send if it had credit. */
   get lacksCredit(): boolean {
@@ -38,15 +46,15 @@ export class Scheduler {
     this.#creditless.delete(stream);
   }
 
-  /** Takes the next stream; `onFramed` has to follow. `sparseOnly`: bulk has to wait. */
+  /** Takes the next stream; `onFramed` has to follow. `sparseOnly`: bulk has to wait, unless it is due. */
   next(now: number, sparseOnly: boolean): Stream | undefined {
     for (const stream of this.#woken) this.#enqueue(stream, now);
     this.#woken.clear();
     const [sparse] = this.#sparse;
     const [bulk] = this.#bulk;
     const bulkIsDue = bulk !== undefined && this.#sparseRun >= SPARSE_RUN_BYTES;
-    const stream = sparse === undefined || (bulkIsDue && !sparseOnly) ? bulk : sparse;
-    if (stream === undefined || (stream === bulk && sparseOnly)) return undefined;
+    const stream = bulkIsDue ? bulk : (sparse ?? (sparseOnly ? undefined : bulk));
+    if (stream === undefined) return undefined;
     this.#sparse.delete(stream);
     this.#bulk.delete(stream);
     if (stream === bulk) this.#sparseRun = 0;
@@ -78,6 +86,9 @@ export class Scheduler {
   }
 
   #isSparse(stream: Stream, now: number): boolean {
-    return stream.recent.read(now) < SPARSE_BELOW_BYTES[stream.streamClass];
+    const most = SPARSE_BELOW_BYTES[stream.streamClass];
+    const recent = stream.recent.read(now);
+    if (recent >= most || this.#path.bytesPerMs === 0) return recent < most;
+    return recent < Math.max(SPARSE_AT_LEAST_BYTES, this.#path.bytesPerMs * SPARSE_BELOW_MS);
   }
 }

@@ -142,7 +142,8 @@ class Schedule {
   #checkStreams(from: Endpoint, to: Endpoint): void {
     for (const [id, record] of from.streams) {
       if (this.#reset.has(id)) {
-        if (record.closed !== undefined) assert.equal(record.closed.code, 14);
+        // FIN both ways may have crossed the RESET.
+        if (record.closed !== undefined) assert.ok([0, 14].includes(record.closed.code));
         continue;
       }
       assert.equal(record.closed?.code, 0, `stream ${id} of ${from.name}`);
@@ -155,7 +156,7 @@ class Schedule {
 describe('any schedule of opens, writes, finishes, resets, cuts, blackholes and sleeps', () => {
   it('arrives byte for byte, in order and once, within the bounds', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         const schedule = new Schedule();
         for (const one of steps) schedule.take(one);
         schedule.settle();

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { Fifo } from '../../src/session/fifo.ts';
+import { FrameMemory, pushPiece } from '../../src/session/frame-memory.ts';
+import { SendBuffer } from '../../src/session/send-buffer.ts';
+
+describe('a fifo', () => {
+  it('behaves as an array does', () => {
+    const actions = fc.array(fc.oneof(fc.nat(1_000), fc.constantFrom('shift', 'first', 'last')), {
+      size: 'max',
+      maxLength: 400,
+    });
+    fc.assert(
+      fc.property(actions, (list) => {
+        const fifo = new Fifo<number>();
+        const twin: number[] = [];
+        for (const action of list) {
+          if (typeof action === 'number') {
+            fifo.push(action);
+            twin.push(action);
+          } else if (action === 'shift') assert.equal(fifo.shift(), twin.shift());
+          else if (action === 'first') assert.equal(fifo.first(), twin[0]);
+          else assert.equal(fifo.last(), twin.at(-1));
+          assert.equal(fifo.length, twin.length);
+          assert.equal(fifo.at(3), twin[3]);
+        }
+      }),
+    );
+  });
+
+  it('keeps nothing that was shifted for long', () => {
+    const fifo = new Fifo<number>();
+    for (let n = 0; n < 100_000; n++) {
+      fifo.push(n);
+      assert.equal(fifo.shift(), n);
+    }
+    assert.equal(fifo.length, 0);
+    assert.equal(fifo.at(0), undefined);
+  });
+});
+
+describe('a send buffer', () => {
+  it('gives back what was pushed, in pieces of any size', () => {
+    const chunk = fc.uint8Array({ minLength: 0, maxLength: 5_000, size: 'max' });
+    const turn = fc.record({ pushes: fc.array(chunk, { maxLength: 4 }), take: fc.nat(9_000) });
+    fc.assert(
+      fc.property(fc.array(turn, { maxLength: 12 }), (turns) => {
+        const buffer = new SendBuffer();
+        let twin = Buffer.alloc(0);
+        for (const { pushes, take } of turns) {
+          for (const push of pushes) buffer.push(push);
+          twin = Buffer.concat([twin, ...pushes]);
+          assert.equal(buffer.bytes, twin.length);
+          const length = Math.min(take, twin.length);
+          const target = new Uint8Array(length + 3);
+          buffer.moveInto(target, 3, length);
+          assert.equal(Buffer.compare(target.subarray(3), twin.subarray(0, length)), 0);
+          twin = twin.subarray(length);
+        }
+      }),
+    );
+  });
+
+  it('does not hold on to the buffer that a small chunk was read into', () => {
+    const read = Buffer.alloc(65_536, 1);
+    const buffer = new SendBuffer();
+    buffer.push(read.subarray(0, 10));
+    read.fill(2);
+    const target = new Uint8Array(10);
+    buffer.moveInto(target, 0, 10);
+    assert.deepEqual(target, new Uint8Array(10).fill(1));
+  });
+
+  it('refuses to give more than it has, and is empty once cleared', () => {
+    const buffer = new SendBuffer();
+    buffer.push(new Uint8Array(10));
+    assert.throws(() => buffer.moveInto(new Uint8Array(20), 0, 11), RangeError);
+    buffer.clear();
+    assert.equal(buffer.bytes, 0);
+  });
+});
+
+describe('frame memory', () => {
+  it('gives out no byte twice, and small frames side by side', () => {
+    const memory = new FrameMemory();
+    const lengths = [8, 100, 4_000, 70_000, 9, 5_000, 3_000, 4_095, 4_095, 4_095, 16];
+    const frames = lengths.map((length, at) => memory.take(length).fill(at));
+    for (const [at, frame] of frames.entries()) {
+      assert.ok(frame.length === lengths[at] && frame.every((byte) => byte === at));
+    }
+    const out: Uint8Array[] = [];
+    for (const frame of frames.slice(0, 3)) pushPiece(out, frame);
+    assert.equal(out.length, 1);
+    assert.equal(Buffer.compare(out[0] ?? new Uint8Array(0), Buffer.concat(frames.slice(0, 3))), 0);
+    pushPiece(out, frames[3] ?? new Uint8Array(0));
+    assert.equal(out.length, 2);
+  });
+});

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { MAX_PAYLOAD_BYTES } from '../../src/protocol/constants.ts';
+import { AskingCycle } from '../../src/session/asking-cycle.ts';
+import { MIN_FRAME_BYTES, SESSION_DEFAULTS } from '../../src/session/config.ts';
+import { FlightLog } from '../../src/session/flight-log.ts';
+import { PathEstimator } from '../../src/session/path-estimator.ts';
+
+/** A path that takes all there may be in flight at its rate, and acknowledges each piece after the round trip. */
+class Road {
+  readonly path = new PathEstimator(SESSION_DEFAULTS);
+  now = 0;
+  sent = 0;
+  acked = 0;
+  bytesPerMs: number;
+  rttMs: number;
+  /** At most so much is ever offered. */
+  offers = Number.POSITIVE_INFINITY;
+  #freeAt = 0;
+  #arrivals: { at: number; position: number }[] = [];
+
+  constructor(bytesPerMs: number, rttMs: number) {
+    this.bytesPerMs = bytesPerMs;
+    this.rttMs = rttMs;
+    this.path.onPipe(0, 0);
+  }
+
+  get inFlight(): number {
+    return this.sent - this.acked;
+  }
+
+  run(ms: number): void {
+    for (const end = this.now + ms; this.now < end; this.now++) {
+      while (this.#arrivals[0] !== undefined && this.#arrivals[0].at <= this.now) {
+        this.acked = this.#arrivals.shift()?.position ?? 0;
+        this.path.onAcknowledged(this.acked, this.now);
+      }
+      const room = Math.min(this.path.limitBytes, this.offers) - this.inFlight;
+      for (let left = room; left > 0; left -= 4_096) this.#send(Math.min(left, 4_096));
+      this.path.onSent(this.sent, this.now, this.inFlight < this.path.limitBytes);
+      if (this.path.takePingWish()) this.#ping();
+    }
+  }
+
+  #send(bytes: number): void {
+    this.sent += bytes;
+    this.#freeAt = Math.max(this.#freeAt, this.now) + bytes / this.bytesPerMs;
+    this.#arrivals.push({ at: this.#freeAt + this.rttMs, position: this.sent });
+  }
+
+  #ping(): void {
+    const rtt = Math.max(0, this.#freeAt - this.now) + this.rttMs;
+    this.path.onPong(rtt, this.now + rtt);
+  }
+}
+
+describe('the path estimator', () => {
+  it('finds rate and round trip within some twenty round trips', () => {
+    const road = new Road(10_000, 50);
+    road.run(1_000);
+    assert.ok(Math.abs(road.path.bytesPerMs / 10_000 - 1) < 0.1, `${road.path.bytesPerMs}`);
+    assert.ok((road.path.minRttMs ?? 0) < 52);
+  });
+
+  it('keeps the path full and little more in flight than that takes', () => {
+    const road = new Road(10_000, 50);
+    road.run(5_000);
+    const before = road.acked;
+    let most = 0;
+    for (let n = 0; n < 1_000; n++) {
+      road.run(1);
+      most = Math.max(most, road.inFlight);
+    }
+    assert.ok((road.acked - before) / 1_000 > 9_500);
+    assert.ok(most < 10_000 * 50 * 1.5, `${most} bytes`);
+  });
+
+  it('follows a path that becomes faster, and one that becomes slower', () => {
+    const road = new Road(2_000, 50);
+    road.run(5_000);
+    road.bytesPerMs = 20_000;
+    road.run(3_000);
+    assert.ok(road.path.bytesPerMs > 18_000, `${road.path.bytesPerMs}`);
+    road.bytesPerMs = 1_000;
+    road.run(15_000);
+    assert.ok(road.path.limitBytes < 1_000 * 50 * 2.5, `${road.path.limitBytes}`);
+  });
+
+  it('follows a path that becomes longer', () => {
+    const road = new Road(5_000, 20);
+    road.run(5_000);
+    road.rttMs = 120;
+    road.run(30_000);
+    const before = road.acked;
+    road.run(5_000);
+    const share = (road.acked - before) / 5_000 / 5_000;
+    assert.ok(share > 0.9, `${share} of the path`);
+  });
+
+  it('stays within its bounds', () => {
+    const slow = new Road(50, 20);
+    slow.run(10_000);
+    assert.equal(slow.path.limitBytes, SESSION_DEFAULTS.minInFlightBytes);
+    const bounds = { minInFlightBytes: 10_000, maxInFlightBytes: 70_000 };
+    const path = new PathEstimator(bounds);
+    path.onPipe(0, 0);
+    path.onSent(1e9, 0, false);
+    path.onAcknowledged(1e9, 100);
+    assert.equal(path.limitBytes, 70_000);
+  });
+
+  it('makes frames that take the path no longer than 10 ms', () => {
+    for (const [rate, expected] of [
+      [100, MIN_FRAME_BYTES],
+      [3_000, 30_000],
+      [50_000, MAX_PAYLOAD_BYTES],
+    ] as const) {
+      const road = new Road(rate, 20);
+      road.run(3_000);
+      const share = road.path.frameBytes / expected;
+      assert.ok(share > 0.85 && share < 1.15, `${road.path.frameBytes} bytes at ${rate}`);
+    }
+  });
+
+  it('does not take streams that send little for a path that carries little', () => {
+    const road = new Road(10_000, 50);
+    road.run(2_000);
+    const rate = road.path.bytesPerMs;
+    road.offers = 0;
+    for (let n = 0; n < 200; n++) {
+      road.offers = road.inFlight + 100;
+      road.run(1);
+      road.offers = 0;
+      road.run(99);
+    }
+    assert.ok(road.path.bytesPerMs > rate * 0.9, `${road.path.bytesPerMs} after ${rate}`);
+  });
+
+  it('begins anew with each pipe', () => {
+    const road = new Road(10_000, 50);
+    road.run(2_000);
+    road.path.onPipe(road.sent, road.now);
+    assert.deepEqual([road.path.bytesPerMs, road.path.minRttMs], [0, undefined]);
+    assert.equal(road.path.limitBytes, 65_536);
+  });
+});
+
+describe('the flight log', () => {
+  it('gives the rate of what was delivered since the flight was sent', () => {
+    const log = new FlightLog();
+    log.begin(500, 0);
+    log.onSent(1_500, 100, false);
+    const sample = log.onAcknowledged(1_500, 150);
+    assert.deepEqual(sample, { rttMs: 50, bytesPerMs: 20, afterPause: true, endsRound: true });
+    assert.equal(log.inFlight, 0);
+  });
+
+  it('has nothing to say of what is known already', () => {
+    const log = new FlightLog();
+    log.begin(0, 0);
+    log.onSent(100, 0, false);
+    log.onAcknowledged(60, 10);
+    assert.equal(log.onAcknowledged(60, 20), undefined);
+    assert.equal(log.onAcknowledged(50, 20), undefined);
+    assert.equal(log.onAcknowledged(100, 20)?.rttMs, 20);
+  });
+
+  it('is not fooled by acknowledgements that come in a clump', () => {
+    const log = new FlightLog();
+    log.begin(0, 0);
+    for (let n = 1; n <= 10; n++) log.onSent(n * 1_000, n * 10, false);
+    const rates = Array.from(
+      { length: 10 },
+      (_, n) => log.onAcknowledged((n + 1) * 1_000, 200)?.bytesPerMs ?? 0,
+    );
+    assert.ok(Math.max(...rates) <= 111, String(rates));
+  });
+
+  it('calls what follows a pause so, and what follows that not', () => {
+    const log = new FlightLog();
+    log.begin(0, 0);
+    log.onSent(1_000, 100, false);
+    log.onSent(2_000, 110, false);
+    assert.equal(log.onAcknowledged(1_000, 150)?.afterPause, true);
+    log.onSent(3_000, 152, false);
+    assert.equal(log.onAcknowledged(2_000, 160)?.afterPause, true);
+    assert.equal(log.onAcknowledged(3_000, 200)?.afterPause, false);
+  });
+});
+
+describe('the asking cycle', () => {
+  function roundOf(cycle: AskingCycle, bytesPerMs: number): void {
+    cycle.onRound(bytesPerMs, 100, 50);
+  }
+
+  /** Rounds in which more in flight brings more through; the rate at last. */
+  function stretch(cycle: AskingCycle): number {
+    let rate = 10;
+    for (let n = 0; n < 40; n++) {
+      if (cycle.gain > 1) rate *= 1.2;
+      roundOf(cycle, rate);
+    }
+    return rate;
+  }
+
+  it('asks in two rounds of eight', () => {
+    const cycle = new AskingCycle();
+    const gains = Array.from({ length: 24 }, () => {
+      const { gain } = cycle;
+      roundOf(cycle, 10);
+      return gain;
+    });
+    assert.equal(gains.filter((gain) => gain > 1).length, 6);
+  });
+
+  it('reckons with a longer round trip where more in flight brings more through', () => {
+    const cycle = new AskingCycle();
+    stretch(cycle);
+    assert.ok(cycle.rttMs(50) > 60);
+    assert.ok(cycle.rttMs(50) <= 100, 'never beyond the round trips seen');
+  });
+
+  it('falls back to the shortest one where it does not', () => {
+    const cycle = new AskingCycle();
+    const rate = stretch(cycle);
+    for (let n = 0; n < 400; n++) roundOf(cycle, rate);
+    assert.equal(cycle.rttMs(50), 50);
+  });
+});

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { INITIAL_CREDIT_BYTES } from '../../src/protocol/constants.ts';
+import type { Frame } from '../../src/protocol/frames.ts';
+import { LoneSession } from '../support/lone-session.ts';
+import { Pair } from '../support/session-pair.ts';
+
+const REASON = { code: 11, text: 'no such node' };
+
+function typesOn(frames: readonly Frame[], stream: number): string[] {
+  return frames.filter((frame) => 'stream' in frame && frame.stream === stream).map((f) => f.type);
+}
+
+describe('a stream', () => {
+  it('uses odd ids from the daemon and even ones from the agent', () => {
+    const pair = new Pair();
+    assert.deepEqual([pair.daemon.open(), pair.daemon.open()], [1, 3]);
+    assert.deepEqual([pair.agent.open(), pair.agent.open()], [2, 4]);
+  });
+
+  it('may carry the initial credit before it is accepted, and no more', () => {
+    const lone = LoneSession.attached('daemon');
+    const id = lone.session.open('node/a', 'bulk', lone.now);
+    lone.session.write(id, new Uint8Array(INITIAL_CREDIT_BYTES + 1));
+    const frames = lone.sent();
+    assert.equal(frames[0]?.type, 'OPEN');
+    lone.receive({ type: 'ACK', received: 0 });
+    assert.equal(dataBytes(frames) + dataBytes(lone.sent()), INITIAL_CREDIT_BYTES);
+    lone.receive({ type: 'CREDIT', stream: id, limit: INITIAL_CREDIT_BYTES + 1 });
+    lone.receive({ type: 'CREDIT', stream: id, limit: 10 });
+    acknowledgeAll(lone, frames);
+    assert.equal(dataBytes(lone.sent()), 1);
+  });
+
+  it('says nothing of an accepted stream before ACCEPT', () => {
+    const lone = LoneSession.attached('agent');
+    lone.receive({ type: 'OPEN', stream: 1, streamClass: 'bulk', target: 'node/a' });
+    lone.events();
+    lone.session.accept(1);
+    lone.session.write(1, Uint8Array.of(1));
+    lone.session.finish(1);
+    assert.deepEqual(typesOn(lone.sent(), 1), ['ACCEPT', 'DATA', 'FIN']);
+  });
+
+  it('sends FIN behind its last data, and not before it was accepted', () => {
+    const lone = LoneSession.attached('daemon');
+    const id = lone.session.open('node/a', 'interactive', lone.now);
+    lone.session.write(id, new Uint8Array(10));
+    lone.session.finish(id);
+    lone.session.finish(id);
+    assert.deepEqual(typesOn(lone.sent(), id), ['OPEN', 'DATA']);
+    lone.receive({ type: 'ACCEPT', stream: id });
+    assert.deepEqual(typesOn(lone.sent(), id), ['FIN']);
+    assert.throws(() => lone.session.write(id, Uint8Array.of(1)), { code: 'INTERNAL' });
+  });
+
+  it('closes with NONE once both directions are finished, and tells both ends once', () => {
+    const pair = new Pair();
+    pair.connect();
+    const id = pair.daemon.open();
+    pair.daemon.send(id, 100, true);
+    pair.run(100);
+    assert.equal(pair.agent.record(id).finished, true);
+    assert.equal(pair.agent.record(id).closed, undefined);
+    pair.agent.send(id, 70, true);
+    pair.run(100);
+    for (const end of [pair.daemon, pair.agent]) {
+      assert.deepEqual(end.record(id).closed, { code: 0, text: '' });
+      assert.equal(end.session.stats(pair.now).streams, 0);
+    }
+    assert.equal(pair.daemon.record(id).received, 70);
+  });
+
+  it('is rejected with a reason, and what was sent meanwhile is dropped', () => {
+    const pair = new Pair({ agent: { accepts: false } });
+    pair.connect();
+    const id = pair.daemon.open();
+    pair.daemon.send(id, 500_000);
+    pair.agent.onEvent((event) => {
+      if (event.type === 'opened') pair.agent.session.reject(event.stream, REASON);
+    });
+    pair.run(200);
+    assert.deepEqual(pair.daemon.record(id).closed, REASON);
+    assert.equal(pair.daemon.session.bufferedBytes(id), 0);
+    assert.equal(pair.daemon.isAttached && pair.agent.isAttached, true);
+  });
+
+  it('is reset at once: buffers are dropped, and the reason reaches the other end', () => {
+    const lone = LoneSession.attached('daemon');
+    const id = lone.session.open('node/a', 'bulk', lone.now);
+    lone.receive({ type: 'ACCEPT', stream: id });
+    lone.session.write(id, new Uint8Array(500_000));
+    lone.sent();
+    lone.session.reset(id, { code: 16, text: 'stalled' });
+    lone.session.reset(id, { code: 14, text: 'again' });
+    assert.equal(lone.session.bufferedBytes(id), 0);
+    assert.equal(lone.session.write(id, Uint8Array.of(1)), false);
+    assert.deepEqual(lone.sent(), [{ type: 'RESET', stream: id, code: 16, text: 'stalled' }]);
+    assert.deepEqual(
+      lone.events().filter(({ type }) => type === 'closed'),
+      [{ type: 'closed', stream: id, reason: { code: 16, text: 'stalled' } }],
+    );
+  });
+
+  it('pushes back above its send buffer and says when half of that is gone', () => {
+    const lone = LoneSession.attached('daemon', { streamBufferBytes: 100_000 });
+    const id = lone.session.open('node/a', 'bulk', lone.now);
+    assert.equal(lone.session.write(id, new Uint8Array(100_000)), true);
+    assert.equal(lone.session.write(id, new Uint8Array(1)), false);
+    assert.equal(lone.session.bufferedBytes(id), 100_001);
+    const writable = () => lone.events().some(({ type }) => type === 'writable');
+    lone.sent(49_000);
+    assert.equal(writable(), false);
+    lone.sent(20_000);
+    assert.ok(lone.session.bufferedBytes(id) <= 50_000);
+    assert.equal(writable(), true);
+  });
+
+  it('puts many small writes into one frame', () => {
+    const lone = LoneSession.attached('daemon');
+    const id = lone.session.open('node/a', 'interactive', lone.now);
+    const bytes = Uint8Array.from({ length: 300 }, (_, at) => at);
+    for (const byte of bytes) lone.session.write(id, Uint8Array.of(byte));
+    const [, data, ...more] = lone.sent();
+    assert.deepEqual(data, { type: 'DATA', stream: id, payload: bytes });
+    assert.deepEqual(more, []);
+  });
+
+  it('refuses more streams than allowed, and a target that does not fit', () => {
+    const lone = LoneSession.attached('daemon', { maxStreams: 2 });
+    const { session } = lone;
+    assert.throws(() => session.open('', 'bulk', lone.now), { code: 'INTERNAL' });
+    assert.throws(() => session.open('ü'.repeat(257), 'bulk', lone.now), { code: 'INTERNAL' });
+    session.open('node/a', 'bulk', lone.now);
+    session.open('node/a', 'bulk', lone.now);
+    assert.throws(() => session.open('node/a', 'bulk', lone.now), { code: 'BUSY' });
+  });
+
+  it('takes no decision of the end that opened it', () => {
+    const lone = LoneSession.attached('daemon');
+    const id = lone.session.open('node/a', 'bulk', lone.now);
+    assert.throws(() => lone.session.accept(id), { code: 'INTERNAL' });
+    assert.throws(() => lone.session.reject(id, REASON), { code: 'INTERNAL' });
+  });
+
+  it('gives a slow reader no more than its window, and keeps the session going', () => {
+    const pair = new Pair({ agent: { readsBytesPerMs: 0 } });
+    pair.connect();
+    const stuck = pair.daemon.open('node/a', 'bulk');
+    pair.daemon.send(stuck, 1_000_000);
+    pair.run(1_000);
+    assert.equal(pair.agent.record(stuck).received, INITIAL_CREDIT_BYTES);
+    const other = pair.daemon.open();
+    pair.daemon.send(other, 1_000);
+    pair.run(1_000);
+    assert.equal(pair.agent.record(other).received, 1_000);
+  });
+
+  it('counts payload bytes both ways', () => {
+    const pair = new Pair({ reconnectMs: 10 });
+    pair.connect();
+    const id = pair.daemon.open();
+    pair.daemon.send(id, 60_000);
+    pair.run(7);
+    pair.cut();
+    pair.run(1_000);
+    assert.equal(pair.daemon.session.stats(pair.now).bytesOut, 60_000);
+    assert.equal(pair.agent.session.stats(pair.now).bytesIn, 60_000);
+  });
+});
+
+describe('the directory', () => {
+  it('is replaced by each newer one: only the last that could not be sent goes out', () => {
+    const lone = new LoneSession('agent');
+    const directory = (epoch: number) => ({ epoch, epmdDown: false, truncated: false, nodes: [] });
+    lone.session.setDirectory(directory(1));
+    lone.session.setDirectory(directory(2));
+    lone.attach();
+    const sent = lone.sent().filter(({ type }) => type === 'DIRECTORY');
+    assert.deepEqual(sent, [{ type: 'DIRECTORY', directory: directory(2) }]);
+  });
+});
+
+function dataBytes(frames: readonly Frame[]): number {
+  return frames.reduce((sum, frame) => sum + (frame.type === 'DATA' ? frame.payload.length : 0), 0);
+}
+
+/** The whole of `frames` was reliable and the first thing sent. */
+function acknowledgeAll(lone: LoneSession, frames: readonly Frame[]): void {
+  const open = 8 + 1 + 'node/a'.length;
+  const data = frames.filter(({ type }) => type === 'DATA').length;
+  lone.receive({ type: 'ACK', received: open + 8 * data + dataBytes(frames) });
+}
