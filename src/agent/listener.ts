@@ -32,6 +32,7 @@ export async function listen(
     log.warn('everybody who reaches this address may try the secret', { address: address.host });
   }
   return {
+    port,
     ended: new Promise(() => {}),
     stop: (withinMs) => stop(server, sockets, withinMs),
   };

@@ -15,6 +15,7 @@ export function serveStdio(greet: (pipe: BytePipe) => Promise<EpmuxError | undef
   });
   ended.catch(() => {});
   return {
+    port: undefined,
     ended,
     async stop(withinMs) {
       let timer: NodeJS.Timeout | undefined;

@@ -30,6 +30,9 @@ const AGENT_SESSION = {
 
 /** The dyno's side, running. */
 export interface Tunnel {
+  /** The port it listens on, if it does. */
+  readonly port: number | undefined;
+  /** As `PipeSource.ended`. */
   readonly ended: Promise<void>;
   /** Says goodbye to every session; settles within STOP_MS. Idempotent. */
   stop(): Promise<void>;
@@ -74,6 +77,7 @@ export async function startTunnel(
     : await listen(options.listen, log, (pipe) => void greeter.greet(pipe));
   let stopped: Promise<void> | undefined;
   return {
+    port: source.port,
     ended: source.ended,
     stop: () => {
       stopped ??= stop();

@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { type NodeSource, NodeWatcher, WATCH_LIMITS } from '../../src/agent/watcher.ts';
+import type { EpmdName } from '../../src/erlang/epmd.ts';
+import type { Cancel, Clock } from '../../src/runtime/clock.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import type { Directory } from '../../src/session/types.ts';
+
+/** Time that stands still until the test moves it. */
+class TestClock implements Clock {
+  #now = 0;
+  readonly #wakes = new Set<{ readonly at: number; readonly fire: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  wallNow(): number {
+    return this.#now;
+  }
+
+  wakeAt(at: number, fire: () => void): Cancel {
+    const wake = { at, fire };
+    this.#wakes.add(wake);
+    return () => this.#wakes.delete(wake);
+  }
+
+  get waiting(): number {
+    return this.#wakes.size;
+  }
+
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    for (;;) {
+      await settled();
+      const next = [...this.#wakes].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+      if (next === undefined) break;
+      this.#wakes.delete(next);
+      this.#now = Math.max(this.#now, next.at);
+      next.fire();
+    }
+    this.#now = end;
+  }
+}
+
+/** Behind every promise that can settle without time, however long their chain. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+class FakeHost implements NodeSource {
+  registered: EpmdName[] = [];
+  hidden = new Set<string>();
+  down = false;
+  /** Nodes that do not tell their name. */
+  silent = new Set<string>();
+  /** Settles only when the test says so. */
+  slow: Promise<void> | undefined;
+  polls = 0;
+  asked: string[] = [];
+  atOnce = 0;
+  mostAtOnce = 0;
+
+  async names(): Promise<readonly EpmdName[]> {
+    this.polls += 1;
+    if (this.down) throw new Error('refused');
+    return this.registered;
+  }
+
+  async isVisible(name: string): Promise<boolean> {
+    return !this.hidden.has(name);
+  }
+
+  async identify({ name, port }: EpmdName): Promise<{ name: string; creation: number }> {
+    this.asked.push(name);
+    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce);
+    await this.slow;
+    this.atOnce -= 1;
+    if (this.silent.has(name)) throw new Error('silent');
+    return { name: `${name}@dyno`, creation: port * 10 };
+  }
+}
+
+describe('the watcher of epmd', () => {
+  let clock: TestClock;
+  let host: FakeHost;
+  let published: Directory[];
+  let watcher: NodeWatcher;
+
+  beforeEach(() => {
+    clock = new TestClock();
+    host = new FakeHost();
+    published = [];
+    watcher = new NodeWatcher(host, clock, silentLogger, (directory) => published.push(directory));
+  });
+
+  const names = (): string[] | undefined => published.at(-1)?.nodes.map((node) => node.name);
+
+  it('publishes a node once, under its full name', async () => {
+    host.registered = [{ name: 'app', port: 40_000 }];
+    host.hidden.add('app');
+    watcher.start();
+    await clock.advance(5_000);
+    assert.deepEqual(published, [
+      {
+        epoch: 1,
+        epmdDown: false,
+        truncated: false,
+        nodes: [{ name: 'app@dyno', visible: false, port: 40_000, creation: 400_000, release: '' }],
+      },
+    ]);
+    assert.equal(host.polls, 6);
+    assert.deepEqual(host.asked, ['app'], 'asked once, however often it is seen');
+    assert.equal(watcher.directory, published[0]);
+  });
+
+  it('publishes that there is no node', async () => {
+    watcher.start();
+    await clock.advance(0);
+    assert.deepEqual(published.length, 1);
+    assert.deepEqual(names(), []);
+  });
+
+  it('tells new, moved and gone nodes', async () => {
+    watcher.start();
+    host.registered = [
+      { name: 'b', port: 2 },
+      { name: 'a', port: 1 },
+    ];
+    await clock.advance(1_000);
+    assert.deepEqual(names(), ['a@dyno', 'b@dyno']);
+    host.registered = [{ name: 'b', port: 3 }];
+    await clock.advance(1_000);
+    assert.deepEqual(names(), ['b@dyno']);
+    assert.equal(published.at(-1)?.nodes[0]?.port, 3);
+    assert.equal(published.at(-1)?.nodes[0]?.creation, 30, 'on another port it is asked again');
+    host.registered = [];
+    await clock.advance(1_000);
+    assert.deepEqual(names(), []);
+    assert.deepEqual(
+      published.map(({ epoch }) => epoch),
+      published.map((_, index) => index + 1),
+    );
+  });
+
+  it('flags an epmd that does not answer and keeps the nodes it knew', async () => {
+    host.registered = [{ name: 'app', port: 1 }];
+    watcher.start();
+    await clock.advance(1_000);
+    host.down = true;
+    await clock.advance(1_000);
+    assert.equal(published.at(-1)?.epmdDown, true);
+    assert.deepEqual(names(), ['app@dyno']);
+    host.down = false;
+    await clock.advance(1_000);
+    assert.equal(published.at(-1)?.epmdDown, false);
+    assert.equal(published.length, 3);
+    assert.deepEqual(host.asked, ['app']);
+  });
+
+  it('does nothing at all while it is stopped', async () => {
+    watcher.start();
+    await clock.advance(1_000);
+    watcher.stop();
+    const { polls } = host;
+    host.registered = [{ name: 'app', port: 1 }];
+    await clock.advance(60_000);
+    assert.equal(host.polls, polls);
+    assert.equal(clock.waiting, 0);
+    watcher.start();
+    await clock.advance(0);
+    assert.deepEqual(names(), ['app@dyno']);
+  });
+
+  it('polls once at a time when it is stopped and started while epmd is asked', async () => {
+    watcher.start();
+    watcher.stop();
+    watcher.start();
+    await clock.advance(10_000);
+    assert.equal(host.polls, 12, 'the abandoned poll, and eleven of the new run');
+    assert.equal(clock.waiting, 1);
+  });
+
+  it('publishes without the full name what takes too long to tell it', async () => {
+    let release = (): void => {};
+    host.slow = new Promise((resolve) => {
+      release = resolve;
+    });
+    host.registered = [{ name: 'app', port: 1 }];
+    watcher.start();
+    await clock.advance(WATCH_LIMITS.holdMs - 1);
+    assert.deepEqual(names(), undefined);
+    await clock.advance(1);
+    assert.deepEqual(names(), ['app']);
+    release();
+    await clock.advance(0);
+    assert.deepEqual(names(), ['app@dyno']);
+  });
+
+  it('asks a node that does not tell its name a few times, then lets it be', async () => {
+    host.registered = [{ name: 'app', port: 1 }];
+    host.silent.add('app');
+    watcher.start();
+    await clock.advance(120_000);
+    assert.equal(host.asked.length, 1 + WATCH_LIMITS.retryMs.length);
+    assert.deepEqual(names(), ['app']);
+  });
+
+  it('takes a name told at the second asking', async () => {
+    host.registered = [{ name: 'app', port: 1 }];
+    host.silent.add('app');
+    watcher.start();
+    await clock.advance(500);
+    assert.deepEqual(names(), ['app']);
+    host.silent.clear();
+    await clock.advance(2_000);
+    assert.deepEqual(names(), ['app@dyno']);
+  });
+
+  it('asks few nodes at once and no more nodes than fit', async () => {
+    host.registered = Array.from({ length: WATCH_LIMITS.maxNodes + 5 }, (_, index) => ({
+      name: `n${index}`,
+      port: index + 1,
+    }));
+    watcher.start();
+    await clock.advance(3_000);
+    assert.equal(host.mostAtOnce, WATCH_LIMITS.probesAtOnce);
+    assert.equal(published.at(-1)?.nodes.length, WATCH_LIMITS.maxNodes);
+    assert.equal(published.at(-1)?.truncated, true);
+    assert(names()?.every((name) => name.endsWith('@dyno')));
+  });
+});
