@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import type { Clock } from '../../src/runtime/clock.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import type { LogFields, Logger } from '../../src/runtime/logger.ts';
+import { createTransport } from '../../src/transport/create.ts';
+import type { Carrier } from '../../src/transport/transport.ts';
+import type { TestSshd } from '../support/sshd.ts';
+
+/** What a test changes of a person's `epmux up --ssh`. */
+export interface SshChoices {
+  readonly user?: string;
+  readonly port?: number;
+  readonly agentPort?: number;
+  readonly identityFile?: string | undefined;
+  readonly sshAuthSock?: string;
+  readonly acceptHostKey?: string | undefined;
+  readonly home?: string;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+/** Where the person's `.ssh` is, unless the test says otherwise. */
+export function homeOf(sshd: TestSshd): string {
+  return join(sshd.folder, 'home');
+}
+
+/** Connects as `up` does. With nothing chosen: the key that is let in, and the host key accepted. */
+export function connectTo(
+  sshd: TestSshd,
+  choices: SshChoices = {},
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Carrier> {
+  const identityFile = 'identityFile' in choices ? choices.identityFile : sshd.identityFile;
+  const acceptHostKey = 'acceptHostKey' in choices ? choices.acceptHostKey : sshd.fingerprint;
+  const transport = createTransport(
+    {
+      kind: 'ssh',
+      user: choices.user ?? sshd.user,
+      host: sshd.host,
+      port: choices.port ?? sshd.port,
+      ...(identityFile === undefined ? {} : { identityFile }),
+    },
+    {
+      agentPort: choices.agentPort ?? 1,
+      acceptHostKey,
+      sshAuthSock: choices.sshAuthSock,
+      env: {},
+      home: choices.home ?? homeOf(sshd),
+      clock: choices.clock ?? systemClock,
+      logger: choices.logger ?? new LogBook(),
+    },
+  );
+  return transport.connect(signal);
+}
+
+/** A logger that keeps its lines. */
+export class LogBook implements Logger {
+  readonly lines: string[] = [];
+
+  error(message: string, fields?: LogFields): void {
+    this.#keep('error', message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#keep('warn', message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#keep('info', message, fields);
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#keep('debug', message, fields);
+  }
+
+  #keep(level: string, message: string, fields: LogFields = {}): void {
+    this.lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
+  }
+}
+
+/** Until the condition holds. */
+export async function until(done: () => boolean): Promise<void> {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
