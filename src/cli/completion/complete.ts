@@ -45,15 +45,10 @@ async function candidatesFor(
 ): Promise<Completions> {
   const at = commandIndex(earlier);
   const word = earlier[at];
-  if (word === undefined || word === 'help') {
-    return current.startsWith('-')
-      ? options({ ...COMMON_OPTIONS, version: {} }, earlier)
-      : commands();
-  }
   if (word === AGENT.name) return agentOptions(await AGENT.help());
   const command = await COMMANDS.find(({ name }) => name === word)?.load();
-  if (command === undefined) return [];
-  const specs: OptionSpecs = { ...command.options, ...COMMON_OPTIONS };
+  if (command === undefined && word !== undefined && word !== 'help') return [];
+  const specs: OptionSpecs = { ...(command?.options ?? GLOBAL_OPTIONS), ...COMMON_OPTIONS };
   const given = earlier.filter((_, index) => index !== at);
   const value = valueBeingWritten(specs, given, current);
   if (value !== undefined) {
@@ -63,9 +58,12 @@ async function candidatesFor(
       : found.map((one) => ({ ...one, value: value.lead + one.value }));
   }
   if (current.startsWith('-')) return options(specs, given);
+  if (command === undefined) return commands();
   const { positional } = command;
   return positional === undefined || hasPositional(specs, given) ? [] : values(positional, io);
 }
+
+const GLOBAL_OPTIONS: OptionSpecs = { version: { describe: 'show the version' } };
 
 function commands(): Candidate[] {
   return LISTED.map(({ name, summary }) => ({ value: name, describe: summary }));
