@@ -143,8 +143,7 @@ function decode(reader: ByteReader, depth: number): Term {
 }
 
 function decodeMany(reader: ByteReader, count: number, depth: number): Term[] {
-  // Every element takes a byte at least.
-  if (count > reader.left) throw reader.error(`${count} elements in ${reader.left} bytes`);
+  // A count is no promise kept: the bytes, of which every element takes one at least, run out first.
   const elements: Term[] = [];
   for (let at = 0; at < count; at += 1) elements.push(decode(reader, depth - 1));
   return elements;

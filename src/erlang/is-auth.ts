@@ -36,13 +36,13 @@ function referenceOf({ name, creation }: Caller): ReferenceTerm {
 }
 
 /** One message with its 4-byte length. */
-export function encodeMessage(control: Term, message: Term): Uint8Array {
+function encodeMessage(control: Term, message: Term): Uint8Array {
   const body = concat(Uint8Array.of(PASS_THROUGH), encodeTerm(control), encodeTerm(message));
   return concat(u32(body.length), body);
 }
 
 /** Control and message of a body; `undefined` when they hold what a call does not. */
-export function decodeMessage(
+function decodeMessage(
   body: Uint8Array,
 ): { readonly control: Term; readonly message: Term } | undefined {
   const reader = new ByteReader(body, 'PROTOCOL');

@@ -170,15 +170,6 @@ describe('real nodes through two relays', function () {
     await Promise.all([veiled.stop(), nameless.stop()]);
   });
 
-  it('connect by the handshake of version 5', async () => {
-    const path = await join({ handshakeVersion: 5 });
-    const me = await laptop.node('older');
-    assert.equal(await me.eval(`net_adm:ping('${app.name}')`), 'pong');
-    assert.equal(path.opening[0]?.[2], 'n'.charCodeAt(0));
-    assert.equal(await me.eval('{nodes(), nodes(hidden)}'), `{[],['${app.name}']}`);
-    await me.stop();
-  });
-
   it('are kept out when visible and only hidden ones may pass', async () => {
     const path = await join({ near: { hiddenOnly: true } });
     const me = await laptop.node('loud');

@@ -23,8 +23,6 @@ export interface RelayedOptions {
   readonly name: string;
   readonly near?: RelayOptions;
   readonly far?: RelayOptions;
-  /** What the local epmd says that the far node speaks. Default 6. */
-  readonly handshakeVersion?: 5 | 6;
 }
 
 async function listen(
@@ -46,8 +44,6 @@ export class RelayedNodes {
   readonly couplings: NodeCoupling[] = [];
   /** How the couplings that are over ended. */
   readonly reasons: { readonly side: Side; readonly reason: EndReason }[] = [];
-  /** The first bytes of each direction between the relays. */
-  readonly opening: Uint8Array[] = [];
   readonly #ended = new EventEmitter();
   readonly #options: RelayedOptions;
   readonly #sockets = new Set<Socket>();
@@ -108,7 +104,6 @@ export class RelayedNodes {
     ] as const) {
       this.#keep(from);
       this.#path.add(from);
-      from.once('data', (chunk) => this.opening.push(chunk));
       from.on('data', (chunk) => to.write(chunk));
       from.on('end', () => to.end());
       from.on('close', () => to.destroy());
@@ -146,9 +141,9 @@ export class RelayedNodes {
 
   /** Registered for as long as the connection is open. */
   async #register(port: number): Promise<void> {
-    const { laptop, name, handshakeVersion: highest = 6 } = this.#options;
+    const { laptop, name } = this.#options;
     const socket = this.#keep(dial(laptop.epmdPort));
-    const fields = { visible: true, highest, lowest: 5, extra: new Uint8Array(0) };
+    const fields = { visible: true, highest: 6, lowest: 5, extra: new Uint8Array(0) };
     socket.write(encodeEpmdRequest({ kind: 'alive', node: { name, port, ...fields } }));
     const answer = aliveAnswer();
     for (;;) {
