@@ -23,7 +23,7 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
       io.out(request.text);
       return Exit.done;
     case 'version':
-      io.out(VERSION);
+      io.out(`epmux ${VERSION}`);
       return Exit.done;
     case 'run':
       return request.command.run(request.given, io);
