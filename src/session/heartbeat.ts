@@ -22,9 +22,15 @@ export class Heartbeat {
   #nextToken = 1n;
   #unanswered = new Map<bigint, number>();
   #toAnswer = new Fifo<bigint>();
+  #rttMs: number | undefined;
 
   constructor(config: HeartbeatConfig) {
     this.#config = config;
+  }
+
+  /** The round trip measured last; undefined before the first. */
+  get rttMs(): number | undefined {
+    return this.#rttMs;
   }
 
   /** A new pipe. The first PING goes out at once: it measures the round trip. */
@@ -52,7 +58,8 @@ export class Heartbeat {
     if (sentAt === undefined) return undefined;
     this.#unanswered.delete(token);
     if (token >= this.#probeToken) this.#probeDeadline = Number.POSITIVE_INFINITY;
-    return now - sentAt;
+    this.#rttMs = now - sentAt;
+    return this.#rttMs;
   }
 
   /** The machine may have slept: what was silent meanwhile does not count, an answer from now on does. */

@@ -24,7 +24,6 @@ const UNKNOWN_RTT_MS = 50;
 export class Session implements SessionPort {
   readonly #parts: SessionParts;
   readonly #attachment: Attachment;
-  #rttMs: number | undefined;
 
   /**
    * `id`: 16 random bytes. `firstStreamId`: where this end's ids begin, of its role's parity. Throws CONFIG_INVALID for values
@@ -85,9 +84,7 @@ export class Session implements SessionPort {
   }
 
   nextEvent(): SessionEvent | undefined {
-    const event = this.#parts.events.take();
-    if (event?.type === 'rtt') this.#rttMs = event.ms;
-    return event;
+    return this.#parts.events.take();
   }
 
   open(target: string, streamClass: StreamClass, now: number): number {
@@ -148,10 +145,10 @@ export class Session implements SessionPort {
   }
 
   stats(now: number): SessionStats {
-    const { streams, remote, replay } = this.#parts;
+    const { streams, remote, replay, heartbeat } = this.#parts;
     return {
       state: this.#attachment.state,
-      rttMs: this.#rttMs,
+      rttMs: heartbeat.rttMs,
       streams: streams.count,
       bytesIn: remote.bytesIn,
       bytesOut: streams.bytesOut,

@@ -27,7 +27,7 @@ export type SessionEvent =
   | { readonly type: 'data'; readonly stream: number; readonly chunk: Uint8Array }
   | { readonly type: 'finished'; readonly stream: number }
   | { readonly type: 'writable'; readonly stream: number }
-  /** The stream is over for both ends: rejected, reset, or finished both ways (code NONE). */
+  /** Once for each stream, whichever end ended it: rejected, reset, or finished both ways (code NONE). Data told before may still be taken. */
   | { readonly type: 'closed'; readonly stream: number; readonly reason: EndReason }
   | { readonly type: 'directory'; readonly directory: Directory }
   | { readonly type: 'rtt'; readonly ms: number };
@@ -52,7 +52,9 @@ export interface SessionStats {
  *
  * A pipe's life. Daemon: `beginAttach` gives the ATTACH frame, which the handshake sends right behind the proof; once the agent's proof holds, `peerKnown`, and
  * all further bytes go to `receive`. Agent: the handshake hands ATTACH to the registry, which picks or makes the session and calls `acceptAttach`. Then
- * `receive` and `drain` on both ends, and `pipeClosed` at the end.
+ * `receive` and `drain` on both ends, and `pipeClosed` at the end. A new attach takes the place of a pipe that is still there.
+ *
+ * Calls for a stream that is over do nothing (`write` says false): the other end may have ended it before its owner knows.
  */
 export interface SessionPort {
   /** Daemon only: a new pipe is there; the frame to send behind the proof (`new` or `resume`). */
@@ -75,6 +77,7 @@ export interface SessionPort {
   pipeClosed(now: number): void;
   nextEvent(): SessionEvent | undefined;
 
+  /** Throws SESSION_LOST after the end or when the ids are used up, BUSY with `maxStreams` open. */
   open(target: string, streamClass: StreamClass, now: number): number;
   accept(stream: number): void;
   reject(stream: number, reason: EndReason): void;
@@ -87,7 +90,7 @@ export interface SessionPort {
   /** The receiver has dealt with so many bytes of `data`: credit for as many may go out. */
   consumed(stream: number, bytes: number, now: number): void;
   setDirectory(directory: Directory): void;
-  /** Queues GOODBYE and ends the session. */
+  /** Ends the session; the next `drain` gives GOODBYE for the pipe that was there, and nothing behind it. */
   goodbye(reason: EndReason): void;
   stats(now: number): SessionStats;
 }
