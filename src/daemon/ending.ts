@@ -22,6 +22,7 @@ export interface EndingOptions {
 export class Ending {
   readonly #options: EndingOptions;
   #takenDown = false;
+  #closed = false;
   #cancel: (() => void) | undefined;
 
   constructor(options: EndingOptions) {
@@ -37,7 +38,9 @@ export class Ending {
   /** Something has changed: a tunnel more or less, a client more or less. */
   look(): void {
     const { clock, tunnels, clients, end } = this.#options;
-    this.close();
+    this.#cancel?.();
+    this.#cancel = undefined;
+    if (this.#closed) return;
     if (tunnels() > 0) {
       this.#takenDown = false;
       return;
@@ -52,7 +55,7 @@ export class Ending {
   }
 
   close(): void {
+    this.#closed = true;
     this.#cancel?.();
-    this.#cancel = undefined;
   }
 }

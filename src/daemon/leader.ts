@@ -52,7 +52,7 @@ export class Leader {
       this.#moved = `port ${epmdPort} was taken, the virtual epmd is on ${epmd.port}: shells have to run \`epmux env\` again`;
       logger.warn(this.#moved);
     }
-    names.onChange(() => void this.#writeHosts());
+    names.onChange(() => this.#writeHosts());
   }
 
   /** PORT_TAKEN when no port for the virtual epmd can be had. Files that can't be written are a problem, not a failure. */

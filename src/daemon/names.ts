@@ -37,19 +37,26 @@ function hasLocalName({ host, address }: PublishedNode): boolean {
  */
 export class NameTable {
   readonly #nodes = new Set<PublishedNode>();
-  #onChange: () => void = () => undefined;
+  #onChange: () => Promise<void> = () => Promise.resolve();
+  #told: Promise<void> = Promise.resolve();
 
-  onChange(listener: () => void): void {
+  /** The listener's promise is what `told` waits for; it must not reject. */
+  onChange(listener: () => Promise<void>): void {
     this.#onChange = listener;
+  }
+
+  /** Resolves when whoever listens has dealt with all changes so far: local nodes can be led by them. */
+  told(): Promise<void> {
+    return this.#told;
   }
 
   publish(node: PublishedNode): void {
     this.#nodes.add(node);
-    this.#onChange();
+    this.#told = this.#onChange();
   }
 
   withdraw(node: PublishedNode): void {
-    if (this.#nodes.delete(node)) this.#onChange();
+    if (this.#nodes.delete(node)) this.#told = this.#onChange();
   }
 
   lookup(address: string, short: string): PublishedNode | undefined {

@@ -79,7 +79,10 @@ export class Tunnels {
     }
     entry.waiting += 1;
     try {
-      await tunnelReady(tunnel, call, this.#options.clock);
+      const ready = tunnelReady(tunnel, call, this.#options.clock);
+      tunnel.start();
+      await ready;
+      await this.#options.parts.names.told();
       entry.established = true;
     } finally {
       entry.waiting -= 1;
@@ -93,7 +96,9 @@ export class Tunnels {
   restore(): void {
     for (const spec of this.#options.state.state.tunnels) {
       try {
-        this.#add(spec, {}).established = true;
+        const entry = this.#add(spec, {});
+        entry.established = true;
+        entry.tunnel.start();
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         this.#options.logger.error('a tunnel can not come back', { name: spec.name, reason });
@@ -107,6 +112,7 @@ export class Tunnels {
       .map(({ spec }) => this.#entries.get(spec.name))
       .filter((entry) => entry !== undefined);
     await Promise.all(gone.map((entry) => this.#remove(entry)));
+    await this.#options.parts.names.told();
     this.#options.onDown();
     return gone.map(({ tunnel }) => tunnel.spec.name);
   }
@@ -124,7 +130,6 @@ export class Tunnels {
     const tunnel = new Tunnel(spec, new TunnelSecrets(spec, given, secrets, redactor), parts);
     const entry: Entry = { tunnel, established: false, waiting: 0 };
     this.#entries.set(spec.name, entry);
-    tunnel.start();
     return entry;
   }
 
