@@ -126,9 +126,11 @@ export class MessageRuns {
   }
 }
 
+/** Indexed, since this runs for every message. */
 function readLength(bytes: Uint8Array, at: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(at, at + HEADER_BYTES);
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  const high = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+  const low = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
+  return high * 65_536 + low;
 }
 
 /** Where the message that begins at `at` ends in the same chunk; 0 when it does not, and for a tick. */

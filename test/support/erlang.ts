@@ -15,19 +15,26 @@
  * `host.env` is the environment for programs of your own (`iex`, `erl -remsh`) that shall live on this host.
  * Failing waits say what the node printed.
  */
-import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
-import { CONTROL_FROM_ELIXIR, CONTROL_MARK, CONTROL_PROGRAM } from './erlang-control.ts';
+import { CONTROL_FROM_ELIXIR, CONTROL_PROGRAM } from './erlang-control.ts';
+import { ErlangNode } from './erlang-node.ts';
+import {
+  endProgram,
+  freePort,
+  hasExited,
+  type Program,
+  startProgram,
+  WAIT_MS,
+} from './erlang-process.ts';
 
-const WAIT_MS = 15_000;
-const STOP_MS = 3_000;
+export { ErlangNode, type NodeEvent } from './erlang-node.ts';
+export { freePort, within } from './erlang-process.ts';
 
 export interface ErlangHostOptions {
   /** The part after `@` of the nodes' names. Default: drawn, `dyno-xxxx`. With a dot the nodes use long names. */
@@ -61,84 +68,10 @@ export interface ErlangNodeOptions {
   readonly nameless?: boolean;
 }
 
-export type NodeEvent =
-  | { readonly type: 'nodeup'; readonly node: string; readonly hidden: boolean }
-  | {
-      readonly type: 'nodedown';
-      readonly node: string;
-      readonly hidden: boolean;
-      /** As `~0tp` prints it, such as `net_tick_timeout`, `connection_closed`. */
-      readonly reason: string;
-    };
-
 /** Is there an `erl` (or `elixir`) on the PATH, or in this folder's? */
 export function hasErlang(program: 'erl' | 'elixir' = 'erl', root = ''): boolean {
   const folders = root === '' ? (process.env['PATH'] ?? '').split(':') : ['/usr/bin', '/bin'];
   return folders.some((folder) => existsSync(join(root, folder, program)));
-}
-
-/** A loopback port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
-const alive = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of alive) child.kill('SIGKILL');
-});
-
-type Program = ChildProcessByStdio<Writable, Readable, Readable>;
-
-function start(argv: readonly string[], env: NodeJS.ProcessEnv): Program {
-  const [file = '', ...args] = argv;
-  const child = spawn(file, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
-  alive.add(child);
-  child.once('exit', () => alive.delete(child));
-  child.once('error', () => alive.delete(child));
-  // A child that has gone is told by `exit`; what was written to it meanwhile is of no interest.
-  child.stdin.on('error', () => {});
-  return child;
-}
-
-function hasExited(child: ChildProcess): boolean {
-  return child.exitCode !== null || child.signalCode !== null;
-}
-
-/** Ends stdin, which both our programs take as the wish to end; kills after a limit. */
-async function end(child: Program, graceMs = STOP_MS): Promise<void> {
-  if (hasExited(child)) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGCONT');
-  child.stdin.end();
-  const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
-  await exited;
-  clearTimeout(timer);
-}
-
-/** `work`, or an error with `explain()` after the limit. */
-export async function within<T>(
-  work: Promise<T>,
-  explain: () => string,
-  limitMs = WAIT_MS,
-): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`${limitMs} ms were not enough: ${explain()}`)),
-      limitMs,
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** epmd ends with the shell's stdin, so it can't outlive the test process. */
@@ -225,7 +158,7 @@ export class ErlangHost {
       ...options.env,
     };
     if (options.cookie !== undefined) env['HOME'] = await this.#homeFor(options.cookie);
-    const node = new ErlangNode(start(argv, env));
+    const node = new ErlangNode(startProgram(argv, env));
     this.#nodes.add(node);
     await node.ready();
     return node;
@@ -236,7 +169,7 @@ export class ErlangHost {
     const port = String(this.epmdPort);
     const command = ['epmd', '-port', port, '-address', '127.0.0.1', '-relaxed_command_check'];
     const argv = [...this.prefix, 'sh', '-c', EPMD_SCRIPT, 'epmd', ...command];
-    const epmd = start(argv, this.env);
+    const epmd = startProgram(argv, this.env);
     let said = '';
     epmd.stderr.on('data', (chunk) => {
       said += chunk;
@@ -246,7 +179,7 @@ export class ErlangHost {
     const deadline = performance.now() + WAIT_MS;
     while (!(await answers(this.epmdPort))) {
       if (hasExited(epmd) || performance.now() > deadline) {
-        await end(epmd);
+        await endProgram(epmd);
         throw new Error(`epmd did not start on ${port}: ${said}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -256,7 +189,7 @@ export class ErlangHost {
   }
 
   async stopEpmd(): Promise<void> {
-    if (this.#epmd !== undefined) await end(this.#epmd);
+    if (this.#epmd !== undefined) await endProgram(this.#epmd);
     this.#epmd = undefined;
   }
 
@@ -305,180 +238,4 @@ function nodeCommand(fullName: string, options: ErlangNodeOptions): string[] {
   }
   const erl = ['--erl', [...name, ...flags].join(' ')];
   return ['elixir', ...erl, '--no-halt', '-e', CONTROL_FROM_ELIXIR];
-}
-
-interface Waiting<T> {
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: Error) => void;
-}
-
-export class ErlangNode {
-  /** The full name, once ready. */
-  name = '';
-  readonly #child: Program;
-  readonly #exited: Promise<void>;
-  #log = '';
-  #rest = '';
-  #nextId = 1;
-  readonly #evals = new Map<string, Waiting<string>>();
-  readonly #events: NodeEvent[] = [];
-  readonly #watchers = new Set<() => void>();
-
-  constructor(child: Program) {
-    this.#child = child;
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => this.#read(chunk));
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-      this.#log += chunk;
-    });
-    this.#exited = new Promise((resolve) => {
-      child.once('error', (error) => this.#gone(error.message, resolve));
-      child.once('close', (code, signal) => this.#gone(`exit ${code ?? signal}`, resolve));
-    });
-  }
-
-  /** The process of the BEAM itself: for SIGSTOP, SIGCONT, SIGKILL. */
-  get pid(): number {
-    if (this.#child.pid === undefined) throw new Error('the node did not start');
-    return this.#child.pid;
-  }
-
-  /** What the node has printed and logged so far. */
-  get log(): string {
-    return this.#log;
-  }
-
-  /** Resolves when the process has gone. */
-  get exited(): Promise<void> {
-    return this.#exited;
-  }
-
-  async ready(): Promise<void> {
-    await this.#until(() => (this.name === '' ? undefined : true), 'a node to start', WAIT_MS);
-  }
-
-  /** Evaluates Erlang expressions (`.` at the end may be left out) and gives the last value as text. */
-  async eval(expressions: string, limitMs = WAIT_MS): Promise<string> {
-    const id = String(this.#nextId++);
-    const text = expressions.trimEnd().replace(/\.?$/, '.');
-    if (hasExited(this.#child)) throw new Error(`the node has gone: ${this.#log}`);
-    const answer = new Promise<string>((resolve, reject) => {
-      this.#evals.set(id, { resolve, reject });
-    });
-    this.#child.stdin.write(`${id} ${Buffer.from(text).toString('base64')}\n`);
-    return within(answer, () => `${this.name} to evaluate ${text}\n${this.#log}`, limitMs);
-  }
-
-  /** Evaluates Elixir (a node with `elixir: true`) and gives the value as `inspect` prints it. */
-  async evalElixir(code: string, limitMs = WAIT_MS): Promise<string> {
-    const base64 = Buffer.from(`inspect((${code}), limit: :infinity)`).toString('base64');
-    const bytes = await this.eval(
-      `{V, _} = 'Elixir.Code':eval_string(base64:decode("${base64}")), base64:encode_to_string(V)`,
-      limitMs,
-    );
-    return Buffer.from(bytes.slice(1, -1), 'base64').toString('utf8');
-  }
-
-  /** The first event, past or to come, that fits; it and those before it are taken. */
-  async event(fits: (event: NodeEvent) => boolean, limitMs = WAIT_MS): Promise<NodeEvent> {
-    const take = () => {
-      const at = this.#events.findIndex(fits);
-      return at < 0 ? undefined : this.#events.splice(0, at + 1).at(-1);
-    };
-    return this.#until(take, 'an event', limitMs);
-  }
-
-  /** Events not taken yet. */
-  get events(): readonly NodeEvent[] {
-    return this.#events;
-  }
-
-  /** Resolves when the log holds this text. */
-  async logged(text: string | RegExp, limitMs = WAIT_MS): Promise<void> {
-    const seen = () => (this.#log.search(text) >= 0 ? true : undefined);
-    await this.#until(seen, `the log to hold ${text}`, limitMs);
-  }
-
-  /** SIGSTOP freezes the node, SIGCONT wakes it, SIGKILL ends it without a word. */
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
-
-  async stop(): Promise<void> {
-    if (this.#child.pid === undefined) return;
-    await end(this.#child);
-    await this.#exited;
-  }
-
-  async #until<T>(take: () => T | undefined, what: string, limitMs: number): Promise<T> {
-    let stop: (() => void) | undefined;
-    const found = new Promise<T>((resolve, reject) => {
-      const look = () => {
-        const value = take();
-        if (value !== undefined) resolve(value);
-        else if (hasExited(this.#child)) reject(new Error(`the node has gone: ${this.#log}`));
-      };
-      stop = () => this.#watchers.delete(look);
-      this.#watchers.add(look);
-      look();
-    });
-    const explain = () =>
-      `${this.name} waits for ${what}; events ${JSON.stringify(this.#events)}\n${this.#log}`;
-    return within(found, explain, limitMs).finally(() => stop?.());
-  }
-
-  #read(chunk: string): void {
-    const lines = (this.#rest + chunk).split('\n');
-    this.#rest = lines.pop() ?? '';
-    for (const line of lines) this.#line(line);
-    this.#changed();
-  }
-
-  #line(line: string): void {
-    const at = line.indexOf(`${CONTROL_MARK} `);
-    if (at < 0) {
-      this.#log += `${line}\n`;
-      return;
-    }
-    const [, kind, ...words] = line.slice(at).split(' ');
-    const value = decode(words.at(-1));
-    const [first = '', second = ''] = words;
-    if (kind === 'ready') this.name = unquote(value);
-    else if (kind === 'ok') this.#take(first)?.resolve(value);
-    else if (kind === 'error') this.#take(first)?.reject(new Error(`${this.name}: ${value}`));
-    else this.#event(kind, first === 'hidden', decode(second), unquote(value));
-  }
-
-  #event(kind: string | undefined, hidden: boolean, reason: string, node: string): void {
-    if (kind === 'nodeup') this.#events.push({ type: 'nodeup', node, hidden });
-    if (kind === 'nodedown') this.#events.push({ type: 'nodedown', node, hidden, reason });
-  }
-
-  #take(id: string): Waiting<string> | undefined {
-    const waiting = this.#evals.get(id);
-    this.#evals.delete(id);
-    return waiting;
-  }
-
-  #changed(): void {
-    for (const look of [...this.#watchers]) look();
-  }
-
-  #gone(how: string, resolve: () => void): void {
-    this.#log += `[${how}]\n`;
-    for (const { reject } of this.#evals.values()) {
-      reject(new Error(`the node has gone: ${this.#log}`));
-    }
-    this.#evals.clear();
-    this.#changed();
-    resolve();
-  }
-}
-
-function decode(base64: string | undefined): string {
-  return Buffer.from(base64 ?? '', 'base64').toString('utf8');
-}
-
-/** An atom as ~0tp prints it, without its quotes. */
-function unquote(atom: string): string {
-  return atom.replace(/^'(.*)'$/, '$1');
 }
