@@ -25,7 +25,8 @@ const PORT = 'port/';
 export async function serveTarget(stream: IncomingStream, options: TargetOptions): Promise<void> {
   const { target } = stream;
   try {
-    if (target.startsWith(NODE)) await toNode(stream, target.slice(NODE.length), options);
+    if (target.startsWith(NODE) && target !== NODE)
+      await toNode(stream, target.slice(NODE.length), options);
     else if (target.startsWith(PORT)) await toPort(stream, target.slice(PORT.length), options);
     else rejectUnknown(stream, options.log);
   } catch (error) {

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { pingNode } from '../../src/runtime/node-probe.ts';
+import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
+import { splice } from '../../src/runtime/splice.ts';
+import type { Directory } from '../../src/session/types.ts';
+import { DaemonEnd } from '../support/daemon-end.ts';
+import { ErlangHost, type ErlangNode, hasErlang } from '../support/erlang.ts';
+import { TestAgent } from '../support/test-agent.ts';
+
+const SECRET = 'the secret that both ends know';
+const STALL_MS = 1_000;
+
+/** Registers a name with an epmd for as long as the socket lives. */
+async function register(
+  epmdPort: number,
+  name: string,
+  port: number,
+  visible = true,
+): Promise<Socket> {
+  const socket = connect(epmdPort, '127.0.0.1');
+  const node = { name, port, visible, highest: 6, lowest: 5, extra: new Uint8Array(0) };
+  socket.write(encodeEpmdRequest({ kind: 'alive', node }));
+  await once(socket, 'data');
+  return socket;
+}
+
+async function listening(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as { readonly port: number }).port;
+}
+
+describe('the agent beside real nodes', () => {
+  let dyno: ErlangHost;
+  let agent: TestAgent;
+  let end: DaemonEnd;
+  const nodes: ErlangNode[] = [];
+
+  before(async function () {
+    if (!hasErlang()) this.skip();
+    dyno = await ErlangHost.start();
+  });
+  after(() => dyno?.stop());
+
+  beforeEach(async () => {
+    const options = ['--epmd-port', String(dyno.epmdPort), '--stall', `${STALL_MS}ms`];
+    agent = await TestAgent.start(SECRET, options);
+    end = new DaemonEnd(SECRET);
+    await end.dial(agent.port);
+  });
+  afterEach(async () => {
+    await Promise.all(nodes.splice(0).map((started) => started.stop()));
+    end.socket?.destroy();
+    await agent.stop();
+  });
+
+  const has =
+    (...names: readonly string[]) =>
+    (directory: Directory): boolean =>
+      !directory.epmdDown && directory.nodes.map(({ name }) => name).join() === names.join();
+
+  /** A node that ends with the test. */
+  async function node(name: string, host = dyno): Promise<ErlangNode> {
+    const started = await host.node(name);
+    nodes.push(started);
+    return started;
+  }
+
+  it('tells their full names and creations, as they come, go and come back', async () => {
+    await end.directory(has());
+    const [app, other] = await Promise.all([node('app'), node('other')]);
+    const { nodes } = await end.directory(has(app.name, other.name));
+    assert.equal(String(nodes[0]?.creation), await app.eval('erlang:system_info(creation)'));
+    await other.stop();
+    await end.directory(has(app.name));
+    await app.stop();
+    await end.directory(has());
+    const again = await node('app');
+    const back = await end.directory(has(app.name));
+    assert.equal(String(back.nodes[0]?.creation), await again.eval('erlang:system_info(creation)'));
+  });
+
+  it('keeps what it knows while epmd is away, and says that it is', async () => {
+    const app = await node('app');
+    await end.directory(has(app.name));
+    await dyno.stopEpmd();
+    const away = await end.directory(({ epmdDown }) => epmdDown);
+    assert.deepEqual(
+      away.nodes.map(({ name }) => name),
+      [app.name],
+    );
+    await assert.rejects(end.open('node/app').stream.accepted, { code: 'NO_EPMD' });
+    await dyno.startEpmd();
+    await end.directory(has(app.name));
+  });
+
+  it('tells a hidden name from a visible one as epmd has it', async () => {
+    const registered = await register(dyno.epmdPort, 'ghost', 9, false);
+    const directory = await end.directory(has('ghost'));
+    assert.equal(directory.nodes[0]?.visible, false);
+    registered.destroy();
+  });
+
+  it('leads a stream to a node, which answers with its cookie', async () => {
+    const app = await node('app');
+    const { node: answered } = await pingNode(
+      { clock: systemClock, open: async () => end.driver.open('node/app', 'interactive') },
+      dyno.cookie,
+    );
+    assert.equal(answered.name, app.name);
+  });
+
+  it('rejects a node that epmd does not know, or that does not listen', async () => {
+    await assert.rejects(end.open('node/nobody').stream.accepted, { code: 'NODE_NOT_FOUND' });
+    const server = createServer();
+    const port = await listening(server);
+    server.close();
+    const registered = await register(dyno.epmdPort, 'dead', port);
+    await assert.rejects(end.open('node/dead').stream.accepted, { code: 'NODE_UNREACHABLE' });
+    registered.destroy();
+  });
+
+  describe('with a node at the other end', () => {
+    let laptop: ErlangHost;
+    let port: Server;
+    let registered: Socket;
+
+    /** What the daemon does, without its relay. */
+    before(async () => {
+      laptop = await ErlangHost.start({ cookie: dyno.cookie, hosts: [dyno.hostName] });
+      port = createServer({ allowHalfOpen: true }, (socket) =>
+        splice(duplexPipe(socket, 'local'), end.driver.open('node/app', 'interactive')),
+      );
+      registered = await register(laptop.epmdPort, 'app', await listening(port));
+    });
+    after(async () => {
+      registered?.destroy();
+      port?.close();
+      await laptop?.stop();
+    });
+
+    it('hides it: a visible node joins no cluster', async () => {
+      const [app, me] = await Promise.all([node('app'), node('me', laptop)]);
+      assert.equal(await me.eval(`net_adm:ping('${app.name}')`), 'pong');
+      assert.equal(await app.eval('nodes()'), '[]');
+      assert.equal(await app.eval('nodes(hidden)'), `['${me.name}']`);
+    });
+
+    it('cuts it off when the tunnel keeps the node waiting: production goes first', async () => {
+      const [app, me] = await Promise.all([node('app'), node('me', laptop)]);
+      assert.equal(await me.eval(`net_adm:ping('${app.name}')`), 'pong');
+      await app.event((event) => event.type === 'nodeup');
+      end.socket?.pause();
+      // A flood that fills every buffer on the way and then suspends its sender.
+      await app.eval(
+        `Big = binary:copy(<<0>>, 1048576),
+         spawn(fun F() -> {nobody, '${me.name}'} ! Big, F() end)`,
+      );
+      const down = await app.event((event) => event.type === 'nodedown');
+      assert.equal(down.node, me.name);
+      assert(agent.log.some((line) => /warn a stream was cut .*code=STALLED/.test(line)));
+    });
+  });
+});

@@ -1,0 +1,30 @@
+import { createLineLogger } from '../../src/agent/line-logger.ts';
+import { type AgentOptions, parseAgentOptions } from '../../src/agent/options.ts';
+import { startTunnel, type Tunnel } from '../../src/agent/tunnel.ts';
+
+/** An agent in this process, and what it logged. */
+export class TestAgent {
+  readonly log: string[] = [];
+  readonly #tunnel: Tunnel;
+
+  private constructor(tunnel: Tunnel, log: string[]) {
+    this.#tunnel = tunnel;
+    this.log = log;
+  }
+
+  static async start(secret: string, args: readonly string[]): Promise<TestAgent> {
+    const request = parseAgentOptions(['--port', '0', ...args], {});
+    const { options } = request as { readonly options: AgentOptions };
+    const log: string[] = [];
+    const logger = createLineLogger('debug', (line) => log.push(line));
+    return new TestAgent(await startTunnel(options, Buffer.from(secret), logger), log);
+  }
+
+  get port(): number {
+    return this.#tunnel.port ?? 0;
+  }
+
+  stop(): Promise<void> {
+    return this.#tunnel.stop();
+  }
+}
