@@ -1,11 +1,14 @@
 /**
- * Mocha's `spec` reporter, which also repeats at the end the tests that were not run, and leaves the two figures that .ci/run prints (`PASSED FAILED`)
- * in the file that EPMUX_TEST_SUMMARY names.
+ * Mocha's `spec` reporter, which also repeats at the end the tests that were not run, leaves the two figures that .ci/run prints (`PASSED FAILED`) in the
+ * file that EPMUX_TEST_SUMMARY names, and fails when what a test left open keeps the process from ending.
  */
 import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
 
+const ENDING_MS = 10_000;
 const summaryFile = process.env['EPMUX_TEST_SUMMARY'];
+
+const log = Mocha.reporters.Base.consoleLog;
 
 export default class Reporter extends Mocha.reporters.Spec {
   override epilogue(): void {
@@ -15,7 +18,17 @@ export default class Reporter extends Mocha.reporters.Spec {
     this.runner.suite.eachTest((test) => {
       if (test.isPending()) notRun.push(test.fullTitle());
     });
-    for (const title of notRun) Mocha.reporters.Base.consoleLog('  not run: %s', title);
+    for (const title of notRun) log('  not run: %s', title);
     if (summaryFile) writeFileSync(summaryFile, `${passes} ${failures}\n`);
+    const failOnLeak = (): never => {
+      log('  left open by a test: %s', process.getActiveResourcesInfo().join(', '));
+      // Mocha sets the code of its own at the exit: this comes after it.
+      process.on('exit', () => {
+        process.exitCode = 1;
+      });
+      process.exit();
+    };
+    // Fires only when something else keeps the process.
+    setTimeout(failOnLeak, ENDING_MS).unref();
   }
 }
