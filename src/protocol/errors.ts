@@ -90,6 +90,10 @@ export const ERROR_CODES = {
     exit: Exit.notAllowed,
     hint: 'the host shows another key than known_hosts has: find out why before you remove the old line',
   },
+  EXEC_REFUSED: {
+    exit: Exit.failed,
+    hint: 'its sshd_config must let this user start commands (MaxSessions) and have a terminal (PermitTTY)',
+  },
   COMMAND_FAILED: {
     exit: Exit.failed,
     hint: 'run the command by hand: its stdin and stdout have to reach `epmux agent --stdio`',

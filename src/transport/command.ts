@@ -26,6 +26,7 @@ function commandCarrier(options: CommandOptions, label: string): Carrier {
   return {
     label,
     dial: undefined,
+    exec: undefined,
     async openAgentPipe(signal) {
       if (signal.aborted) throw abortError(`starting ${label}`, signal);
       if (life.closed) throw life.closedError();

@@ -18,6 +18,7 @@ function tcpCarrier(to: Address, dial: Dialer, label: string): Carrier {
   return {
     label,
     dial: undefined,
+    exec: undefined,
     async openAgentPipe(signal) {
       const socket = await dial(to, life.signalWith(signal));
       // Closed between the dialer's success and this turn.

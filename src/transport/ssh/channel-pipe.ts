@@ -12,7 +12,18 @@ export interface ChannelHost {
   /** Bytes that wait for the socket. */
   readonly backlogBytes: number;
   cork(): void;
+  /** As long as it lives the pipe hears of the connection's loss. */
+  keep(pipe: ChannelPipe): void;
   forget(pipe: ChannelPipe): void;
+}
+
+/**
+ * A pipe is over when both directions have ended. With a watcher it is over when the watcher says so by `fail`: a process may outlive its
+ * stdio.
+ */
+export interface PipeWatcher {
+  /** Once, before the owner hears of it. */
+  onOver(): void;
 }
 
 /**
@@ -23,6 +34,7 @@ export class ChannelPipe implements BytePipe {
   readonly label: string;
   readonly #channel: ClientChannel;
   readonly #host: ChannelHost;
+  readonly #watcher: PipeWatcher | undefined;
   #handlers: PipeHandlers | undefined;
   #full = false;
   #paused = false;
@@ -32,16 +44,19 @@ export class ChannelPipe implements BytePipe {
   /** Set once, by what happened first. */
   #outcome: { readonly error: EpmuxError | undefined } | undefined;
 
-  constructor(channel: ClientChannel, host: ChannelHost, label: string) {
+  constructor(channel: ClientChannel, host: ChannelHost, label: string, watcher?: PipeWatcher) {
     this.label = label;
     this.#channel = channel;
     this.#host = host;
+    this.#watcher = watcher;
+    host.keep(this);
     channel.on('error', (cause: Error) => this.fail(this.#lost(cause.message, cause)));
     channel.on('end', () => this.#ended());
     channel.on('finish', () => {
       this.#writeFinished = true;
       this.#checkOver();
     });
+    if (watcher !== undefined) return;
     channel.on('close', () => this.fail(this.#lost('the far end closed it')));
   }
 
@@ -78,6 +93,10 @@ export class ChannelPipe implements BytePipe {
     this.#channel.end();
   }
 
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   pause(): void {
     this.#paused = true;
     if (this.#handlers !== undefined) this.#channel.pause();
@@ -98,6 +117,7 @@ export class ChannelPipe implements BytePipe {
     if (this.#outcome !== undefined) return;
     this.#outcome = { error };
     this.#host.forget(this);
+    this.#watcher?.onOver();
     this.#channel.pause();
     this.#channel.close();
     if (this.#handlers !== undefined) this.#tellClosed(error);
@@ -118,6 +138,7 @@ export class ChannelPipe implements BytePipe {
   }
 
   #checkOver(): void {
+    if (this.#watcher !== undefined) return;
     if (this.#readEnded && this.#writeEnded && this.#writeFinished) this.fail(undefined);
   }
 

@@ -5,7 +5,9 @@ import type { Cancel, Clock } from '../../runtime/clock.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import { attempt } from '../attempt.ts';
 import { CarrierLife } from '../carrier-life.ts';
+import type { ExecRequest, RemoteProcess } from '../transport.ts';
 import { ChannelPipe } from './channel-pipe.ts';
+import { execRefusal, openProcess, SshProcess } from './exec.ts';
 import { type RefusedCode, refusal } from './refusal.ts';
 import { watchSilence } from './silence.ts';
 
@@ -58,37 +60,21 @@ export class SshConnection {
   /** A pipe to a port of the server's loopback; `refused` is the code for a port that nobody listens on. */
   forward(port: number, refused: RefusedCode, signal: AbortSignal): Promise<BytePipe> {
     const label = `port ${port} behind ${this.label}`;
-    return attempt<BytePipe>(
-      {
-        what: `opening ${label}`,
-        signal: this.#life.signalWith(signal),
-        clock: this.#clock,
-        limitMs: CHANNEL_LIMIT_MS,
-        late: () => new EpmuxError('CONNECT_FAILED', `${label} was not opened within 10 s`),
-      },
-      ({ succeed, fail }) => {
-        let abandoned = false;
-        try {
-          this.client.forwardOut(LOOPBACK, 0, LOOPBACK, port, (error, channel) => {
-            if (error !== undefined) {
-              fail(refusal(error, label, refused));
-              return;
-            }
-            const pipe = new ChannelPipe(channel, this, label);
-            if (abandoned) pipe.close();
-            else {
-              this.#pipes.add(pipe);
-              succeed(pipe);
-            }
-          });
-        } catch (cause) {
-          fail(new EpmuxError('PIPE_LOST', `${this.label} is not connected`, { cause }));
-        }
-        return () => {
-          abandoned = true;
-        };
-      },
-    );
+    return this.#open<BytePipe>(label, signal, (done) => {
+      this.client.forwardOut(LOOPBACK, 0, LOOPBACK, port, (error, channel) =>
+        done(error ? refusal(error, label, refused) : new ChannelPipe(channel, this, label)),
+      );
+    });
+  }
+
+  /** A process of the user that is logged in. */
+  exec(request: ExecRequest, signal: AbortSignal): Promise<RemoteProcess> {
+    const label = `a process behind ${this.label}`;
+    return this.#open<RemoteProcess>(label, signal, (done) => {
+      openProcess(this.client, request, (error, channel) =>
+        done(error ? execRefusal(error, label) : new SshProcess(channel, this, label)),
+      );
+    });
   }
 
   /** All that is written in one turn of the event loop leaves as one. */
@@ -102,6 +88,10 @@ export class SshConnection {
     });
   }
 
+  keep(pipe: ChannelPipe): void {
+    this.#pipes.add(pipe);
+  }
+
   forget(pipe: ChannelPipe): void {
     this.#pipes.delete(pipe);
   }
@@ -113,6 +103,37 @@ export class SshConnection {
       this.#socket.destroy(),
     );
     this.#socket.once('close', cancel);
+  }
+
+  #open<T extends { close(): void }>(
+    label: string,
+    signal: AbortSignal,
+    begin: (done: (opened: T | EpmuxError) => void) => void,
+  ): Promise<T> {
+    return attempt<T>(
+      {
+        what: `opening ${label}`,
+        signal: this.#life.signalWith(signal),
+        clock: this.#clock,
+        limitMs: CHANNEL_LIMIT_MS,
+        late: () => new EpmuxError('CONNECT_FAILED', `${label} was not opened within 10 s`),
+      },
+      ({ succeed, fail }) => {
+        let abandoned = false;
+        try {
+          begin((opened) => {
+            if (opened instanceof EpmuxError) fail(opened);
+            else if (abandoned) opened.close();
+            else succeed(opened);
+          });
+        } catch (cause) {
+          fail(new EpmuxError('PIPE_LOST', `${this.label} is not connected`, { cause }));
+        }
+        return () => {
+          abandoned = true;
+        };
+      },
+    );
   }
 
   #lost(why: string, cause?: unknown): void {

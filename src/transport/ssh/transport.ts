@@ -20,6 +20,7 @@ export function sshTransport(options: SshTransportOptions): Transport {
         label: target,
         openAgentPipe: (abort) => connection.forward(options.agentPort, 'AGENT_MISSING', abort),
         dial: (port, abort) => connection.forward(port, 'CONNECT_FAILED', abort),
+        exec: (request, abort) => connection.exec(request, abort),
         onClosed: (listener) => connection.onClosed(listener),
         close: () => connection.close(),
       };

@@ -1,0 +1,164 @@
+import type { Readable } from 'node:stream';
+import type { Client, ClientCallback, ClientChannel } from 'ssh2';
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { BytePipe } from '../../runtime/pipe.ts';
+import type { ExecRequest, ProcessExit, RemoteProcess } from '../transport.ts';
+import { type ChannelHost, ChannelPipe } from './channel-pipe.ts';
+
+/** A resource shortage, among the reasons for which a server opens no channel (RFC 4254, 5.1). */
+const SHORTAGE = 4;
+/** Signals that SSH can name (RFC 4254, 6.10). */
+const SSH_SIGNALS = 'ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2'.split(' ');
+const UNKNOWN: ProcessExit = { code: undefined, signal: undefined };
+
+/** What ssh2's channel is made of. Its own `signal` and `setWindow` do nothing once stdin has ended. */
+interface Inside {
+  readonly outgoing: { readonly id: number; readonly state: 'open' | 'eof' | 'closing' | 'closed' };
+  readonly _client: {
+    readonly _protocol: {
+      signal(channel: number, name: string): void;
+      windowChange(
+        channel: number,
+        rows: number,
+        columns: number,
+        height: number,
+        width: number,
+      ): void;
+    };
+  };
+}
+
+/** Throws when the client is not connected. */
+export function openProcess(client: Client, request: ExecRequest, opened: ClientCallback): void {
+  const { command, terminal } = request;
+  const pty = terminal && { term: terminal.term, cols: terminal.columns, rows: terminal.rows };
+  if (command !== undefined) client.exec(command, pty === undefined ? {} : { pty }, opened);
+  else client.shell(pty ?? false, opened);
+}
+
+/** What it means that the server started no process. */
+export function execRefusal(error: Error, label: string): EpmuxError {
+  const { reason } = error as { reason?: unknown };
+  if (reason === SHORTAGE) {
+    return new EpmuxError('BUSY', `${label} was refused: the server has no more sessions`, {
+      cause: error,
+    });
+  }
+  return new EpmuxError('EXEC_REFUSED', `${label} was refused: ${error.message}`, { cause: error });
+}
+
+/** A process on a session channel. It is over when the server has closed the channel and all output was delivered. */
+export class SshProcess implements RemoteProcess {
+  readonly io: BytePipe;
+  readonly exited: Promise<ProcessExit>;
+  readonly #channel: ClientChannel;
+  readonly #pipe: ChannelPipe;
+  #exit: ProcessExit | undefined;
+  #channelClosed = false;
+  #listening = false;
+  #stderrEnded = false;
+
+  constructor(channel: ClientChannel, host: ChannelHost, label: string) {
+    this.#channel = channel;
+    let tellExit: (exit: ProcessExit) => void = () => {};
+    this.exited = new Promise((resolve) => {
+      tellExit = resolve;
+    });
+    this.#pipe = new ChannelPipe(channel, host, label, {
+      onOver: () => tellExit(this.#exit ?? UNKNOWN),
+    });
+    this.io = withStderr(this.#pipe, channel);
+    channel.on('exit', (code: number | null, signal?: string) => {
+      this.#exit = { code: code ?? undefined, signal };
+      tellExit(this.#exit);
+    });
+    channel.on('close', () => {
+      this.#channelClosed = true;
+      this.#checkOver();
+    });
+    channel.stderr.on('end', () => {
+      this.#stderrEnded = true;
+      this.#checkOver();
+    });
+  }
+
+  onStderr(listener: (chunk: Uint8Array) => void): void {
+    this.#listening = true;
+    this.#channel.stderr.on('data', listener);
+    if (this.#pipe.paused) this.#channel.stderr.pause();
+  }
+
+  resize(columns: number, rows: number): void {
+    const { outgoing, _client } = this.#inside;
+    if (this.#isOpen) _client._protocol.windowChange(outgoing.id, rows, columns, 0, 0);
+  }
+
+  signal(name: string): void {
+    const short = name.replace(/^SIG/, '');
+    if (!SSH_SIGNALS.includes(short)) {
+      throw new EpmuxError('USAGE', `SSH knows no signal ${name}`);
+    }
+    const { outgoing, _client } = this.#inside;
+    if (this.#isOpen) _client._protocol.signal(outgoing.id, short);
+  }
+
+  close(): void {
+    this.#pipe.close();
+  }
+
+  get #inside(): Inside {
+    return this.#channel as unknown as Inside;
+  }
+
+  get #isOpen(): boolean {
+    const { state } = this.#inside.outgoing;
+    return state === 'open' || state === 'eof';
+  }
+
+  #checkOver(): void {
+    if (!this.#channelClosed || (this.#listening && !this.#stderrEnded)) return;
+    this.#pipe.fail(
+      this.#exit === undefined
+        ? new EpmuxError('PIPE_LOST', `${this.#pipe.label} ended without an exit code`)
+        : undefined,
+    );
+  }
+}
+
+/**
+ * The pipe, whose pause holds stderr as well. ssh2 opens the whole window of the channel anew whenever one of the two is read, however much
+ * of the other waits: here nothing opens it while the pipe is paused or stderr is full.
+ */
+function withStderr(pipe: ChannelPipe, channel: ClientChannel): BytePipe {
+  const stderr: Readable = channel.stderr;
+  const mayOpen = (): boolean =>
+    !pipe.paused && stderr.readableLength < stderr.readableHighWaterMark;
+  for (const stream of [channel, stderr] as Readable[]) {
+    const push = stream.push.bind(stream);
+    const read = stream._read.bind(stream);
+    stream.push = (chunk: unknown) => push(chunk) && mayOpen();
+    stream._read = (size) => {
+      if (mayOpen()) read(size);
+    };
+  }
+  return {
+    label: pipe.label,
+    get bufferedBytes() {
+      return pipe.bufferedBytes;
+    },
+    start: (handlers) => pipe.start(handlers),
+    write: (chunk) => pipe.write(chunk),
+    end: () => pipe.end(),
+    pause() {
+      pipe.pause();
+      stderr.pause();
+    },
+    resume() {
+      pipe.resume();
+      if (stderr.listenerCount('data') > 0) stderr.resume();
+      // What was read while nothing could open the window is not read again; a full stream opens it itself.
+      if (channel.readableLength < channel.readableHighWaterMark) channel._read(0);
+    },
+    close: (error) => pipe.close(error),
+  };
+}
