@@ -1,7 +1,6 @@
 import { WireCode } from '../protocol/constants.ts';
-import { encodeFrame } from '../protocol/encode.ts';
 import type { Cancel, Clock } from '../runtime/clock.ts';
-import { closeWhenSent } from '../runtime/linger.ts';
+import { refusePipe } from '../runtime/linger.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { OpenedAgentPipe } from '../runtime/open-session-pipe.ts';
 import { SessionDriver } from '../runtime/session-driver.ts';
@@ -179,8 +178,7 @@ export class SessionRegistry {
       from: pipe.label,
       why: reason.text,
     });
-    pipe.write(encodeFrame({ type: 'REFUSE', ...reason }));
-    closeWhenSent(pipe, this.#options.clock);
+    refusePipe(pipe, reason, this.#options.clock);
   }
 }
 

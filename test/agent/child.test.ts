@@ -112,6 +112,18 @@ describe('an app that the agent runs', () => {
     assert.match(started.stderr, /WITHOUT A TUNNEL.*ERL_EPMD_PORT: x is not a port/);
   });
 
+  it('outlives a failure of the agent', async () => {
+    const failure = "setTimeout(() => { throw new Error('boom'); }, 50)";
+    const started = await run(['sh', '-c', 'echo runs; read line; exit 8'], {
+      EPMUX_SECRET: SECRET,
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(failure)}`,
+    });
+    await started.said('stderr', /WITHOUT A TUNNEL.*boom/);
+    started.stdin.write('\n');
+    assert.equal(await started.exitCode(), 8);
+    assert.equal(started.stdout, 'runs\n');
+  });
+
   it('does not run when the command line is wrong', async () => {
     agent = await AgentProcess.start(['--prot', '1', '--', 'sh', '-c', 'echo ran']);
     assert.equal(await agent.exitCode(), 2);
