@@ -151,9 +151,10 @@ function watch(
       broke(`is no SSH server that epmux can talk to: ${message}`, error);
     }
   });
-  client.once('close', () =>
+  const closed = (): void =>
     broke(
       `closed the connection during the SSH ${authenticating ? 'authentication' : 'handshake'}`,
-    ),
-  );
+    );
+  client.once('end', closed);
+  client.once('close', closed);
 }

@@ -133,14 +133,9 @@ function withStderr(pipe: ChannelPipe, channel: ClientChannel): BytePipe {
   const stderr: Readable = channel.stderr;
   const mayOpen = (): boolean =>
     !pipe.paused && stderr.readableLength < stderr.readableHighWaterMark;
-  for (const stream of [channel, stderr] as Readable[]) {
-    const push = stream.push.bind(stream);
-    const read = stream._read.bind(stream);
-    stream.push = (chunk: unknown) => push(chunk) && mayOpen();
-    stream._read = (size) => {
-      if (mayOpen()) read(size);
-    };
-  }
+  guardWindow(channel, mayOpen, mayOpen);
+  // Asked for more just before what was read is taken off its length.
+  guardWindow(stderr, mayOpen, () => !pipe.paused);
   return {
     label: pipe.label,
     get bufferedBytes() {
@@ -160,5 +155,15 @@ function withStderr(pipe: ChannelPipe, channel: ClientChannel): BytePipe {
       if (channel.readableLength < channel.readableHighWaterMark) channel._read(0);
     },
     close: (error) => pipe.close(error),
+  };
+}
+
+/** Lets ssh2 open the window after a push, or when the stream asks for more, only if this says so. */
+function guardWindow(stream: Readable, afterPush: () => boolean, onRead: () => boolean): void {
+  const push = stream.push.bind(stream);
+  const read = stream._read.bind(stream);
+  stream.push = (chunk: unknown) => push(chunk) && afterPush();
+  stream._read = (size) => {
+    if (onRead()) read(size);
   };
 }

@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { EpmuxError } from '../../src/protocol/errors.ts';
+import type { Carrier } from '../../src/transport/transport.ts';
+import { FarEnd } from '../support/far-end.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { own } from '../support/recording-pipe.ts';
+import { startSshd, type TestSshd } from '../support/sshd.ts';
+import { connectTo, LogBook, type SshChoices, until } from './ssh-support.ts';
+
+const never = new AbortController().signal;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  return port;
+}
+
+describe('an SSH connection', () => {
+  let sshd: TestSshd;
+  let far: FarEnd;
+
+  before(async () => {
+    sshd = await startSshd();
+    far = await FarEnd.start();
+  });
+  afterEach(async () => {
+    await sshd.up();
+    await until(() => sshd.connections === 0);
+  });
+  after(async () => {
+    far.stop();
+    await sshd.stop();
+  });
+
+  const within = async (
+    choices: SshChoices,
+    body: (carrier: Carrier) => Promise<void>,
+    server = sshd,
+  ): Promise<void> => {
+    const carrier = await connectTo(server, choices);
+    try {
+      await body(carrier);
+    } finally {
+      carrier.close();
+    }
+  };
+
+  it('says that no agent listens on the agent’s port, and no more of another port', async () => {
+    const port = await freePort();
+    await within({ agentPort: port }, async (carrier) => {
+      await assert.rejects(carrier.openAgentPipe(never), { code: 'AGENT_MISSING' });
+      await assert.rejects(carrier.dial?.(port, never) ?? Promise.resolve(), {
+        code: 'CONNECT_FAILED',
+      });
+    });
+  });
+
+  it('reaches any port of the server’s loopback', async () => {
+    await within({}, async (carrier) => {
+      const [pipe, socket] = await Promise.all([carrier.dial?.(far.port, never), far.next()]);
+      assert.ok(pipe);
+      const owner = own(pipe);
+      socket.end('a node');
+      await owner.called('end');
+      assert.equal(owner.text, 'a node');
+    });
+  });
+
+  it('says what to change on a server that forbids forwarding', async () => {
+    const strict = await startSshd({ config: ['AllowTcpForwarding no'] });
+    try {
+      await within(
+        { agentPort: far.port },
+        async (carrier) => {
+          await assert.rejects(carrier.openAgentPipe(never), (error) => {
+            assert.ok(error instanceof EpmuxError);
+            assert.equal(error.code, 'CONNECT_FAILED');
+            assert.match(error.hint, /AllowTcpForwarding/);
+            return true;
+          });
+        },
+        strict,
+      );
+    } finally {
+      await strict.stop();
+    }
+  });
+
+  it('holds a terminal, so that the server sends small messages at once', async () => {
+    const before = sshd.log().length;
+    await within({}, async () => {
+      await until(() => /Starting session: command on \S+ for/.test(sshd.log().slice(before)));
+    });
+  });
+
+  it('is used without a terminal where the server gives none', async () => {
+    const strict = await startSshd({ config: ['PermitTTY no'] });
+    const logger = new LogBook();
+    try {
+      await within(
+        { agentPort: far.port, logger },
+        async (carrier) => {
+          await until(() => logger.lines.some((line) => line.includes('no terminal is held')));
+          const [pipe, socket] = await Promise.all([carrier.openAgentPipe(never), far.next()]);
+          const owner = own(pipe);
+          socket.write('works');
+          await owner.called('bytes');
+        },
+        strict,
+      );
+    } finally {
+      await strict.stop();
+    }
+  });
+
+  it('tells once that it is lost, and takes all its pipes with it', async () => {
+    const carrier = await connectTo(sshd, { agentPort: far.port });
+    const told: (EpmuxError | undefined)[] = [];
+    carrier.onClosed((error) => told.push(error));
+    const pipes = [await carrier.openAgentPipe(never), await carrier.openAgentPipe(never)];
+    const owners = pipes.map(own);
+    await sshd.resetConnections();
+    await Promise.all(owners.map((owner) => owner.called('closed')));
+    carrier.close();
+    for (const owner of owners) assert.equal(owner.error?.code, 'PIPE_LOST');
+    assert.equal(told.length, 1);
+    assert.match(told[0]?.message ?? '', /ECONNRESET/);
+    await assert.rejects(carrier.openAgentPipe(never), { code: 'PIPE_LOST' });
+  });
+
+  it('shows no orderly end when it is lost', async () => {
+    const carrier = await connectTo(sshd, { agentPort: far.port });
+    const owner = own(await carrier.openAgentPipe(never));
+    await sshd.resetConnections();
+    await owner.called('closed');
+    assert.deepEqual(owner.calls, ['closed']);
+  });
+
+  it('is dead when nothing was heard for 9 s', async () => {
+    const clock = new ManualClock();
+    const carrier = await connectTo(sshd, { agentPort: far.port, clock });
+    const owner = own(await carrier.openAgentPipe(never));
+    sshd.freeze();
+    // What was on its way counts as heard, once.
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(10_000);
+    await owner.called('closed');
+    assert.equal(owner.error?.code, 'PIPE_LOST');
+    assert.match(owner.error?.message ?? '', /nothing was heard/);
+    carrier.close();
+    sshd.thaw();
+    await sshd.resetConnections();
+  });
+
+  it('leaves no timer behind', async () => {
+    const clock = new ManualClock();
+    const carrier = await connectTo(sshd, { clock, agentPort: far.port });
+    const pipe = await carrier.openAgentPipe(never);
+    pipe.close();
+    carrier.close();
+    await until(() => sshd.connections === 0 && clock.waiting === 0);
+  });
+
+  it('that breaks at any moment of its beginning is an error of ours', async () => {
+    const turns = Array.from({ length: 24 }, (_, i) => i * 3);
+    for (const count of turns) {
+      const attempt = connectTo(sshd).then(
+        (carrier) => new Promise<EpmuxError | undefined>((resolve) => carrier.onClosed(resolve)),
+        (error: unknown) => error,
+      );
+      for (let turn = 0; turn < count; turn += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await sshd.down();
+      await sshd.up();
+      // Where the attempt had not been accepted yet, it gets through now.
+      const settled = await Promise.race([attempt, until(() => sshd.connections > 0)]);
+      if (settled === undefined) await sshd.resetConnections();
+      const error = await attempt;
+      assert.ok(error instanceof EpmuxError);
+      assert.ok(['CONNECT_FAILED', 'PIPE_LOST'].includes(error.code), error.message);
+    }
+  });
+});
+
+describe('an SSH connection to what is no SSH server', () => {
+  let sshd: TestSshd;
+  let server: Server;
+  let sockets: Socket[];
+
+  before(async () => {
+    sshd = await startSshd();
+  });
+  beforeEach(() => {
+    sockets = [];
+  });
+  afterEach(async () => {
+    await until(() => sockets.every((socket) => socket.closed));
+    server.close();
+  });
+  after(() => sshd.stop());
+
+  /** A server that does this to each connection; returns its port. */
+  const serve = async (act: (socket: Socket) => void): Promise<number> => {
+    server = createServer((socket) => {
+      sockets.push(socket);
+      socket.on('error', () => socket.destroy());
+      socket.resume();
+      act(socket);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as { port: number }).port;
+  };
+
+  for (const [what, act] of [
+    [
+      'speaks something else',
+      (socket: Socket) => void socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    ],
+    ['sends noise', (socket: Socket) => void socket.write(Buffer.alloc(100_000, 0xfe))],
+    [
+      'sends noise after a greeting',
+      (socket: Socket) => void socket.write(`SSH-2.0-x\r\n${'y'.repeat(9_000)}`),
+    ],
+    ['speaks SSH 1', (socket: Socket) => void socket.write('SSH-1.5-old\r\n')],
+    ['closes at once', (socket: Socket) => void socket.end()],
+    ['closes after its greeting', (socket: Socket) => void socket.end('SSH-2.0-x\r\n')],
+    ['resets at once', (socket: Socket) => void socket.resetAndDestroy()],
+  ] as const) {
+    it(`fails where the server ${what}`, async () => {
+      const port = await serve((socket) => {
+        act(socket);
+        if (!socket.destroyed) setImmediate(() => socket.end());
+      });
+      await assert.rejects(connectTo(sshd, { port }), { code: 'CONNECT_FAILED' });
+    });
+  }
+
+  it('gives up on one that says nothing, and leaves no socket behind', async () => {
+    const clock = new ManualClock();
+    const port = await serve(() => {});
+    const attempt = connectTo(sshd, { port, clock });
+    await until(() => sockets.length === 1);
+    // The limit of the TCP connection first, then that of the handshake.
+    await until(() => clock.waiting > 0);
+    const failed = assert.rejects(attempt, { code: 'CONNECT_FAILED', message: /within 15 s/ });
+    for (let i = 0; i < 4; i += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(5_000);
+    }
+    await failed;
+  });
+
+  it('gives up when told to, and leaves no socket behind', async () => {
+    const abort = new AbortController();
+    const port = await serve(() => {});
+    const attempt = connectTo(sshd, { port }, abort.signal);
+    await until(() => sockets.length === 1);
+    abort.abort();
+    await assert.rejects(attempt, { code: 'INTERRUPTED' });
+  });
+
+  it('says that nothing listens where nothing does', async () => {
+    const port = await serve(() => {});
+    server.close();
+    await assert.rejects(connectTo(sshd, { port }), {
+      code: 'CONNECT_FAILED',
+      message: /refused the connection/,
+    });
+  });
+});
