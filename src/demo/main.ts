@@ -124,7 +124,7 @@ async function buildDyno(stage: Stage, folder: DemoFolder) {
 }
 
 function describeNode(node: DemoNode): string {
-  if (node.kind === 'stand-in') return 'a stand-in: no Erlang was found on this machine';
+  if (node.kind === 'stand-in') return 'a stand-in: no Erlang on this machine';
   const { release, elixir } = node.erlang;
   const language = elixir === undefined ? '' : `, Elixir ${elixir.version}`;
   return `a real one: Erlang/OTP ${release}${language}`;
