@@ -15,6 +15,11 @@ export class CarrierLife {
     return this.#outcome !== undefined;
   }
 
+  /** Ended by a failure. */
+  get lost(): boolean {
+    return this.#outcome?.error !== undefined;
+  }
+
   onClosed(listener: (error: EpmuxError | undefined) => void): void {
     const outcome = this.#outcome;
     if (outcome === undefined) this.#listeners.add(listener);

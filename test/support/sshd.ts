@@ -32,6 +32,11 @@ export interface TestSshd {
   readonly knownHostsLine: string;
   /** The first host key now, `SHA256:…`. */
   readonly fingerprint: string;
+  /**
+   * Whether it gives terminals. Without root sshd can't where /dev/pts belongs to root's group: it would end the connection, so it refuses
+   * them instead.
+   */
+  readonly terminals: boolean;
   /** Connections that an sshd serves at this moment. */
   readonly connections: number;
   /** Lets a further public key in (the text of a `.pub` file). */
@@ -83,11 +88,15 @@ export async function startSshd(options: SshdOptions = {}): Promise<TestSshd> {
   const makeHostKeys = (): void => {
     for (const [i, file] of hostKeyFiles.entries()) makeKey(file, types[i]);
   };
+  const terminals = canOwnTerminals();
   makeHostKeys();
   makeKey(identityFile);
   writeFileSync(authorizedKeys, readFileSync(`${identityFile}.pub`), { mode: 0o600 });
   writeFileSync(logFile, '');
-  writeFileSync(configFile, configuration(options.config ?? [], hostKeyFiles, authorizedKeys));
+  writeFileSync(
+    configFile,
+    configuration(options.config ?? [], terminals, hostKeyFiles, authorizedKeys),
+  );
 
   const live = new Map<ChildProcess, Socket>();
   const serve = (socket: Socket): void => {
@@ -135,6 +144,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<TestSshd> {
     host: '127.0.0.1',
     port,
     user: userInfo().username,
+    terminals,
     folder,
     identityFile,
     knownHostsFile,
@@ -170,6 +180,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<TestSshd> {
 
 function configuration(
   first: readonly string[],
+  terminals: boolean,
   hostKeys: readonly string[],
   authorizedKeys: string,
 ): string {
@@ -184,12 +195,21 @@ function configuration(
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     'AllowTcpForwarding yes',
+    `PermitTTY ${terminals ? 'yes' : 'no'}`,
     'PrintMotd no',
     'PrintLastLog no',
     'UseDNS no',
     'LogLevel VERBOSE',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function canOwnTerminals(): boolean {
+  if (process.getuid?.() === 0 || !existsSync('/proc/mounts')) return true;
+  const group = /^tty:[^:]*:(\d+):/m.exec(readFileSync('/etc/group', 'utf8'))?.[1];
+  return readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .some((line) => line.includes(' /dev/pts devpts ') && line.includes(`gid=${group}`));
 }
 
 function findSshd(): string {

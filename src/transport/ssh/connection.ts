@@ -48,6 +48,11 @@ export class SshConnection {
     if (socket.destroyed) this.#lost('the server closed it');
   }
 
+  /** It broke, rather than that this end closed it. */
+  get lost(): boolean {
+    return this.#life.lost;
+  }
+
   /** Bytes of all pipes that wait for the socket. */
   get backlogBytes(): number {
     return this.#socket.writableLength;

@@ -1,18 +1,33 @@
-import type { Client } from 'ssh2';
 import type { Logger } from '../../runtime/logger.ts';
+import type { SshConnection } from './connection.ts';
 
 /** Does nothing for as long as the connection lives; some 68 years, the most that every `sleep` takes. */
 const IDLE_COMMAND = 'exec sleep 2147483647';
 
 /**
- * Holds a session with a terminal on the connection. OpenSSH's server sets TCP_NODELAY for such connections alone; without it small messages
- * wait for an acknowledgement, 40 ms or a round trip. A server that refuses is used as it is.
+ * How often in a row a server went away when it was asked for a terminal: an OpenSSH server without root does where /dev/pts is not mounted for it.
+ * Once may be chance.
  */
-export function holdTerminal(client: Client, label: string, logger: Logger): void {
+const timesGone = new Map<string, number>();
+const CHANCE = 1;
+
+/**
+ * Holds a session with a terminal on the connection. OpenSSH's server sets TCP_NODELAY for such connections alone; without it small messages
+ * wait for an acknowledgement, 40 ms or a round trip. A server that refuses is used as it is; one that ends the connection instead is not asked
+ * again for as long as this process lives.
+ */
+export function holdTerminal(connection: SshConnection, server: string, logger: Logger): void {
   const without = (why: string): void =>
-    logger.debug('no terminal is held: small messages may be slow', { at: label, why });
+    logger.debug('no terminal is held: small messages may be slow', { server, why });
+  const before = timesGone.get(server) ?? 0;
+  if (before > CHANCE) {
+    without('it ended the connection when it was asked for one');
+    return;
+  }
   try {
-    client.exec(IDLE_COMMAND, { pty: { term: 'dumb' } }, (error, channel) => {
+    connection.client.exec(IDLE_COMMAND, { pty: { term: 'dumb' } }, (error, channel) => {
+      if (connection.lost) timesGone.set(server, before + 1);
+      else timesGone.delete(server);
       if (error !== undefined) {
         without(error.message);
         return;

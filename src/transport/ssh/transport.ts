@@ -15,7 +15,7 @@ export function sshTransport(options: SshTransportOptions): Transport {
     target,
     async connect(signal): Promise<Carrier> {
       const connection = await connectSsh(options, signal);
-      holdTerminal(connection.client, target, options.logger);
+      holdTerminal(connection, target, options.logger);
       return {
         label: target,
         openAgentPipe: (abort) => connection.forward(options.agentPort, 'AGENT_MISSING', abort),
