@@ -138,7 +138,6 @@ export class Attachment {
   leavePipe(): void {
     if (!this.#hasPipe) return;
     this.#inbound.end();
-    this.#parts.pipeFrames.clear();
     this.#lifecycle.onDetached(this.#now);
   }
 

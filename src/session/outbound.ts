@@ -57,7 +57,7 @@ export class Outbound {
     let room = roomBytes;
     while (room > 0) {
       room -= this.#frameControl(room);
-      if (room <= 0 || !this.#control.isEmpty) return false;
+      if (room <= 0) return false;
       const mayFly = this.#path.limitBytes - this.#replay.bytes;
       if (this.#scheduler.idle) return this.#isStarved(mayFly);
       const hasBudget = this.#replay.dataRoom >= FRAME_HEADER_BYTES + MIN_FRAME_BYTES;

@@ -19,10 +19,6 @@ export class PipeFrames {
     this.#attached = { type: 'ATTACHED', kind, received: this.#acks.take(now) };
   }
 
-  clear(): void {
-    this.#attached = undefined;
-  }
-
   /** What goes out now. An acknowledgement rides along with anything else (`company`) before it is due. */
   take(now: number, company: boolean): Uint8Array[] {
     const frames: Uint8Array[] = [];

@@ -47,7 +47,6 @@ export class SendBuffer {
       }
     }
     this.#bytes -= length;
-    if (this.#chunks.length === 0) this.#blockOpen = false;
   }
 
   clear(): void {

@@ -95,4 +95,16 @@ describe('frame memory', () => {
     pushPiece(out, frames[3] ?? new Uint8Array(0));
     assert.equal(out.length, 2);
   });
+
+  it('joins no pieces between which something is left out', () => {
+    const [first, , third] = [new FrameMemory()].flatMap((memory) => [
+      memory.take(10),
+      memory.take(10),
+      memory.take(10),
+    ]);
+    const out: Uint8Array[] = [];
+    pushPiece(out, first ?? new Uint8Array(0));
+    pushPiece(out, third ?? new Uint8Array(0));
+    assert.equal(out.length, 2);
+  });
 });

@@ -83,6 +83,14 @@ describe('the end of a session', () => {
     assert.equal(ended?.type === 'ended' && ended.reason.code, WireCode.EXHAUSTED);
   });
 
+  it('is told to nobody while there is no pipe', () => {
+    const lone = LoneSession.attached('daemon');
+    lone.session.pipeClosed(lone.now);
+    lone.session.goodbye({ code: WireCode.SHUTDOWN, text: '' });
+    assert.deepEqual(lone.sent(), []);
+    assert.equal(lone.events().at(-1)?.type, 'ended');
+  });
+
   it('is final: later calls do nothing and nothing is kept', () => {
     const lone = LoneSession.attached('daemon');
     const { session } = lone;

@@ -61,6 +61,12 @@ describe('the path estimator', () => {
     assert.ok((road.path.minRttMs ?? 0) < 52);
   });
 
+  it('stops doubling as soon as a queue builds up', () => {
+    const road = new Road(125, 50);
+    road.run(1_500);
+    assert.ok(road.path.limitBytes < 30_000, `${road.path.limitBytes} bytes`);
+  });
+
   it('keeps the path full and little more in flight than that takes', () => {
     const road = new Road(10_000, 50);
     road.run(5_000);

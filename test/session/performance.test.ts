@@ -46,7 +46,9 @@ function measure(path: PairOptions, seconds: number, streams = 1): Figures {
   };
 }
 
-describe('a small stream beside bulk', () => {
+describe('a small stream beside bulk', function () {
+  this.timeout(30_000);
+
   it('stays within 20 ms of the path at 100 Mbit/s and 50 ms, and the path stays full', () => {
     const { p50, p99, share } = measure(HOME, 25);
     assert.ok(p50 < 70, `p50 ${p50} ms`);
@@ -81,7 +83,9 @@ describe('a small stream beside bulk', () => {
   });
 });
 
-describe('bulk', () => {
+describe('bulk', function () {
+  this.timeout(30_000);
+
   it('fills 100 Mbit/s at 50 ms within the first second', () => {
     const pair = new Pair(HOME);
     pair.connect();

@@ -81,7 +81,7 @@ describe('a session that loses its pipe', () => {
         check(pair);
         assert.equal(pair.pipes, 2, `cut after ${afterBytes}`);
       }
-    });
+    }).timeout(30_000);
   }
 
   it('recovers from cuts on every pipe, also in the middle of what is sent again', () => {
@@ -93,7 +93,7 @@ describe('a session that loses its pipe', () => {
       }),
       { numRuns: 150 },
     );
-  });
+  }).timeout(30_000);
 
   it('resumes at the exact byte: what arrived is not sent twice', () => {
     const pair = new Pair({ reconnectMs: RECONNECT_MS, bytesPerMs: 100 });
@@ -108,6 +108,21 @@ describe('a session that loses its pipe', () => {
     assert.equal(pair.agent.record(id).received, 60_000);
     const again = pair.pipe?.delivered('toAgent') ?? 0;
     assert.ok(again < 60_000 - arrived + 2_000, `${again} bytes on the second pipe`);
+  });
+
+  it('puts no more on a new pipe at once than on its first, however fast the last one was', () => {
+    const pair = new Pair({ bytesPerMs: 12_500, latencyMs: 25 });
+    pair.connect();
+    const id = pair.daemon.open('node/a', 'bulk');
+    pair.daemon.send(id, 1e11);
+    pair.run(3_000);
+    pair.cut();
+    assert.ok(pair.daemon.session.stats(pair.now).unackedBytes > 500_000);
+    pair.setPath({ bytesPerMs: 125 });
+    pair.connect();
+    pair.run(100);
+    const written = pair.pipe?.written('toAgent') ?? 0;
+    assert.ok(written > 30_000 && written < 100_000, `${written} bytes`);
   });
 
   it('keeps what is opened, written, finished and reset while there is no pipe', () => {

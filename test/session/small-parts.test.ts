@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { checkSessionConfig, SESSION_DEFAULTS } from '../../src/session/config.ts';
 import { EventQueue } from '../../src/session/event-queue.ts';
 import { Lifecycle } from '../../src/session/lifecycle.ts';
@@ -143,6 +145,16 @@ describe('the options of a session', () => {
       });
     });
   }
+
+  it('are those of the page, with the defaults it tells', () => {
+    const page = path.join(import.meta.dirname, '..', '..', 'docs', 'session.md');
+    const rows = readFileSync(page, 'utf8').matchAll(/^\| `(\w+)` \| ([\d,]+)( [KM]iB)? \|/gm);
+    const told = Array.from(rows, ([, name = '', digits = '', unit]) => {
+      const scale = unit === ' MiB' ? 2 ** 20 : unit === ' KiB' ? 2 ** 10 : 1;
+      return [name, Number(digits.replaceAll(',', '')) * scale];
+    });
+    assert.deepEqual(Object.fromEntries(told), SESSION_DEFAULTS);
+  });
 
   it('go with an id of 16 bytes', () => {
     assert.throws(() => new Session('daemon', SESSION_DEFAULTS, new Uint8Array(15), 0), {

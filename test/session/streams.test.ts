@@ -41,6 +41,51 @@ describe('a stream', () => {
     assert.deepEqual(typesOn(lone.sent(), 1), ['ACCEPT', 'DATA', 'FIN']);
   });
 
+  it('may be finished before it is accepted, by either end', () => {
+    const lone = LoneSession.attached('agent');
+    lone.receive({ type: 'OPEN', stream: 1, streamClass: 'bulk', target: 'node/a' });
+    lone.session.finish(1);
+    assert.deepEqual(typesOn(lone.sent(), 1), []);
+    lone.session.accept(1);
+    assert.deepEqual(typesOn(lone.sent(), 1), ['ACCEPT', 'FIN']);
+  });
+
+  it('gets no credit behind its FIN, and hears nothing behind its RESET', () => {
+    const lone = LoneSession.attached('agent');
+    for (const stream of [1, 3, 5]) {
+      lone.receive({ type: 'OPEN', stream, streamClass: 'bulk', target: 'node/a' });
+      lone.session.accept(stream);
+      lone.receive({ type: 'DATA', stream, payload: new Uint8Array(INITIAL_CREDIT_BYTES) });
+    }
+    lone.sent();
+    lone.receive({ type: 'FIN', stream: 1 });
+    for (const stream of [1, 3, 5]) {
+      lone.session.consumed(stream, INITIAL_CREDIT_BYTES, lone.now);
+    }
+    lone.receive({ type: 'RESET', stream: 3, code: 14, text: '' });
+    const credits = lone.sent().filter((frame) => frame.type === 'CREDIT');
+    assert.deepEqual(
+      credits.map(({ stream }) => stream),
+      [5],
+    );
+  });
+
+  it('leaves its part of the windows to the next one', () => {
+    const pair = new Pair({ config: { maxWindowsTotalBytes: 1 << 20 }, latencyMs: 50 });
+    pair.connect();
+    const seconds = [1, 2, 3].map(() => {
+      const id = pair.daemon.open('node/a', 'bulk');
+      const began = pair.now;
+      pair.daemon.send(id, 2e7, true);
+      pair.runUntil(() => pair.agent.streams.get(id)?.finished === true);
+      pair.agent.send(id, 0, true);
+      pair.run(100);
+      return (pair.now - began) / 1_000;
+    });
+    const [first = 0, , third = 0] = seconds;
+    assert.ok(third < first * 1.2, String(seconds));
+  });
+
   it('sends FIN behind its last data, and not before it was accepted', () => {
     const lone = LoneSession.attached('daemon');
     const id = lone.session.open('node/a', 'interactive', lone.now);

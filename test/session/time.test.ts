@@ -111,6 +111,17 @@ describe('a jump of the clock', () => {
     assert.equal(lone.session.stats(lone.now).state, 'detached');
   });
 
+  it('is not answered by a PONG to what was asked before it', () => {
+    const lone = LoneSession.attached('daemon');
+    const [before] = lone.pass(3_000);
+    assert.ok(before?.type === 'PING');
+    lone.now += 6_000;
+    lone.receive({ type: 'PONG', token: before.token });
+    lone.sent();
+    lone.pass(2_000);
+    assert.equal(lone.session.stats(lone.now).state, 'detached');
+  });
+
   it('that the owner noticed is probed by request', () => {
     const lone = LoneSession.attached('daemon');
     lone.session.probe(lone.now);
@@ -150,7 +161,8 @@ describe('the time limits of a session', () => {
     lone.pass(55_000);
     lone.session.beginAttach(lone.now);
     lone.pass(9_999);
-    assert.deepEqual(lone.events(), []);
+    lone.session.onDeadline(lone.now);
+    assert.deepEqual(lone.events(), [], 'an attach under way may finish');
     lone.pass(1);
     assert.deepEqual(
       lone.events().map((event) => event.type),

@@ -142,6 +142,17 @@ describe('a session whose other end breaks the protocol', () => {
     expectEnd(lone, WireCode.PROTOCOL, 'PROTOCOL');
   });
 
+  it('ends when DATA of a live stream comes before ATTACHED', () => {
+    const lone = LoneSession.attached('daemon');
+    openOne(lone);
+    lone.receive({ type: 'ACCEPT', stream: 1 });
+    lone.events();
+    lone.session.pipeClosed(lone.now);
+    lone.session.beginAttach(lone.now);
+    lone.receive(DATA);
+    expectEnd(lone, WireCode.PROTOCOL, 'PROTOCOL');
+  });
+
   it('ends when a resume is answered with ATTACHED new', () => {
     const lone = LoneSession.attached('daemon');
     lone.session.pipeClosed(lone.now);

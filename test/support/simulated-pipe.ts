@@ -30,7 +30,7 @@ class Wire {
   readonly #path: PathOptions;
   #freeAt = 0;
   waiting = 0;
-  /** Every byte that entered, for tests that look at what was sent. */
+  /** Every byte that entered. */
   written = 0;
 
   constructor(timeline: Timeline, path: PathOptions) {
@@ -71,6 +71,10 @@ export class SimulatedPipe {
 
   room(direction: Direction): number {
     return this.#path.roomBytes - this.#wires[direction].waiting;
+  }
+
+  written(direction: Direction): number {
+    return this.#wires[direction].written;
   }
 
   delivered(direction: Direction): number {
