@@ -58,14 +58,15 @@ function asEpmuxError(error: unknown): EpmuxError {
 export class ConnectionLoop {
   readonly machine: LinkStateMachine;
   readonly #options: ConnectionLoopOptions;
-  readonly #closing = new AbortController();
   readonly #failures: Backoff;
   readonly #flapping: Backoff;
   #running: Promise<void> | undefined;
+  #closed = false;
   #wasUp = false;
   #downSince: number;
   #attempting: AbortController | undefined;
   #again: () => void = () => undefined;
+  #leaveUp: () => void = () => undefined;
 
   constructor(options: ConnectionLoopOptions) {
     this.#options = options;
@@ -88,15 +89,12 @@ export class ConnectionLoop {
 
   /** Idempotent; resolves when no attempt runs any more. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closed = true;
     this.#attempting?.abort();
+    this.#leaveUp();
     this.#again();
     if (this.#running === undefined) this.#enter('down');
     await this.#running;
-  }
-
-  get #closed(): boolean {
-    return this.#closing.signal.aborted;
   }
 
   async #run(): Promise<void> {
@@ -133,10 +131,10 @@ export class ConnectionLoop {
     this.#failures.reset();
     this.#wasUp = true;
     this.#enter('up');
-    const closed = new Promise<undefined>((resolve) => {
-      this.#closing.signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    const error = await new Promise<EpmuxError | undefined>((resolve) => {
+      this.#leaveUp = () => resolve(undefined);
+      void connection.lost.then(resolve);
     });
-    const error = await Promise.race([connection.lost, closed]);
     if (error === undefined || this.#closed) return;
     this.machine.failedWith(error);
     this.#downSince = clock.now();

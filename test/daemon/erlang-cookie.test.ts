@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { localCookie } from '../../src/daemon/erlang-cookie.ts';
+import { ErlangHost } from '../support/erlang.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+describe("this user's own cookie", () => {
+  const folder = tempFolder();
+
+  it('is what the file in the home folder says', async () => {
+    writeFileSync(join(folder.path, '.erlang.cookie'), 'MONSTER\n');
+    assert.equal(await localCookie(folder.path), 'MONSTER');
+  });
+
+  it('is the one of the configuration folder when the home folder has none', async () => {
+    const config = join(folder.path, 'config');
+    mkdirSync(join(config, 'erlang'), { recursive: true });
+    writeFileSync(join(config, 'erlang', '.erlang.cookie'), 'OTHER');
+    assert.equal(await localCookie(folder.path, config), 'OTHER');
+  });
+
+  it('is made as Erlang makes it when there is none, once for all who ask', async () => {
+    const given = await Promise.all([1, 2, 3].map(() => localCookie(folder.path)));
+    assert.equal(new Set(given).size, 1);
+    assert.match(given[0] ?? '', /^[A-Z]{20}$/);
+    const file = join(folder.path, '.erlang.cookie');
+    assert.equal(readFileSync(file, 'utf8'), given[0]);
+    assert.equal(statSync(file).mode & 0o777, 0o400);
+  });
+
+  it('fails with a code when it can be neither read nor made', async () => {
+    await assert.rejects(localCookie(join(folder.path, 'none')), { code: 'INTERNAL' });
+  });
+
+  it('is one that a real node takes', async function () {
+    this.timeout(20_000);
+    const host = await ErlangHost.start();
+    try {
+      const home = join(folder.path, 'home');
+      mkdirSync(home);
+      const cookie = await localCookie(home);
+      const node = await host.node('app', { env: { HOME: home } });
+      assert.equal(await node.eval('erlang:get_cookie()'), `'${cookie}'`);
+    } finally {
+      await host.stop();
+    }
+  });
+});

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { connectDaemon } from '../../src/daemon/control/client.ts';
+import { acquireLock } from '../../src/daemon/lock.ts';
+import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
+import { ensureDaemon } from '../../src/daemon/spawn.ts';
+import { EPMUX } from '../support/dyno.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const ENSURE = fileURLToPath(new URL('../support/ensure-daemon.ts', import.meta.url));
+const [node = '', ...execArgs] = EPMUX.slice(0, -1);
+const script = EPMUX.at(-1) ?? '';
+const run = promisify(execFile);
+
+/** Starts or finds the daemon as a command does, in a process of its own; its pid. */
+async function ensure(home: string, program = script): Promise<number> {
+  const env = { ...process.env, EPMUX_HOME: home, EPMUX_SECRET: 'not to be seen in ps' };
+  const { stdout } = await run(node, [...execArgs, ENSURE, program], { env });
+  return JSON.parse(stdout).pid;
+}
+
+async function gone(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+      // A zombie would answer too; the daemon's parent is not this process, so there is none.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    } catch {
+      return;
+    }
+  }
+}
+
+describe('the daemon in the background', function () {
+  this.timeout(60_000);
+  const folder = tempFolder();
+  let paths: DaemonPaths;
+  let pids: number[];
+  beforeEach(() => {
+    paths = daemonPaths({ EPMUX_HOME: folder.path });
+    pids = [];
+  });
+  afterEach(async () => {
+    for (const pid of new Set(pids)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        continue;
+      }
+      await gone(pid);
+    }
+  });
+
+  const started = async () => {
+    const pid = await ensure(folder.path);
+    pids.push(pid);
+    return pid;
+  };
+
+  it('is started once by however many commands at once, outlives them, and is found by the next', async () => {
+    const first = await Promise.all([started(), started(), started()]);
+    assert.equal(new Set(first).size, 1);
+    assert.equal(await started(), first[0]);
+    const environment = `/proc/${first[0]}/environ`;
+    if (process.platform === 'linux') {
+      assert.doesNotMatch(readFileSync(environment, 'utf8'), /not to be seen/);
+    }
+  });
+
+  it('is found wherever it listens, also when this command has another runtime folder', async () => {
+    const pid = await started();
+    const elsewhere = { ...paths, controlSocket: join(folder.path, 'elsewhere.sock') };
+    const client = await connectDaemon(elsewhere);
+    assert.equal((await client.call('hello', {})).pid, pid);
+    client.close();
+  });
+
+  it('ends in order on SIGTERM and leaves neither socket nor lock', async () => {
+    const pid = await started();
+    process.kill(pid, 'SIGTERM');
+    await gone(pid);
+    await assert.rejects(connectDaemon(paths), { code: 'DAEMON_NOT_RUNNING' });
+    assert.throws(() => readFileSync(paths.lockFile), { code: 'ENOENT' });
+    assert.match(readFileSync(paths.logFile, 'utf8'), /asked to by SIGTERM/);
+  });
+
+  it('is started again after it was killed', async () => {
+    const pid = await started();
+    process.kill(pid, 'SIGKILL');
+    await gone(pid);
+    assert.notEqual(await started(), pid);
+  });
+
+  it('says why it can not start', async () => {
+    const program = join(folder.path, 'broken.ts');
+    writeFileSync(program, 'throw new Error("the reason why");');
+    await assert.rejects(ensureDaemon(paths, { script: program }), {
+      code: 'DAEMON_START_FAILED',
+      message: /the reason why/,
+    });
+  });
+
+  it('is not waited for when it neither starts nor ends', async () => {
+    const program = join(folder.path, 'idle.ts');
+    writeFileSync(program, 'setTimeout(() => {}, 3_000);');
+    await assert.rejects(ensureDaemon(paths, { script: program, timeoutMs: 300 }), {
+      code: 'DAEMON_START_FAILED',
+      message: /300 ms/,
+    });
+  });
+
+  it('is not waited for any longer when the command is interrupted', async () => {
+    const program = join(folder.path, 'idle.ts');
+    writeFileSync(program, 'setTimeout(() => {}, 3_000);');
+    const signal = AbortSignal.timeout(100);
+    await assert.rejects(ensureDaemon(paths, { script: program, signal }), { code: 'INTERRUPTED' });
+  });
+
+  it('of another version is told apart', async () => {
+    ensureFolders(paths);
+    const other = net.createServer((socket) => {
+      socket.on('data', () =>
+        socket.write('{"jsonrpc":"2.0","id":1,"result":{"version":"0.0.1","pid":7}}\n'),
+      );
+    });
+    other.listen(paths.controlSocket);
+    await once(other, 'listening');
+    await assert.rejects(ensureDaemon(paths), { code: 'DAEMON_VERSION', message: /0\.0\.1/ });
+    other.close();
+  });
+
+  it('does not start on a state folder that another holds', async () => {
+    ensureFolders(paths);
+    const lock = await acquireLock(paths);
+    const daemon = run(node, [...execArgs, script, 'daemon'], {
+      env: { ...process.env, EPMUX_HOME: folder.path },
+    });
+    await assert.rejects(daemon, /DAEMON_BUSY/);
+    lock.release();
+  });
+});
