@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -6,14 +6,17 @@ const ROOT = join(import.meta.dirname, '..');
 
 /**
  * Writes the agent as one self-running file. Fails when it would import anything but Node's own modules: a dyno has nothing
- * else.
+ * else. `main` is the file that has `runAgent`.
  */
-export async function bundleAgent(outfile: string): Promise<void> {
+export async function bundleAgent(
+  outfile: string,
+  main = join(ROOT, 'src', 'agent', 'main.ts'),
+): Promise<void> {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     stdin: {
       contents:
-        "import { runAgent } from './src/agent/main.ts';" +
+        `import { runAgent } from ${JSON.stringify(main)};` +
         'process.exit(await runAgent(process.argv.slice(2), process.env));',
       resolveDir: ROOT,
       sourcefile: 'agent.ts',
@@ -31,6 +34,7 @@ export async function bundleAgent(outfile: string): Promise<void> {
     define: { EPMUX_BUNDLED_VERSION: JSON.stringify(version) },
     banner: { js: '#!/usr/bin/env node' },
     metafile: true,
+    write: false,
     logLevel: 'warning',
   });
   const foreign = Object.values(metafile.outputs)
@@ -40,4 +44,5 @@ export async function bundleAgent(outfile: string): Promise<void> {
   if (foreign.length > 0) {
     throw new Error(`the agent's bundle imports ${foreign.join(', ')}: it may import node: only`);
   }
+  for (const { contents } of outputFiles) writeFileSync(outfile, contents);
 }
