@@ -15,6 +15,23 @@ const CONNECT_LIMIT_MS = 10_000;
 /** The operating system's own look whether the other end is still there, for sockets on which nothing moves. */
 const KEEPALIVE_MS = 15_000;
 
+/**
+ * What the system's own repetitions (after 1, 3, 7 s) would take seconds to notice: a path that has just come back. So after a second of
+ * silence another connection is tried beside the first, and so on.
+ */
+const AGAIN_MS = 1_000;
+
+function openSocket({ host, port }: Address): Socket {
+  return connect({
+    host,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEPALIVE_MS,
+    allowHalfOpen: true,
+  });
+}
+
 export function directDialer(clock: Clock, limitMs = CONNECT_LIMIT_MS): Dialer {
   return (to, signal) => {
     const at = hostPort(to);
@@ -28,18 +45,25 @@ export function directDialer(clock: Clock, limitMs = CONNECT_LIMIT_MS): Dialer {
           new EpmuxError('CONNECT_FAILED', `${at} did not answer within ${limitMs / 1_000} s`),
       },
       ({ succeed, fail }) => {
-        const socket = connect({
-          host: to.host,
-          port: to.port,
-          noDelay: true,
-          keepAlive: true,
-          keepAliveInitialDelay: KEEPALIVE_MS,
-          allowHalfOpen: true,
-        });
-        // Stays on: between two owners a socket's error shows in `destroyed`, and is no uncaught exception.
-        socket.on('error', (error: NodeJS.ErrnoException) => fail(connectError(error, to)));
-        socket.once('connect', () => succeed(socket));
-        return () => socket.destroy();
+        const sockets = new Set<Socket>();
+        const endOthers = (than?: Socket) => {
+          cancelNext();
+          for (const socket of sockets) if (socket !== than) socket.destroy();
+        };
+        let cancelNext = (): void => {};
+        const dialOnce = (): void => {
+          const socket = openSocket(to);
+          sockets.add(socket);
+          // Stays on: between two owners a socket's error shows in `destroyed`, and is no uncaught exception.
+          socket.on('error', (error: NodeJS.ErrnoException) => fail(connectError(error, to)));
+          socket.once('connect', () => {
+            endOthers(socket);
+            succeed(socket);
+          });
+          cancelNext = clock.wakeAt(clock.now() + AGAIN_MS, dialOnce);
+        };
+        dialOnce();
+        return endOthers;
       },
     );
   };

@@ -47,6 +47,33 @@ describe('dialling', () => {
     assert.equal(clock.waiting, 0);
   });
 
+  it('tries again beside an attempt that meets silence, and leaves one connection', async () => {
+    const clock = new ManualClock();
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    let accepted = 0;
+    let open = 0;
+    server.on('connection', (socket) => {
+      accepted += 1;
+      open += 1;
+      socket.on('error', () => {}).resume();
+      socket.once('close', () => {
+        open -= 1;
+      });
+    });
+    const dialled = directDialer(clock)({ host: '127.0.0.1', port }, never);
+    // No turn of the event loop has passed: none of them is connected yet.
+    clock.advance(3_000);
+    const socket = await dialled;
+    assert.equal(clock.waiting, 0);
+    while (accepted === 0 || open !== 1) await new Promise((turn) => setImmediate(turn));
+    assert.equal(socket.destroyed, false);
+    socket.destroy();
+    server.close();
+    await once(server, 'close');
+  });
+
   it('begins nothing when it is told to stop before', async () => {
     const clock = new ManualClock();
     await assert.rejects(directDialer(clock)(to, AbortSignal.abort()), { code: 'INTERRUPTED' });
