@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { ControlClient } from '../../src/daemon/control/client.ts';
+import { daemonPaths } from '../../src/daemon/paths.ts';
+import { AgentEnd } from '../support/agent-end.ts';
+import { EPMUX } from '../support/dyno.ts';
+import { freePort } from '../support/erlang.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const SECRET = 'a secret of sixteen bytes';
+
+describe('a tunnel in the foreground', function () {
+  this.timeout(30_000);
+  const folder = tempFolder();
+  let agent: AgentEnd;
+  let child: ChildProcess | undefined;
+  let said: string;
+
+  beforeEach(async () => {
+    agent = await AgentEnd.start({ secret: SECRET, nodes: { 'app@dyno': await freePort() } });
+  });
+  afterEach(async () => {
+    if (child?.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    await agent.kill();
+  });
+
+  const start = (port: number): ChildProcess => {
+    const [node = '', ...args] = EPMUX;
+    const up = ['up', 'prod', '--connect', `127.0.0.1:${port}`, '--foreground'];
+    const started = spawn(node, [...args, ...up], {
+      env: {
+        PATH: process.env['PATH'],
+        HOME: folder.path,
+        EPMUX_HOME: folder.path,
+        EPMUX_SECRET: SECRET,
+      },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    said = '';
+    started.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      said += chunk;
+    });
+    child = started;
+    return started;
+  };
+  const untilUp = async (process: ChildProcess) => {
+    while (!said.includes('node=app@dyno')) await once(process.stderr ?? process, 'data');
+  };
+
+  for (const [signal, code] of [
+    ['SIGTERM', 0],
+    ['SIGINT', 130],
+  ] as const) {
+    it(`logs to stderr, and ends with ${code} on ${signal} after it took the tunnel down`, async () => {
+      const running = start(agent.port);
+      await untilUp(running);
+      running.kill(signal);
+      const [exit] = await once(running, 'exit');
+      assert.equal(exit, code, said);
+      assert.equal(agent.goodbyes, 1);
+      assert.equal(existsSync(daemonPaths({ EPMUX_HOME: folder.path }).controlSocket), false);
+    });
+  }
+
+  it('answers commands, and ends when it is taken down', async () => {
+    const running = start(agent.port);
+    await untilUp(running);
+    const client = await ControlClient.connect(
+      daemonPaths({ EPMUX_HOME: folder.path }).controlSocket,
+    );
+    assert.deepEqual(await client.call('down', {}), { downed: ['prod'] });
+    client.close();
+    const [exit] = await once(running, 'exit');
+    assert.equal(exit, 0, said);
+  });
+
+  it('fails as up does when it does not come up', async () => {
+    const running = start(await freePort());
+    const [exit] = await once(running, 'exit');
+    assert.equal(exit, 3);
+    assert.match(said, /\(CONNECT_FAILED\)/);
+  });
+});
