@@ -103,6 +103,50 @@ export const ERROR_CODES = {
     hint: 'start `epmux agent` there, or drop `--agent require`',
   },
 
+  // Heroku
+  HEROKU_AUTH_MISSING: {
+    exit: Exit.notAllowed,
+    hint: 'run `heroku login`, or set HEROKU_API_KEY (`heroku auth:token` prints a key)',
+  },
+  HEROKU_AUTH_REFUSED: {
+    exit: Exit.notAllowed,
+    hint: 'run `heroku login` again, or set another HEROKU_API_KEY',
+  },
+  HEROKU_FORBIDDEN: {
+    exit: Exit.notAllowed,
+    hint: 'the key is known and may not do this: ask for the right to deploy the app, or use another key',
+  },
+  HEROKU_UNAVAILABLE: {
+    exit: Exit.failed,
+    hint: 'check the network and https://status.heroku.com, then try again',
+  },
+  HEROKU_RATE_LIMITED: {
+    exit: Exit.failed,
+    hint: 'this key has asked too often: wait, or find out what else uses it',
+  },
+  HEROKU_ANSWER_INVALID: {
+    exit: Exit.failed,
+    hint: 'something else than Heroku answers there, or it has changed: see `epmux logs`',
+  },
+  APP_NOT_FOUND: {
+    exit: Exit.notFound,
+    hint: 'check the name with `heroku apps`, and that this key may see the app',
+  },
+  DYNO_NOT_FOUND: { exit: Exit.notFound, hint: 'name a dyno (web.1) or a process type (web)' },
+  DYNO_NOT_RUNNING: { exit: Exit.notConnected, hint: '`heroku ps` shows the state of the dynos' },
+  EXEC_DISABLED: {
+    exit: Exit.usage,
+    hint: 'run `epmux up --yes`: it enables Heroku Exec, and ALL dynos restart',
+  },
+  EXEC_UNSUPPORTED: {
+    exit: Exit.failed,
+    hint: 'reach the node another way, such as `--connect`',
+  },
+  EXEC_NEEDS_BUILDPACK: {
+    exit: Exit.failed,
+    hint: 'add the buildpack heroku/exec, and deploy the app again',
+  },
+
   // nodes
   NO_EPMD: {
     exit: Exit.notConnected,

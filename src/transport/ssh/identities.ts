@@ -29,6 +29,15 @@ export interface PersonalOptions {
   readonly logger: Logger;
 }
 
+/** A private key in memory alone, in PEM; `name` is for a person. */
+export function keyIdentity(privateKey: string, name: string): Identities {
+  return async () => {
+    const key = ssh2.utils.parseKey(privateKey);
+    if (key instanceof Error) throw new EpmuxError('SSH_KEY_UNUSABLE', `${name} can't be used`);
+    return setOf([{ kind: 'key', name, key }], []);
+  };
+}
+
 const DEFAULT_FILES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
 const PASSPHRASE = 'it has a passphrase';
 

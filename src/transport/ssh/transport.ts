@@ -6,11 +6,13 @@ import { holdTerminal } from './pty.ts';
 export interface SshTransportOptions extends SshOptions {
   /** On the server's loopback. */
   readonly agentPort: number;
+  /** What to call it, if not by user and host. */
+  readonly target?: string;
 }
 
 /** An SSH server whose loopback is the dyno's. */
 export function sshTransport(options: SshTransportOptions): Transport {
-  const target = `ssh://${options.user}@${hostPort(options.address)}`;
+  const target = options.target ?? `ssh://${options.user}@${hostPort(options.address)}`;
   return {
     target,
     async connect(signal): Promise<Carrier> {

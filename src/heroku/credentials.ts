@@ -1,0 +1,97 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EpmuxError } from '../protocol/errors.ts';
+import { netrcEntry } from './netrc.ts';
+
+/** An API key and where it came from. The key is a secret. */
+export interface ApiKey {
+  readonly key: string;
+  /** For a person: `HEROKU_API_KEY`, `~/.netrc`. */
+  readonly source: string;
+}
+
+export interface Credentials {
+  /** Throws HEROKU_AUTH_MISSING, or PERMISSION_DENIED when ~/.netrc can't be read. */
+  current(): Promise<ApiKey>;
+  /** Another key than the refused one, if there is one by now. */
+  renewed(refused: ApiKey): Promise<ApiKey | undefined>;
+}
+
+export interface CredentialsOptions {
+  /** HEROKU_API_KEY of whoever asks; it wins. */
+  readonly apiKey: string | undefined;
+  /** The host of the API, with its port where it names one. */
+  readonly apiHost: string;
+  /** Where `.netrc` is. */
+  readonly home: string;
+}
+
+/** Given keys stay as they are; ~/.netrc is read once, and again when its key was refused. */
+export function herokuCredentials(options: CredentialsOptions): Credentials {
+  const apiKey = options.apiKey?.trim();
+  if (apiKey) {
+    const given: ApiKey = { key: apiKey, source: 'HEROKU_API_KEY' };
+    return { current: async () => given, renewed: async () => undefined };
+  }
+  let known: Promise<ApiKey> | undefined;
+  return {
+    current() {
+      known ??= fromNetrc(options);
+      known.catch(() => {
+        known = undefined;
+      });
+      return known;
+    },
+    async renewed(refused) {
+      known = undefined;
+      const found = await this.current();
+      return found.key === refused.key ? undefined : found;
+    },
+  };
+}
+
+/** Calls with the key that there is; once more when it is refused and another one is there by now. */
+export async function withApiKey<T>(
+  credentials: Credentials,
+  call: (apiKey: ApiKey) => Promise<T>,
+): Promise<T> {
+  const apiKey = await credentials.current();
+  try {
+    return await call(apiKey);
+  } catch (error) {
+    if (!(error instanceof EpmuxError) || error.code !== 'HEROKU_AUTH_REFUSED') throw error;
+    const other = await credentials.renewed(apiKey).catch(() => undefined);
+    if (other === undefined) throw error;
+    return call(other);
+  }
+}
+
+async function fromNetrc({ apiHost, home }: CredentialsOptions): Promise<ApiKey> {
+  const file = join(home, '.netrc');
+  const text = await readNetrc(file);
+  const hosts = [apiHost, apiHost.replace(/:\d+$/, '')];
+  const keys = hosts.map((host) => netrcEntry(text, host)?.password);
+  const key = keys.find((password) => password !== undefined && password !== '');
+  if (key !== undefined) return { key, source: '~/.netrc' };
+  const encrypted = existsSync(`${file}.gpg`);
+  throw new EpmuxError(
+    'HEROKU_AUTH_MISSING',
+    `there is no key for Heroku: HEROKU_API_KEY is not set, and ~/.netrc has no password for ${apiHost}`,
+    encrypted
+      ? { hint: 'epmux does not decrypt ~/.netrc.gpg: set HEROKU_API_KEY="$(heroku auth:token)"' }
+      : {
+          hint: 'run `heroku login`; if it keeps the key in the system’s keychain, set HEROKU_API_KEY="$(heroku auth:token)"',
+        },
+  );
+}
+
+async function readNetrc(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return '';
+    throw new EpmuxError('PERMISSION_DENIED', `~/.netrc can't be read: ${code}`, { cause: error });
+  }
+}

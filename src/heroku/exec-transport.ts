@@ -1,0 +1,94 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { type Address, hostPort } from '../transport/address.ts';
+import type { Dialer } from '../transport/dial.ts';
+import { keyIdentity } from '../transport/ssh/identities.ts';
+import { pinnedHostKey } from '../transport/ssh/pinned-host-key.ts';
+import { sshTransport } from '../transport/ssh/transport.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { ExecManager } from './exec-manager.ts';
+import type { SshKeyPair } from './keys.ts';
+
+export interface HerokuTransportOptions {
+  readonly app: string;
+  /** `web.1` */
+  readonly dyno: string;
+  readonly manager: Pick<ExecManager, 'register'>;
+  /** The tunnel run's pair. */
+  readonly keys: () => Promise<SshKeyPair>;
+  readonly dial: Dialer;
+  /** On the dyno's loopback. */
+  readonly agentPort: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Heroku's SSH gates listen where every firewall lets HTTP pass. */
+const SSH_PORT = 80;
+
+/**
+ * The way into one dyno: the key is registered anew for each connection, for a dyno that restarted knows nothing of it. Throws what `register`
+ * and an SSH connection throw.
+ */
+export function herokuTransport(options: HerokuTransportOptions): Transport {
+  const { app, dyno, manager, dial, agentPort, clock, logger } = options;
+  const target = `heroku://${app}/${dyno}`;
+  return {
+    target,
+    async connect(signal) {
+      const keys = await options.keys();
+      const reservation = await manager.register(dyno, keys.publicKey, signal);
+      const address = tunnelAddress(reservation.tunnel_host);
+      const ssh = sshTransport({
+        target,
+        address,
+        user: reservation.client_user,
+        hostKeys: pinnedHostKey(
+          reservation.proxy_public_key,
+          hostPort(address),
+          'Heroku’s exec manager',
+        ),
+        identities: keyIdentity(keys.privateKey, 'the key just registered'),
+        dial,
+        agentPort,
+        clock,
+        logger,
+      });
+      return ssh.connect(signal).catch((error: unknown) => {
+        throw withOwnHint(error, app, dyno);
+      });
+    },
+  };
+}
+
+/** `host` or `host:port`, an IPv6 address in brackets. */
+export function tunnelAddress(tunnelHost: string): Address {
+  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(tunnelHost);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3] ?? SSH_PORT);
+  if (host !== undefined && port >= 1 && port <= 65_535) return { host, port };
+  throw new EpmuxError(
+    'HEROKU_ANSWER_INVALID',
+    'Heroku’s exec manager named a tunnel_host that is none',
+  );
+}
+
+/** What SSH advises, such as other key files, helps nobody here. */
+function withOwnHint(error: unknown, app: string, dyno: string): unknown {
+  if (!(error instanceof EpmuxError)) return error;
+  const { code, message, cause } = error;
+  if (code === 'SSH_AUTH_REFUSED') {
+    return new EpmuxError(code, message, {
+      cause,
+      hint: `${dyno} may have just restarted: try again; \`heroku ps -a ${app}\` shows its state`,
+    });
+  }
+  if (code === 'CONNECT_FAILED') {
+    return new EpmuxError(code, `${dyno} of ${app} could not be reached: ${message}`, {
+      cause,
+      hint: 'a firewall that lets nothing but HTTP through port 80 stops it: try another network, or --via a SOCKS proxy',
+    });
+  }
+  return error;
+}

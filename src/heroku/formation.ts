@@ -1,0 +1,81 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Dyno } from './answers.ts';
+
+/** A dyno that a tunnel leads to. A restarted dyno keeps its name and has another id. */
+export interface WantedDyno extends Dyno {
+  /** Only then there is an SSH server. */
+  readonly isUp: boolean;
+}
+
+export interface Formation {
+  /** By process type, then by number. */
+  readonly wanted: readonly WantedDyno[];
+  /** Selectors that nothing fits at this moment. */
+  readonly unmatched: readonly string[];
+}
+
+/** Started for one task and gone after it: only reached when they are named. */
+const ONE_OFF = ['run', 'release', 'scheduler'];
+
+/** Which of an app's dynos the selectors mean: `web.1` that dyno, `web` all of the type, no selector the whole formation. */
+export function formationOf(dynos: readonly Dyno[], selectors: readonly string[]): Formation {
+  const isWanted = (dyno: Dyno): boolean =>
+    selectors.length === 0
+      ? !ONE_OFF.includes(dyno.type)
+      : selectors.some((selector) => fits(dyno, selector));
+  return {
+    wanted: dynos
+      .filter(isWanted)
+      .map((dyno) => ({ ...dyno, isUp: dyno.state === 'up' }))
+      .toSorted(byName),
+    unmatched: selectors.filter((selector) => !dynos.some((dyno) => fits(dyno, selector))),
+  };
+}
+
+/** For a beginning, when it is too early to wait for what is not there: throws DYNO_NOT_FOUND, or DYNO_NOT_RUNNING when none is up. */
+export function requireRunning(
+  app: string,
+  dynos: readonly Dyno[],
+  selectors: readonly string[],
+): readonly WantedDyno[] {
+  const { wanted, unmatched } = formationOf(dynos, selectors);
+  const [missing] = unmatched;
+  if (missing !== undefined && dynos.length > 0) {
+    throw new EpmuxError('DYNO_NOT_FOUND', `${app} has no dyno ${missing}; it has ${list(dynos)}`, {
+      hint: `name one of them, or start one: \`heroku ps:scale ${typeOf(missing)}=1 -a ${app}\``,
+    });
+  }
+  if (wanted.length === 0) {
+    throw new EpmuxError('DYNO_NOT_RUNNING', `no dyno of ${app} is running`, {
+      hint: `start one: \`heroku ps:scale ${typeOf(missing ?? 'web')}=1 -a ${app}\``,
+    });
+  }
+  if (!wanted.some((dyno) => dyno.isUp)) {
+    throw new EpmuxError('DYNO_NOT_RUNNING', `no dyno of ${app} is up: ${list(wanted)}`, {
+      hint: wanted.some((dyno) => dyno.state === 'crashed')
+        ? `\`heroku logs -a ${app}\` says why it crashed, \`heroku ps:restart -a ${app}\` starts it anew`
+        : `\`heroku ps -a ${app}\` shows the state of the dynos`,
+    });
+  }
+  return wanted;
+}
+
+/** `web.1 (up), worker.1 (crashed)` */
+function list(dynos: readonly Dyno[]): string {
+  return dynos
+    .toSorted(byName)
+    .map((dyno) => `${dyno.name} (${dyno.state})`)
+    .join(', ');
+}
+
+function fits(dyno: Dyno, selector: string): boolean {
+  return dyno.name === selector || dyno.type === selector;
+}
+
+function typeOf(selector: string): string {
+  return selector.split('.')[0] || 'web';
+}
+
+function byName(a: Dyno, b: Dyno): number {
+  return a.name.localeCompare(b.name, 'en', { numeric: true });
+}

@@ -1,0 +1,113 @@
+import { EpmuxError, type EpmuxErrorOptions, type ErrorCode } from '../protocol/errors.ts';
+import type { HttpAnswer, HttpCall } from './http.ts';
+
+const MOST_WORDS = 300;
+
+/** What an answer's status says, with Heroku's own words; undefined when it is a success. */
+export function answerError(call: HttpCall, answer: HttpAnswer): EpmuxError | undefined {
+  const { status } = answer;
+  if (status >= 200 && status < 300) return undefined;
+  const { host } = call.url;
+  const said = words(call, answer.text);
+  const error = (code: ErrorCode, what: string, options?: EpmuxErrorOptions): EpmuxError =>
+    new EpmuxError(code, `${what}${said}`, options);
+  switch (status) {
+    case 401:
+      return error('HEROKU_AUTH_REFUSED', `${host} refuses the key of ${call.keySource}`);
+    case 403:
+      return error(
+        'HEROKU_FORBIDDEN',
+        `${host} does not let the key of ${call.keySource} at ${call.what}`,
+      );
+    case 404:
+      return error('APP_NOT_FOUND', `${host} does not find ${call.what}`);
+    case 429:
+      return error('HEROKU_RATE_LIMITED', `${host} wants fewer questions${later(answer)}`);
+    default:
+      return status >= 500
+        ? error('HEROKU_UNAVAILABLE', `${host} answered ${status} to the question for ${call.what}`)
+        : error(
+            'HEROKU_ANSWER_INVALID',
+            `${host} answered ${status} to the question for ${call.what}`,
+          );
+  }
+}
+
+export function tooLate(call: HttpCall): EpmuxError {
+  return new EpmuxError(
+    'HEROKU_UNAVAILABLE',
+    `${call.url.host} did not answer within ${call.limitMs / 1_000} s to the question for ${call.what}`,
+  );
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'no host is called so',
+  EAI_AGAIN: 'its name can’t be looked up now',
+  ECONNREFUSED: 'it refused the connection',
+  ECONNRESET: 'it broke the connection',
+  EPIPE: 'it broke the connection',
+  UND_ERR_SOCKET: 'it broke the connection',
+  ETIMEDOUT: 'it did not answer',
+  UND_ERR_CONNECT_TIMEOUT: 'it did not answer',
+  EHOSTUNREACH: 'there is no route to it',
+  ENETUNREACH: 'this machine has no network that leads there',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host',
+};
+const UNTRUSTED = /SELF_SIGNED|UNABLE_TO|CERT_UNTRUSTED|CERT_SIGNATURE/;
+const TLS = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/;
+
+/** Why there was no answer: `fetch` hides it behind `fetch failed`. */
+export function networkError(call: HttpCall, cause: unknown): EpmuxError {
+  const root = rootOf(cause);
+  const code = root.code ?? '';
+  const why =
+    REASONS[code] ??
+    (UNTRUSTED.test(code)
+      ? 'its certificate is signed by nobody whom this machine trusts'
+      : `${root.message}${code === '' ? '' : ` (${code})`}`);
+  const hint = TLS.test(code)
+    ? {
+        hint: 'a proxy may be in between: give Node its certificate by NODE_EXTRA_CA_CERTS, and check the clock',
+      }
+    : {};
+  return new EpmuxError('HEROKU_UNAVAILABLE', `${call.url.host} could not be asked: ${why}`, {
+    cause,
+    ...hint,
+  });
+}
+
+function rootOf(error: unknown): NodeJS.ErrnoException {
+  let root = error as NodeJS.ErrnoException;
+  for (let depth = 0; depth < 5; depth += 1) {
+    const below: unknown =
+      root instanceof AggregateError && root.errors.length > 0 ? root.errors[0] : root.cause;
+    if (!(below instanceof Error)) break;
+    root = below;
+  }
+  return root;
+}
+
+function later(answer: HttpAnswer): string {
+  return answer.retryAfter === null ? '' : ` (Retry-After: ${answer.retryAfter.slice(0, 40)})`;
+}
+
+/** Heroku's `id` and `message`, on one line and without secrets: ` (unauthorized: Invalid credentials provided.)`. */
+function words(call: HttpCall, text: string): string {
+  const parts = [field(text, 'id'), field(text, 'message')].filter((part) => part !== undefined);
+  if (parts.length === 0) return '';
+  let said = parts.join(': ');
+  for (const secret of call.secrets) if (secret !== '') said = said.replaceAll(secret, '…');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what comes from outside may not steer a terminal
+  const line = said.replaceAll(/[\u0000-\u001F\u007F-\u009F\s]+/g, ' ').trim();
+  return ` (${line.length > MOST_WORDS ? `${line.slice(0, MOST_WORDS)}…` : line})`;
+}
+
+function field(text: string, name: string): string | undefined {
+  try {
+    const value: unknown = (JSON.parse(text) as Record<string, unknown> | null)?.[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

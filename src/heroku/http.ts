@@ -1,0 +1,142 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { abortError } from '../transport/attempt.ts';
+import { answerError, networkError, tooLate } from './http-errors.ts';
+import { pause } from './pause.ts';
+import { retryWait } from './retry.ts';
+
+export interface HttpCall {
+  readonly method: 'GET' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: URL;
+  /** May hold secrets. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly json?: unknown;
+  /** For each try, from the connection to the answer's last byte. */
+  readonly limitMs: number;
+  /** Whether it does no harm to ask again. */
+  readonly repeatable: boolean;
+  /** For errors: `the dynos of my-app`. */
+  readonly what: string;
+  /** For errors: where the key came from. */
+  readonly keySource: string;
+  /** Never shown, should the answer repeat them. */
+  readonly secrets: readonly string[];
+}
+
+export interface HttpPorts {
+  readonly clock: Clock;
+  /** From 0 up to, not including, 1. */
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly retryAfter: string | null;
+  readonly text: string;
+}
+
+const MOST_ANSWER_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The answer's JSON. Throws HEROKU_AUTH_REFUSED, HEROKU_FORBIDDEN, APP_NOT_FOUND (404), HEROKU_RATE_LIMITED, HEROKU_UNAVAILABLE,
+ * HEROKU_ANSWER_INVALID, or the abort's error.
+ */
+export async function callJson(
+  call: HttpCall,
+  ports: HttpPorts,
+  signal: AbortSignal,
+): Promise<unknown> {
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await tryOnce(call, ports, signal);
+    if (!('error' in outcome)) return outcome.json;
+    const wait = call.repeatable ? retryWait(outcome, attempt, ports) : undefined;
+    if (wait === undefined) throw outcome.error;
+    ports.logger.debug('Heroku is asked again', { what: call.what, waitMs: Math.round(wait) });
+    await pause(wait, `another try at ${call.what}`, ports.clock, signal);
+  }
+}
+
+/** A try that failed; `status` undefined: there was no answer. */
+export interface Failure {
+  readonly error: EpmuxError;
+  readonly status: number | undefined;
+  readonly retryAfter: string | null;
+  /** The time ran out: asking again would only take as long. */
+  readonly isLate: boolean;
+}
+
+async function tryOnce(
+  call: HttpCall,
+  { clock, logger }: HttpPorts,
+  signal: AbortSignal,
+): Promise<{ json: unknown } | Failure> {
+  const began = clock.now();
+  const limit = new AbortController();
+  const cancel = clock.wakeAt(began + call.limitMs, () => limit.abort());
+  try {
+    const answer = await exchange(call, AbortSignal.any([signal, limit.signal]));
+    const fields = { method: call.method, host: call.url.host, path: call.url.pathname };
+    const tookMs = Math.round(clock.now() - began);
+    logger.debug('asked Heroku', { ...fields, status: answer.status, tookMs });
+    const error = answerError(call, answer);
+    if (error !== undefined) return { ...answer, error, isLate: false };
+    return { json: parse(call, answer.text) };
+  } catch (cause) {
+    if (signal.aborted) throw abortError(`asking for ${call.what}`, signal);
+    if (cause instanceof EpmuxError) throw cause;
+    const isLate = limit.signal.aborted;
+    const error = isLate ? tooLate(call) : networkError(call, cause);
+    return { error, status: undefined, retryAfter: null, isLate };
+  } finally {
+    cancel();
+  }
+}
+
+async function exchange(call: HttpCall, signal: AbortSignal): Promise<HttpAnswer> {
+  const body = call.json === undefined ? null : JSON.stringify(call.json);
+  const type: Record<string, string> = body === null ? {} : { 'content-type': 'application/json' };
+  const response = await fetch(call.url, {
+    method: call.method,
+    headers: { ...call.headers, ...type },
+    body,
+    // A redirect would take the key elsewhere, and no API of Heroku's has any.
+    redirect: 'manual',
+    signal,
+  });
+  return {
+    status: response.status,
+    retryAfter: response.headers.get('retry-after'),
+    text: await readText(call, response),
+  };
+}
+
+async function readText(call: HttpCall, response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > MOST_ANSWER_BYTES) {
+      throw new EpmuxError(
+        'HEROKU_ANSWER_INVALID',
+        `${call.url.host} answered with more than 4 MB to the question for ${call.what}`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parse(call: HttpCall, text: string): unknown {
+  if (text.trim() === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The cause would quote the answer, which may hold config vars.
+    throw new EpmuxError(
+      'HEROKU_ANSWER_INVALID',
+      `${call.url.host} did not answer in JSON to the question for ${call.what}`,
+    );
+  }
+}

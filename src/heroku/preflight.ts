@@ -1,0 +1,112 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import type { AppInfo, Platform } from './platform.ts';
+
+/** What decides whether Heroku Exec leads into an app. */
+export interface ExecFacts {
+  readonly app: AppInfo;
+  readonly enabled: boolean;
+  /** Undefined outside of spaces, where it does not matter. */
+  readonly buildpacks: readonly string[] | undefined;
+  /** Secrets. Undefined when the key may not read them. */
+  readonly configVars: Readonly<Record<string, string>> | undefined;
+}
+
+const EXEC_BUILDPACKS = ['https://github.com/heroku/exec-buildpack', 'urn:buildpack:heroku/exec'];
+const ADDON_VAR = 'HEROKU_EXEC_URL';
+
+/** Asks Heroku; changes nothing. Fir apps have none of the rest and are told apart first. */
+export async function execFacts(platform: Platform, signal: AbortSignal): Promise<ExecFacts> {
+  const app = await platform.info(signal);
+  if (app.generation === 'fir') {
+    return { app, enabled: false, buildpacks: undefined, configVars: undefined };
+  }
+  const [enabled, configVars, buildpacks] = await Promise.all([
+    platform.execEnabled(signal),
+    readableVars(platform, signal),
+    app.space === undefined ? undefined : platform.buildpacks(signal),
+  ]);
+  return { app, enabled, buildpacks, configVars };
+}
+
+/** The facts of an app that Exec leads into. Throws EXEC_UNSUPPORTED, EXEC_NEEDS_BUILDPACK or EXEC_DISABLED, or what asking throws. */
+export async function preflight(platform: Platform, signal: AbortSignal): Promise<ExecFacts> {
+  const facts = await execFacts(platform, signal);
+  const obstacle = execObstacle(facts);
+  if (obstacle !== undefined) throw obstacle;
+  return facts;
+}
+
+/** Why Exec leads nowhere; the first of several. */
+export function execObstacle(facts: ExecFacts): EpmuxError | undefined {
+  const { app, enabled } = facts;
+  if (app.generation === 'fir') {
+    return new EpmuxError('EXEC_UNSUPPORTED', `${app.name} is a Fir app: it has no Heroku Exec`, {
+      hint: `\`heroku run:inside DYNO -a ${app.name}\` opens a shell there; a tunnel needs another way, such as --connect`,
+    });
+  }
+  if (app.space?.shield === true) {
+    return new EpmuxError(
+      'EXEC_UNSUPPORTED',
+      `${app.name} is in the Shield space ${app.space.name}, where Heroku allows no Exec`,
+    );
+  }
+  if (lacksBuildpack(facts)) return withoutBuildpack(facts);
+  if (!enabled && addonUrlOf(facts) === undefined) {
+    return new EpmuxError(
+      'EXEC_DISABLED',
+      `Heroku Exec is off for ${app.name}; to enable it ALL its dynos restart`,
+    );
+  }
+  return undefined;
+}
+
+/** What a person should know although Exec may well work. */
+export function execWarnings(facts: ExecFacts): string[] {
+  const { app } = facts;
+  const warnings: string[] = [];
+  if (app.stack === 'container') {
+    warnings.push(
+      `${app.name} runs a container image: Heroku Exec needs bash, curl and openssh-server in it`,
+    );
+  }
+  if (addonUrlOf(facts) !== undefined) {
+    warnings.push(
+      `${app.name} has the add-on heroku-exec of old; \`heroku addons:destroy heroku-exec -a ${app.name}\` removes it`,
+    );
+  }
+  return warnings;
+}
+
+/** The URL of the add-on's service, credentials included: a secret. */
+export function addonUrlOf(facts: Pick<ExecFacts, 'configVars'>): string | undefined {
+  return facts.configVars?.[ADDON_VAR] || undefined;
+}
+
+function lacksBuildpack({ app, buildpacks }: ExecFacts): boolean {
+  if (buildpacks === undefined || app.stack === 'container') return false;
+  return !buildpacks.some((url) => EXEC_BUILDPACKS.some((start) => url.startsWith(start)));
+}
+
+function withoutBuildpack({ app, enabled }: ExecFacts): EpmuxError {
+  const commands = [
+    ...(enabled ? [] : [`heroku features:enable runtime-heroku-exec -a ${app.name}`]),
+    `heroku buildpacks:add -i 1 heroku/exec -a ${app.name}`,
+    'git commit --allow-empty -m "Heroku Exec"',
+    'git push heroku HEAD:main',
+  ];
+  return new EpmuxError(
+    'EXEC_NEEDS_BUILDPACK',
+    `${app.name} is in the space ${app.space?.name}, where Heroku Exec needs a buildpack that it does not have`,
+    { hint: `add it and deploy: ${commands.map((command) => `\`${command}\``).join(', ')}` },
+  );
+}
+
+/** A key that may use Exec but not read config vars is good enough. */
+async function readableVars(platform: Platform, signal: AbortSignal) {
+  try {
+    return await platform.configVars(signal);
+  } catch (error) {
+    if (error instanceof EpmuxError && error.code === 'HEROKU_FORBIDDEN') return undefined;
+    throw error;
+  }
+}
