@@ -12,6 +12,8 @@ export interface SshdOptions {
   readonly hostKeys?: readonly KeyType[];
   /** Lines of sshd_config; they win over the helper's own. */
   readonly config?: readonly string[];
+  /** What each `sshd -i` is started by, such as `['nsenter', …]`: sessions and forwards then live there. */
+  readonly prefix?: readonly string[];
 }
 
 /**
@@ -95,12 +97,20 @@ export async function startSshd(options: SshdOptions = {}): Promise<TestSshd> {
   writeFileSync(logFile, '');
   writeFileSync(
     configFile,
-    configuration(options.config ?? [], terminals, hostKeyFiles, authorizedKeys),
+    configuration([
+      ...(options.config ?? []),
+      ...hostKeyFiles.map((file) => `HostKey ${file}`),
+      `AuthorizedKeysFile ${authorizedKeys}`,
+      `PermitTTY ${terminals ? 'yes' : 'no'}`,
+      // Shells read their start-up files from there, and find none.
+      `SetEnv HOME=${folder}`,
+    ]),
   );
 
   const live = new Map<ChildProcess, Socket>();
   const serve = (socket: Socket): void => {
-    const child = spawn(sshd, ['-i', '-f', configFile, '-E', logFile], {
+    const argv = [...(options.prefix ?? []), sshd, '-i', '-f', configFile, '-E', logFile];
+    const child = spawn(argv[0] ?? sshd, argv.slice(1), {
       stdio: [socket, socket, 'ignore'],
       detached: true,
     });
@@ -178,16 +188,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<TestSshd> {
   };
 }
 
-function configuration(
-  first: readonly string[],
-  terminals: boolean,
-  hostKeys: readonly string[],
-  authorizedKeys: string,
-): string {
+function configuration(first: readonly string[]): string {
   const lines = [
     ...first,
-    ...hostKeys.map((file) => `HostKey ${file}`),
-    `AuthorizedKeysFile ${authorizedKeys}`,
     'StrictModes no',
     'UsePAM no',
     'PidFile none',
@@ -195,7 +198,6 @@ function configuration(
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     'AllowTcpForwarding yes',
-    `PermitTTY ${terminals ? 'yes' : 'no'}`,
     'PrintMotd no',
     'PrintLastLog no',
     'UseDNS no',

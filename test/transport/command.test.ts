@@ -66,7 +66,7 @@ describe('a command as the way', () => {
 
   it('says that there is no such program', async () => {
     const error = await failure('epmux-no-such-program');
-    assert.match(error?.message ?? '', /ended with code 127: .*not found/);
+    assert.match(error?.message ?? '', /ended with code 127: .*epmux-no-such-program/);
   });
 
   it('says which signal ended it', async () => {
