@@ -1,12 +1,22 @@
 /** Builds dist/ anew: the package's JavaScript, and the agent as one file. A build that fails leaves the old dist/ alone. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { bundleAgent } from './bundle-agent.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
 const FRESH = join(ROOT, 'node_modules', `.epmux-dist-${process.pid}`);
+/** What a user's own OTP compiles. */
+const ERLANG = join('cli', 'erlang', 'epmux_remsh.erl');
 const SHEBANG = '#!/usr/bin/env node\n';
 
 function compile(): void {
@@ -26,6 +36,7 @@ function makeExecutable(file: string): void {
 
 try {
   compile();
+  copyFileSync(join(ROOT, 'src', ERLANG), join(FRESH, ERLANG));
   makeExecutable(join(FRESH, 'cli', 'main.js'));
   const agent = join(FRESH, 'agent.mjs');
   await bundleAgent(agent);

@@ -13,6 +13,8 @@ export interface Io {
   /** Writes talk to stderr, with a line end. */
   talk(text: string): void;
   readonly outIsTerminal: boolean;
+  /** Both stdin and stdout are a terminal: a shell can run there. */
+  readonly onTerminal: boolean;
   /** A person sits there who can be asked and who reads the talk. */
   readonly interactive: boolean;
   /** Spinners are welcome on stderr. */
@@ -42,6 +44,7 @@ export function processIo(): ProcessIo {
     outBytes: (bytes) => void stdout.write(bytes),
     talk: (text) => void stderr.write(`${text}\n`),
     outIsTerminal: stdout.isTTY === true,
+    onTerminal: stdin.isTTY === true && stdout.isTTY === true,
     interactive: stdin.isTTY === true && stderr.isTTY === true,
     lively: isStylish(stderr, env),
     paintOut: paintFor(stdout, env),

@@ -5,12 +5,14 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { guestEnvironment } from '../../src/cli/erlang/environment.ts';
 import { guestName } from '../../src/cli/erlang/guest.ts';
-import { remshCommand } from '../../src/cli/erlang/remsh.ts';
+import { erlCommand, iexCommand, shellCommand } from '../../src/cli/erlang/remsh.ts';
 import { CliHome, outcome } from '../support/cli.ts';
 import { EPMUX } from '../support/dyno.ts';
 import { ErlangHost, type ErlangNode, hasErlang, within } from '../support/erlang.ts';
 
-const PROMPT = /app@[\w-]+\)\d+>/;
+/** The shell's, or that of the menu behind Ctrl-C. */
+const PROMPT = /app@[\w-]+\)\d+>|\(d\)istribution/;
+const LEAVE = ['\u0003', 'a\n'];
 const leading = { epmdPort: 4711, inetrc: '/state/inetrc' };
 
 describe('the name of a guest', () => {
@@ -55,26 +57,34 @@ describe('the command of a remote shell', () => {
   });
   after(() => home.remove());
 
-  const command = (folder: string, preferErl = false) =>
-    remshCommand('app@dyno', ['--dot-iex', 'x'], preferErl, { PATH: join(home.folder, folder) });
+  const env = (folder: string) => ({ PATH: join(home.folder, folder) });
 
-  it('is iex where there is one, with what the person adds', () => {
-    const { program, args } = command('with');
-    assert.equal(program, join(home.folder, 'with/iex'));
-    assert.equal(args[0], '--sname');
-    assert.deepEqual(args.slice(2), ['--remsh', 'app@dyno', '--dot-iex', 'x']);
-  });
-
-  it('is erl where there is no iex, or when asked for', () => {
-    assert.equal(command('without').program, join(home.folder, 'without/erl'));
-    const { program, args } = command('with', true);
-    assert.equal(program, join(home.folder, 'with/erl'));
+  it('is erl with a script that takes the name as an argument', () => {
+    const { program, args } = shellCommand("app'x@dyno", env('without'));
+    assert.equal(program, join(home.folder, 'without/erl'));
     assert.equal(args[0], '-sname');
-    assert.deepEqual(args.slice(2, 5), ['-hidden', '-remsh', 'app@dyno']);
+    assert.equal(args.filter((word) => word.includes("app'x@dyno")).length, 1);
+    assert.equal(args.at(-2), "app'x@dyno");
   });
 
-  it('fails with ERLANG_MISSING where there is neither', () => {
-    assert.throws(() => command('none'), { code: 'ERLANG_MISSING' });
+  it('is iex for who has options for it, where there is one', () => {
+    const command = iexCommand('app@dyno', ['--dot-iex', 'x'], env('with'));
+    assert.equal(command?.program, join(home.folder, 'with/iex'));
+    assert.equal(command.args[0], '--sname');
+    assert.deepEqual(command.args.slice(2), ['--remsh', 'app@dyno', '--dot-iex', 'x']);
+    assert.equal(iexCommand('app@dyno', [], env('without')), undefined);
+  });
+
+  it('is erl -remsh when asked for', () => {
+    const { program, args } = erlCommand('app@10.0.0.1', ['+S', '1'], env('with'));
+    assert.equal(program, join(home.folder, 'with/erl'));
+    assert.equal(args[0], '-name');
+    assert.deepEqual(args.slice(2), ['-hidden', '-remsh', 'app@10.0.0.1', '+S', '1']);
+  });
+
+  it('fails with ERLANG_MISSING where there is no erl', () => {
+    assert.throws(() => shellCommand('app@dyno', env('none')), { code: 'ERLANG_MISSING' });
+    assert.throws(() => erlCommand('app@dyno', [], env('none')), { code: 'ERLANG_MISSING' });
   });
 });
 
@@ -100,24 +110,31 @@ describe('epmux remsh', function () {
   it("exits with the shell's code", async () => {
     await knowsNode('app@dyno');
     const env = await fakeIex('exit 7');
-    assert.equal((await home.run(['remsh'], { env })).code, 7);
+    assert.equal((await home.run(['remsh', '--', '-x'], { env })).code, 7);
   });
 
   it('exits with 128+n when a signal ended the shell', async () => {
     await knowsNode('app@dyno');
     const env = await fakeIex('kill -TERM $$');
-    assert.equal((await home.run(['remsh'], { env })).code, 143);
+    assert.equal((await home.run(['remsh', '--', '-x'], { env })).code, 143);
   });
 
   it('leaves Ctrl-C to the shell', async () => {
     await knowsNode('app@dyno');
     const env = await fakeIex('echo ready\nread line\nexit 3');
-    const child = home.start(['remsh'], { env });
+    const child = home.start(['remsh', '--', '-x'], { env });
     child.stdout?.once('data', () => {
       child.kill('SIGINT');
       child.stdin?.end('on\n');
     });
     assert.deepEqual(await outcome(child, 'remsh'), { code: 3, stdout: 'ready\n', stderr: '' });
+  });
+
+  it('needs a terminal', async () => {
+    await knowsNode('app@dyno');
+    const run = await home.run(['remsh']);
+    assert.equal(run.code, 2);
+    assert.match(run.stderr, /needs a terminal \(USAGE\)\nhint: /);
   });
 
   it('says why a node can not be led to', async () => {
@@ -138,55 +155,72 @@ describe('epmux remsh', function () {
     });
     after(() => host?.stop());
 
-    async function shellSays(args: readonly string[], line: string): Promise<string> {
-      await writeFile(join(home.folder, '.erlang.cookie'), host.cookie, { mode: 0o400 });
-      const inetrc = host.env['ERL_INETRC'] ?? '';
-      await knowsNode(app.name, { epmdPort: host.epmdPort, inetrc });
-      const command = [...EPMUX, 'remsh', ...args].map((word) => `'${word}'`).join(' ');
-      const child = spawn('script', ['-qec', command, '/dev/null'], {
-        cwd: home.folder,
-        env: { ...home.env, TERM: 'xterm' },
-        stdio: 'pipe',
+    /** What the shell prints in a terminal while `lines` are typed, one at each prompt, and what it exits with. */
+    async function type(args: readonly string[], lines: readonly string[], cookie = host.cookie) {
+      await writeFile(join(home.folder, '.erlang.cookie'), cookie, { mode: 0o400 });
+      const lead = { epmdPort: host.epmdPort, inetrc: host.env['ERL_INETRC'] ?? '' };
+      const error = { code: 'COOKIE_REFUSED', message: 'another cookie', at: '' } as const;
+      const node = { name: app.name, dyno: null, address: '', port: 1, state: 'up' } as const;
+      await home.daemon({
+        resolve: () => ({ node, tunnel: 'prod', leading: lead }),
+        ping: () => ({ node: app.name, pong: false, rttMs: null, error }),
       });
-      const closed = once(child, 'close');
+      const command = [...EPMUX, 'remsh', ...args].map((word) => `'${word}'`).join(' ');
+      const env = { ...home.env, TERM: 'xterm', NO_COLOR: '1' };
+      const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: home.folder, env });
+      const rest = [...lines];
       let said = '';
-      const done = new Promise<void>((resolve) => {
-        child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-          const prompted = PROMPT.test(said);
-          said += chunk;
-          if (!prompted && PROMPT.test(said)) child.stdin.write(line);
-          if (said.includes('<<done>>')) resolve();
-        });
+      let seen = 0;
+      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+        said += chunk;
+        const prompt = PROMPT.exec(said.slice(seen));
+        const next = prompt === null ? undefined : rest.shift();
+        if (prompt === null || next === undefined) return;
+        seen = said.length;
+        child.stdin.write(next);
       });
       try {
-        await within(Promise.race([done, closed]), () => said);
+        const [code] = await within(once(child, 'close'), () => said);
+        return { code, said };
       } finally {
-        // The terminal goes away under the shell, which ends with it.
+        // The terminal goes away under a shell that stays, which ends with it.
         child.kill('SIGKILL');
-        await closed;
       }
-      return said;
     }
 
-    it('opens iex in it, hidden and registered nowhere', async () => {
-      const facts = '{node(), Node.list(:hidden), length(elem(:net_adm.names(), 1))}';
-      const said = await shellSays(
-        [],
-        `IO.puts("<<" <> inspect(${facts}) <> ">> <" <> "<done>>")
-`,
-      );
+    const facts = '{node(), Node.list(:hidden), length(elem(:net_adm.names(), 1))}';
+
+    it('opens its IEx, hidden and registered nowhere, and is left by Ctrl-C', async () => {
+      const { code, said } = await type([], [`IO.inspect(${facts}, label: "facts")\r`, ...LEAVE]);
       assert.match(
         said,
-        new RegExp(`<<\\{:"${app.name}", \\[:"epmux-[0-9a-f]{8}@[^"]+"\\], 1\\}>>`),
+        new RegExp(`facts: \\{:"${app.name}", \\[:"epmux-[0-9a-f]{8}@[^"]+"\\], 1\\}`),
       );
+      assert.equal(code, 130, said);
     });
 
-    it('opens erl in it with --erl', async () => {
-      const said = await shellSays(
-        ['--erl'],
-        'io:put_chars(["<<", atom_to_list(node()), ">> <", "<done>>"]).\n',
-      );
-      assert.match(said, new RegExp(`<<${app.name}>>`));
+    it('completes words there', async () => {
+      const { said } = await type([], ['Enum.revers\t([1, 2], [:tail])\r', ...LEAVE]);
+      assert.match(said, /\[2, 1, :tail\]/);
+    });
+
+    it('says when the connection is lost, and ends with 1', async () => {
+      const leave = ':erlang.disconnect_node(hd(Node.list(:hidden)))\r';
+      const { code, said } = await type([], [leave]);
+      assert.match(said, new RegExp(`\\*\\*\\* ${app.name}: the connection is lost`));
+      assert.equal(code, 1);
+    });
+
+    it('says why it could not connect', async () => {
+      const { code, said } = await type([], [], 'ANOTHER');
+      assert.match(said, /epmux: another cookie \(COOKIE_REFUSED\)/);
+      assert.equal(code, 5);
+    });
+
+    it('opens Erlang’s shell with --erl', async () => {
+      const line = 'io:put_chars([atom_to_list(node()), "<", "done>"]).\n';
+      const { said } = await type(['--erl'], [line, ...LEAVE]);
+      assert.match(said, new RegExp(`${app.name}<done>`));
     });
   });
 });

@@ -1,8 +1,9 @@
 import { defineCommand } from '../command.ts';
 import { runInTerminal } from '../erlang/child.ts';
 import { guestEnvironment } from '../erlang/environment.ts';
+import { scriptFailure } from '../erlang/failure.ts';
 import { resolveHost } from '../erlang/guest.ts';
-import { observerArguments, observerFailure } from '../erlang/observer.ts';
+import { observerArguments } from '../erlang/observer.ts';
 import { requireProgram } from '../erlang/programs.ts';
 
 export const observer = defineCommand({
@@ -21,7 +22,7 @@ export const observer = defineCommand({
     const { name } = host.node;
     const environment = guestEnvironment(io.env, host.leading);
     const code = await runInTerminal(erl, observerArguments(name), environment, io);
-    const failure = observerFailure(code, name);
+    const failure = await scriptFailure(code, name, io);
     if (failure !== undefined) throw failure;
     return code;
   },

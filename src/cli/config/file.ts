@@ -17,7 +17,7 @@ export interface ConfigurationFile {
 }
 
 /** `epmux.toml` in `cwd` or the nearest parent, else the user's own; undefined when there is neither. */
-export function findConfiguration(cwd: string, env: Environment): string | undefined {
+function findConfiguration(cwd: string, env: Environment): string | undefined {
   for (let folder = cwd; ; folder = dirname(folder)) {
     const candidate = join(folder, FILE_NAME);
     if (existsSync(candidate)) return candidate;

@@ -1,8 +1,5 @@
-import { EpmuxError } from '../../protocol/errors.ts';
+import { Failure } from './failure.ts';
 import { guestName } from './guest.ts';
-
-/** How the script below says what failed. */
-const Failure = { noObserver: 61, noWindow: 62, noNode: 63 } as const;
 
 /**
  * Connects first, so that a window means a connection. Observers that can't be started on a node (before `observer:start/1`) are
@@ -22,29 +19,9 @@ Direct orelse io:put_chars(standard_error, ["in Observer choose Nodes, Connect N
 receive {'DOWN', Window, _, _, _} -> halt(0) end.
 `;
 
-/** Arguments for \`erl\`. The node's name is an argument of the script, never a part of it. */
+/** Arguments for `erl`. The node's name is an argument of the script, never a part of it. */
 export function observerArguments(node: string): readonly string[] {
   const [flag, name] = guestName(node);
   const script = SCRIPT.trim().replaceAll('\n', ' ');
   return [flag.slice(1), name, '-hidden', '-noinput', '+Bd', '-eval', script, '-extra', node];
-}
-
-/** What an exit code of the script stands for; undefined when the window was there. */
-export function observerFailure(code: number, node: string): EpmuxError | undefined {
-  switch (code) {
-    case Failure.noObserver:
-      return new EpmuxError('ERLANG_MISSING', 'this Erlang comes without Observer', {
-        hint: 'install its packages: erlang-observer and erlang-wx on Debian',
-      });
-    case Failure.noWindow:
-      return new EpmuxError('ERLANG_MISSING', "Observer can't open a window (wx)", {
-        hint: 'it needs a display (DISPLAY or WAYLAND_DISPLAY) and an Erlang built with wxWidgets',
-      });
-    case Failure.noNode:
-      return new EpmuxError('NODE_UNREACHABLE', `${node} did not take the connection`, {
-        hint: '`epmux ping` says why',
-      });
-    default:
-      return undefined;
-  }
 }

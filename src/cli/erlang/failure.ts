@@ -1,0 +1,43 @@
+import { EpmuxError } from '../../protocol/errors.ts';
+import { withDaemon } from '../daemon.ts';
+import type { Io } from '../io.ts';
+
+/** Exit codes by which our scripts in a local Erlang say what failed. */
+export const Failure = { noObserver: 61, noWindow: 62, noNode: 63, noCompiler: 64 } as const;
+
+/** What an exit code of a script stands for; undefined when nothing of the above failed. */
+export async function scriptFailure(
+  code: number,
+  node: string,
+  io: Io,
+): Promise<EpmuxError | undefined> {
+  switch (code) {
+    case Failure.noObserver:
+      return new EpmuxError('ERLANG_MISSING', 'this Erlang comes without Observer', {
+        hint: 'install its packages: erlang-observer and erlang-wx on Debian',
+      });
+    case Failure.noWindow:
+      return new EpmuxError('ERLANG_MISSING', "Observer can't open a window (wx)", {
+        hint: 'it needs a display (DISPLAY or WAYLAND_DISPLAY) and an Erlang built with wxWidgets',
+      });
+    case Failure.noCompiler:
+      return new EpmuxError('ERLANG_MISSING', 'this Erlang comes without its compiler', {
+        hint: 'install it, or use `epmux remsh --erl`',
+      });
+    case Failure.noNode:
+      return whyNotConnected(node, io);
+    default:
+      return undefined;
+  }
+}
+
+/** Erlang only says that it is not connected; a ping of ours knows the reason. */
+async function whyNotConnected(node: string, io: Io): Promise<EpmuxError> {
+  const { error } = await withDaemon(io, (daemon) =>
+    daemon.call('ping', { node }, { signal: io.interrupted }),
+  );
+  if (error !== null) return new EpmuxError(error.code, error.message);
+  return new EpmuxError('HANDSHAKE_REFUSED', `${node} did not take the connection`, {
+    hint: 'it answers a ping: is the cookie in ~/.erlang.cookie of this user the one it expects?',
+  });
+}
