@@ -10,6 +10,7 @@ import { createTransport } from '../transport/create.ts';
 import type { Leading } from './control/api.ts';
 import { ControlServer } from './control/server.ts';
 import { Ending } from './ending.ts';
+import { withoutSecrets } from './environment.ts';
 import { localCookie } from './erlang-cookie.ts';
 import { controlHandlers } from './handlers.ts';
 import { Leader } from './leader.ts';
@@ -193,7 +194,7 @@ export class Daemon {
             via,
             acceptHostKey,
             sshAuthSock,
-            env,
+            env: withoutSecrets(env),
             clock,
             logger: log,
           })),

@@ -82,7 +82,7 @@ export class Leader {
 
   /** Idempotent. */
   close(): Promise<void> {
-    this.#closing ??= this.#epmd.close();
+    this.#closing ??= Promise.all([this.#epmd.close(), this.names.told()]).then(() => undefined);
     return this.#closing;
   }
 

@@ -13,7 +13,7 @@ export interface LogFileOptions {
   readonly now: () => number;
 }
 
-export const LOG_FILE_DEFAULTS: LogFileOptions = {
+const LOG_FILE_DEFAULTS: LogFileOptions = {
   maxBytes: 5 * 1_048_576,
   maxFiles: 3,
   maxWaitingBytes: 1_048_576,

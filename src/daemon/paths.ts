@@ -32,9 +32,19 @@ function absolute(value: string | undefined): string | undefined {
   return value !== undefined && isAbsolute(value) ? value : undefined;
 }
 
+/** A login may leave the variable behind without the folder, or with another user's (su, cron, containers). */
+function isOwnFolder(path: string): boolean {
+  try {
+    const found = statSync(path);
+    return found.isDirectory() && found.uid === (process.getuid?.() ?? found.uid);
+  } catch {
+    return false;
+  }
+}
+
 /**
  * EPMUX_HOME puts everything under one folder; else $XDG_STATE_HOME/epmux (~/.local/state/epmux) and $XDG_RUNTIME_DIR/epmux (else `run` in
- * the state folder). Nothing is created or checked here.
+ * the state folder, also when that runtime folder is not there or not this user's). Nothing is created here.
  */
 export function daemonPaths(env: Environment = process.env): DaemonPaths {
   const home = env['EPMUX_HOME'];
@@ -42,7 +52,10 @@ export function daemonPaths(env: Environment = process.env): DaemonPaths {
     absolute(env['XDG_STATE_HOME']) ?? join(env['HOME'] || homedir(), '.local', 'state');
   const stateDir = home ? resolve(home) : join(stateHome, 'epmux');
   const runtimeHome = home ? undefined : absolute(env['XDG_RUNTIME_DIR']);
-  const runtimeDir = runtimeHome === undefined ? join(stateDir, 'run') : join(runtimeHome, 'epmux');
+  const runtimeDir =
+    runtimeHome !== undefined && isOwnFolder(runtimeHome)
+      ? join(runtimeHome, 'epmux')
+      : join(stateDir, 'run');
   return {
     stateDir,
     runtimeDir,
@@ -69,7 +82,7 @@ export function checkSocketPath(path: string): void {
 }
 
 /** Makes the folder, or checks that it is this user's own, and closes it to others. PERMISSION_DENIED when it is another's. */
-export function ensurePrivateFolder(path: string): void {
+function ensurePrivateFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const found = statSync(path);

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EpmuxError } from '../protocol/errors.ts';
 import { VERSION } from '../runtime/version.ts';
 import { type ControlClient, connectDaemon } from './control/client.ts';
+import { withoutSecrets } from './environment.ts';
 import { fileError } from './files.ts';
 import { type DaemonPaths, ensureFolders } from './paths.ts';
 
@@ -12,9 +13,6 @@ const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 50;
 const MAX_STDERR_BYTES = 262_144;
 const REASON_BYTES = 4_096;
-/** They reach the daemon over the control socket; in its environment they would be handed on to every process it starts. */
-const SECRET_VARIABLES = ['EPMUX_SECRET', 'EPMUX_COOKIE'] as const;
-
 export interface EnsureOptions {
   /** The program's main script, which is started with the argument `daemon`; the running one unless told. */
   readonly script?: string;
@@ -63,8 +61,8 @@ function startDetached(paths: DaemonPaths, script: string, args: readonly string
   const log = openSync(paths.stderrFile, 'a+', 0o600);
   if (fstatSync(log).size > MAX_STDERR_BYTES) ftruncateSync(log);
   const from = fstatSync(log).size;
-  const env = { ...process.env };
-  for (const name of SECRET_VARIABLES) delete env[name];
+  // Secrets reach the daemon over the control socket.
+  const env = withoutSecrets(process.env);
   const child = spawn(process.execPath, [...process.execArgv, script, 'daemon', ...args], {
     detached: true,
     stdio: ['ignore', log, log],

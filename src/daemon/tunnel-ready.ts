@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Tunnel } from './tunnel.ts';
 
 /** How long to wait for a first node once the link is up, and for its full name once there is one. */
-export const NODES_WAIT_MS = 15_000;
+const NODES_WAIT_MS = 15_000;
 const NAMES_WAIT_MS = 3_000;
 
 export interface ReadyCall {

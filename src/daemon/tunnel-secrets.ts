@@ -33,7 +33,7 @@ export class TunnelSecrets {
 
   async secret(): Promise<string | undefined> {
     const { secretFile, name } = this.#spec;
-    if (this.#given.secret !== undefined) return this.#given.secret;
+    if (this.#given.secret !== undefined) return this.#given.secret.trim();
     const secret =
       secretFile === undefined ? await this.#store.read(name) : await readSecretFile(secretFile);
     if (secretFile !== undefined && secret === undefined) {

@@ -15,9 +15,14 @@ describe("the daemon's paths", () => {
   });
 
   it('follow the XDG folders else', () => {
-    const paths = daemonPaths({ HOME: '/h', XDG_STATE_HOME: '/s', XDG_RUNTIME_DIR: '/r' });
-    assert.equal(paths.stateFile, '/s/epmux/state.json');
-    assert.equal(paths.controlSocket, '/r/epmux/control.sock');
+    const env = { HOME: '/h', XDG_STATE_HOME: '/s', XDG_RUNTIME_DIR: folder.path };
+    assert.equal(daemonPaths(env).stateFile, '/s/epmux/state.json');
+    assert.equal(daemonPaths(env).controlSocket, join(folder.path, 'epmux', 'control.sock'));
+  });
+
+  it('do without a runtime folder that is not there', () => {
+    const env = { HOME: '/h', XDG_RUNTIME_DIR: join(folder.path, 'none') };
+    assert.equal(daemonPaths(env).runtimeDir, '/h/.local/state/epmux/run');
   });
 
   it('have defaults in the home folder', () => {

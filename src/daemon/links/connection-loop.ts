@@ -19,6 +19,9 @@ const LONG_OUTAGE_MS = 15 * 60_000;
 const WAIT_SHARE = 0.2;
 const SHORT_WAIT_MS = 1_000;
 
+/** An attempt that runs for longer than this may hang on a path that is gone: a sign of a new path begins another. */
+const HANGING_MS = 2_000;
+
 /** Errors that the next attempt would only repeat: a person is needed. */
 const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SECRET_REFUSED',
@@ -54,6 +57,12 @@ function asEpmuxError(error: unknown): EpmuxError {
   return new EpmuxError('INTERNAL', `a connection attempt failed: ${text}`, { cause: error });
 }
 
+interface Attempting {
+  readonly abort: AbortController;
+  readonly begunAt: number;
+  superseded: boolean;
+}
+
 /** Keeps one connection alive: attempts it, waits for its loss, attempts it again with jittered waits, until closed. */
 export class ConnectionLoop {
   readonly machine: LinkStateMachine;
@@ -64,7 +73,7 @@ export class ConnectionLoop {
   #closed = false;
   #wasUp = false;
   #downSince: number;
-  #attempting: AbortController | undefined;
+  #attempting: Attempting | undefined;
   #again: () => void = () => undefined;
   #leaveUp: () => void = () => undefined;
 
@@ -85,12 +94,17 @@ export class ConnectionLoop {
   again(): void {
     this.#failures.reset();
     this.#again();
+    const attempting = this.#attempting;
+    if (attempting === undefined) return;
+    if (this.#options.clock.now() - attempting.begunAt < HANGING_MS) return;
+    attempting.superseded = true;
+    attempting.abort.abort(new EpmuxError('INTERRUPTED', 'the attempt was begun anew'));
   }
 
   /** Idempotent; resolves when no attempt runs any more. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#attempting?.abort();
+    this.#attempting?.abort.abort(new EpmuxError('INTERRUPTED', 'the tunnel is taken down'));
     this.#leaveUp();
     this.#again();
     if (this.#running === undefined) this.#enter('down');
@@ -100,23 +114,23 @@ export class ConnectionLoop {
   async #run(): Promise<void> {
     while (!this.#closed) {
       const begunAt = this.#options.clock.now();
-      const outcome = await this.#attemptOnce();
+      const attempting = { abort: new AbortController(), begunAt, superseded: false };
+      const outcome = await this.#attemptOnce(attempting);
       if (this.#closed) break;
-      const tookMs = this.#options.clock.now() - begunAt;
-      if (outcome instanceof EpmuxError) await this.#afterFailure(outcome, tookMs);
-      else await this.#whileUp(outcome);
+      if (!(outcome instanceof EpmuxError)) await this.#whileUp(outcome);
+      else if (!attempting.superseded) await this.#afterFailure(outcome, begunAt);
     }
     this.#enter('down');
   }
 
-  async #attemptOnce(): Promise<Connection | EpmuxError> {
+  async #attemptOnce(attempting: Attempting): Promise<Connection | EpmuxError> {
     const { clock, attempt } = this.#options;
-    const attempting = new AbortController();
+    const { abort, begunAt } = attempting;
     this.#attempting = attempting;
     const late = new EpmuxError('TIMEOUT', `no connection within ${ATTEMPT_TIMEOUT_MS / 1_000} s`);
-    const cancel = clock.wakeAt(clock.now() + ATTEMPT_TIMEOUT_MS, () => attempting.abort(late));
+    const cancel = clock.wakeAt(begunAt + ATTEMPT_TIMEOUT_MS, () => abort.abort(late));
     try {
-      return await attempt(attempting.signal);
+      return await attempt(abort.signal);
     } catch (error) {
       return asEpmuxError(error);
     } finally {
@@ -143,7 +157,8 @@ export class ConnectionLoop {
     await this.#wait(this.#flapping.nextMs());
   }
 
-  async #afterFailure(error: EpmuxError, tookMs: number): Promise<void> {
+  async #afterFailure(error: EpmuxError, begunAt: number): Promise<void> {
+    const tookMs = this.#options.clock.now() - begunAt;
     this.machine.failedWith(error);
     this.#options.onAttemptFailed(error);
     if (!FATAL.has(error.code)) {

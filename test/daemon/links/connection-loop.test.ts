@@ -165,6 +165,18 @@ describe('a connection that is kept alive', () => {
     assert.equal(attempts.count, count + 1);
   });
 
+  it('is attempted anew when there is such a sign and the attempt that runs may hang', async () => {
+    await pass(1_000);
+    loop.again();
+    await turn();
+    assert.equal(attempts.count, 1);
+    await pass(1_000);
+    loop.again();
+    await turn();
+    assert.equal(attempts.count, 2);
+    assert.deepEqual(failures, []);
+  });
+
   it('that holds for moments only is attempted more slowly, within seconds', async () => {
     for (let flap = 0; flap < 20; flap += 1) {
       await attempts.succeed();
