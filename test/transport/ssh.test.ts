@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import ssh2 from 'ssh2';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import type { Carrier } from '../../src/transport/transport.ts';
 import { FarEnd } from '../support/far-end.ts';
@@ -115,6 +118,32 @@ describe('an SSH connection', () => {
       );
     } finally {
       await strict.stop();
+    }
+  });
+
+  it('asks no third time for a terminal where that ends the connection', async () => {
+    const hostKey = readFileSync(join(sshd.folder, 'host_ed25519'));
+    const touchy = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
+      client.on('error', () => client.end());
+      client.on('authentication', (context) => context.accept());
+      client.on('session', (accept) => accept().on('pty', () => client.end()));
+    });
+    touchy.listen(0, '127.0.0.1');
+    await once(touchy, 'listening');
+    const { port } = touchy.address() as { port: number };
+    const logger = new LogBook();
+    try {
+      for (let i = 0; i < 2; i += 1) {
+        const carrier = await connectTo(sshd, { port, logger });
+        const error = await new Promise<EpmuxError | undefined>((done) => carrier.onClosed(done));
+        assert.equal(error?.code, 'PIPE_LOST');
+      }
+      await until(() => logger.lines.length === 2);
+      const carrier = await connectTo(sshd, { port, logger });
+      assert.match(logger.lines.at(-1) ?? '', /it ended the connection when it was asked for one/);
+      carrier.close();
+    } finally {
+      touchy.close();
     }
   });
 
