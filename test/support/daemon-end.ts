@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { SESSION_ID_BYTES } from '../../src/protocol/constants.ts';
 import type { EpmuxError } from '../../src/protocol/errors.ts';
 import { attachSession } from '../../src/runtime/attach-session.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
+import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import type { BytePipe } from '../../src/runtime/pipe.ts';
 import { SessionDriver } from '../../src/runtime/session-driver.ts';
 import type { SessionStream } from '../../src/runtime/session-stream.ts';
@@ -15,6 +15,15 @@ import { Session } from '../../src/session/session.ts';
 import type { Directory, EndReason, PeerInfo } from '../../src/session/types.ts';
 
 const WAIT_MS = 10_000;
+
+/** A session that a test leaves behind, waiting for a new pipe, does not keep the process. */
+const clock: Clock = {
+  ...systemClock,
+  wakeAt(at, fire) {
+    const timer = setTimeout(fire, Math.max(0, at - systemClock.now())).unref();
+    return () => clearTimeout(timer);
+  },
+};
 
 export class DaemonEnd {
   readonly driver: SessionDriver;
@@ -29,8 +38,8 @@ export class DaemonEnd {
   constructor(secret: string, id: Uint8Array = randomBytes(SESSION_ID_BYTES)) {
     this.#secret = Buffer.from(secret);
     this.driver = new SessionDriver({
-      session: new Session('daemon', SESSION_DEFAULTS, id, systemClock.now()),
-      clock: systemClock,
+      session: new Session('daemon', SESSION_DEFAULTS, id, clock.now()),
+      clock,
       handlers: {
         onAttached: (resumed, peer) => this.#note(() => this.attachments.push({ resumed, peer })),
         onPipeLost: (error) => this.#note(() => this.losses.push(error)),
@@ -57,7 +66,7 @@ export class DaemonEnd {
     await attachSession(this.driver, pipe, {
       secret: this.#secret,
       software: 'epmux/test',
-      clock: systemClock,
+      clock,
     });
   }
 
