@@ -170,6 +170,30 @@ describe('an SSH connection', () => {
     assert.deepEqual(owner.calls, ['closed']);
   });
 
+  it('asks a silent server whether it is there, and its answer counts', async () => {
+    const talkative = await startSshd({ config: ['LogLevel DEBUG1'] });
+    const clock = new ManualClock();
+    try {
+      await within(
+        { clock },
+        async (carrier) => {
+          let lost = false;
+          carrier.onClosed(() => {
+            lost = true;
+          });
+          clock.advance(8_000);
+          await until(() => talkative.log().includes('keepalive@openssh.com'));
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          clock.advance(8_000);
+          assert.equal(lost, false);
+        },
+        talkative,
+      );
+    } finally {
+      await talkative.stop();
+    }
+  });
+
   it('is dead when nothing was heard for 9 s', async () => {
     const clock = new ManualClock();
     const carrier = await connectTo(sshd, { agentPort: far.port, clock });
