@@ -92,9 +92,10 @@ function later(answer: HttpAnswer): string {
   return answer.retryAfter === null ? '' : ` (Retry-After: ${answer.retryAfter.slice(0, 40)})`;
 }
 
-/** Heroku's `id` and `message`, on one line and without secrets: ` (unauthorized: Invalid credentials provided.)`. */
+/** Heroku's `id` and `message` (or the manager's `error`), on one line and without secrets: ` (unauthorized: Invalid credentials provided.)`. */
 function words(call: HttpCall, text: string): string {
-  const parts = [field(text, 'id'), field(text, 'message')].filter((part) => part !== undefined);
+  const names = ['id', 'error', 'message'];
+  const parts = names.map((name) => field(text, name)).filter((part) => part !== undefined);
   if (parts.length === 0) return '';
   let said = parts.join(': ');
   for (const secret of call.secrets) if (secret !== '') said = said.replaceAll(secret, '…');

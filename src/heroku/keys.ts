@@ -43,7 +43,10 @@ export function sshKeysOnce(
 ): () => Promise<SshKeyPair> {
   let made: Promise<SshKeyPair> | undefined;
   return () => {
-    made ??= make();
+    made ??= make().catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
     return made;
   };
 }
