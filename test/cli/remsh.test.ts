@@ -64,7 +64,7 @@ describe('the command of a remote shell', () => {
     assert.equal(program, join(home.folder, 'without/erl'));
     assert.equal(args[0], '-sname');
     assert.equal(args.filter((word) => word.includes("app'x@dyno")).length, 1);
-    assert.equal(args.at(-2), "app'x@dyno");
+    assert.equal(args.at(-1), "app'x@dyno");
   });
 
   it('is iex for who has options for it, where there is one', () => {
@@ -147,23 +147,31 @@ describe('epmux remsh', function () {
   describe('with a real node', () => {
     let host: ErlangHost;
     let app: ErlangNode;
+    let plain: ErlangNode;
 
     before(async function () {
       if (!hasErlang('elixir')) this.skip();
       host = await ErlangHost.start();
-      app = await host.node('app', { elixir: true });
+      [app, plain] = await Promise.all([
+        host.node('app', { elixir: true }),
+        host.node('plain_app'),
+      ]);
     });
     after(() => host?.stop());
 
     /** What the shell prints in a terminal while `lines` are typed, one at each prompt, and what it exits with. */
-    async function type(args: readonly string[], lines: readonly string[], cookie = host.cookie) {
+    async function type(
+      args: readonly string[],
+      lines: readonly string[],
+      { to = app, cookie = host.cookie } = {},
+    ) {
       await writeFile(join(home.folder, '.erlang.cookie'), cookie, { mode: 0o400 });
       const lead = { epmdPort: host.epmdPort, inetrc: host.env['ERL_INETRC'] ?? '' };
       const error = { code: 'COOKIE_REFUSED', message: 'another cookie', at: '' } as const;
-      const node = { name: app.name, dyno: null, address: '', port: 1, state: 'up' } as const;
+      const node = { name: to.name, dyno: null, address: '', port: 1, state: 'up' } as const;
       await home.daemon({
         resolve: () => ({ node, tunnel: 'prod', leading: lead }),
-        ping: () => ({ node: app.name, pong: false, rttMs: null, error }),
+        ping: () => ({ node: to.name, pong: false, rttMs: null, error }),
       });
       const command = [...EPMUX, 'remsh', ...args].map((word) => `'${word}'`).join(' ');
       const env = { ...home.env, TERM: 'xterm', NO_COLOR: '1' };
@@ -190,11 +198,11 @@ describe('epmux remsh', function () {
 
     const facts = '{node(), Node.list(:hidden), length(elem(:net_adm.names(), 1))}';
 
-    it('opens its IEx, hidden and registered nowhere, and is left by Ctrl-C', async () => {
+    it('opens its IEx, hidden and not registered, and is left by Ctrl-C', async () => {
       const { code, said } = await type([], [`IO.inspect(${facts}, label: "facts")\r`, ...LEAVE]);
       assert.match(
         said,
-        new RegExp(`facts: \\{:"${app.name}", \\[:"epmux-[0-9a-f]{8}@[^"]+"\\], 1\\}`),
+        new RegExp(`facts: \\{:"${app.name}", \\[:"epmux-[0-9a-f]{8}@[^"]+"\\], 2\\}`),
       );
       assert.equal(code, 130, said);
     });
@@ -212,9 +220,15 @@ describe('epmux remsh', function () {
     });
 
     it('says why it could not connect', async () => {
-      const { code, said } = await type([], [], 'ANOTHER');
+      const { code, said } = await type([], [], { cookie: 'ANOTHER' });
       assert.match(said, /epmux: another cookie \(COOKIE_REFUSED\)/);
       assert.equal(code, 5);
+    });
+
+    it('opens Erlang’s shell where there is no IEx', async () => {
+      const line = 'io:put_chars([atom_to_list(node()), "<", "done>"]).\n';
+      const { said } = await type([], [line, ...LEAVE], { to: plain });
+      assert.match(said, new RegExp(`${plain.name}<done>`));
     });
 
     it('opens Erlang’s shell with --erl', async () => {

@@ -42,8 +42,8 @@ export const remsh = defineCommand({
         hint: '`epmux env` leads a script of your own to the node',
       });
     }
-    const { program, args } = shellCommand(name, io.env);
-    const code = await runInTerminal(program, args, environment, io);
+    const { program, args, env } = shellCommand(name, io.env);
+    const code = await runInTerminal(program, args, { ...environment, ...env }, io);
     const failure = await scriptFailure(code, name, io);
     if (failure !== undefined) throw failure;
     return code;

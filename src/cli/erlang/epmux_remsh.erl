@@ -1,4 +1,4 @@
-%% A remote shell whose two ends may be of different releases. The OTP it runs in compiles it, in memory.
+%% A remote shell whose two ends may be of different releases. The OTP it runs in compiles it, in memory and form by form (so no macros).
 %%
 %%     terminal -- user_drv, group (here) -- proxy (here) -- IEx (the node)
 %%
@@ -7,32 +7,30 @@
 -module(epmux_remsh).
 -export([main/1, shell/2, until/6]).
 
--define(GONE, 1).
--define(NO_NODE, 63).
-
-%% Takes the terminal over for a shell in the node called Name: its IEx where it has one, else Erlang's own.
+%% Takes the terminal over for a shell in the node called Name: its IEx where it has one, else Erlang's own. Halts with 63 when the node does
+%% not take the connection, with 1 when it or its shell goes away.
 main(Name) ->
     Node = list_to_atom(Name),
     case net_kernel:connect_node(Node) of
         true -> open(Name, Node, iex_of(Node));
-        _ -> halt(?NO_NODE)
+        _ -> halt(63)
     end.
 
-%% The module whose start/0 begins an IEx there: `iex` from Elixir 1.15 on.
+%% The module whose start/0 begins an IEx there, which has moved over the years. A release may have Elixir and no IEx.
 iex_of(Node) ->
     Modules = [iex, 'Elixir.IEx'],
-    _ = rpc:call(Node, lists, map, [fun code:ensure_loaded/1, Modules]),
-    Exported = [fun erlang:function_exported/3, Modules, [start, start], [0, 0]],
-    case rpc:call(Node, lists, zipwith3, Exported) of
-        [_, false] -> none;
-        [true, true] -> iex;
-        [false, true] -> 'Elixir.IEx';
-        {badrpc, _} -> halt(?NO_NODE)
+    Loaded = rpc:call(Node, lists, map, [fun code:ensure_loaded/1, Modules]),
+    Starts = [fun erlang:function_exported/3, Modules, [start, start], [0, 0]],
+    case {Loaded, rpc:call(Node, lists, zipwith3, Starts)} of
+        {[_, {module, _}], [true, _]} -> iex;
+        {[_, {module, _}], [false, true]} -> 'Elixir.IEx';
+        {[_, _], [_, _]} -> none;
+        _ -> halt(63)
     end.
 
 open(Name, Node, none) -> take_terminal({remote, Name}, {Node, shell, start, []});
 open(_Name, Node, IEx) ->
-    Shell = {?MODULE, shell, [Node, IEx]},
+    Shell = {epmux_remsh, shell, [Node, IEx]},
     take_terminal(Shell, Shell).
 
 %% Interactive shells are begun in another way before OTP 26.
@@ -86,10 +84,10 @@ ended(Group, Node, _Reason) -> gone(Group, Node, "its shell has ended").
 
 gone(Group, Node, Why) ->
     io:format(Group, "~n*** ~ts: ~s~n", [Node, Why]),
-    halt(?GONE).
+    halt(1).
 
 rewrite({get_until, Encoding, Prompt, M, F, A}, Node, _From) ->
-    {get_until, Encoding, Prompt, ?MODULE, until, [Node, M, F, A]};
+    {get_until, Encoding, Prompt, epmux_remsh, until, [Node, M, F, A]};
 rewrite({setopts, Options}, Node, From) ->
     {setopts, [option(Option, Node, From) || Option <- Options]};
 rewrite({requests, Requests}, Node, From) ->

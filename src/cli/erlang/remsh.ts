@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import type { Environment } from '../io.ts';
 import { Failure } from './failure.ts';
 import { guestName } from './guest.ts';
@@ -7,14 +7,27 @@ import { findProgram, requireProgram } from './programs.ts';
 export interface ShellCommand {
   readonly program: string;
   readonly args: readonly string[];
+  /** What it needs beside the guest's environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-const MODULE = fileURLToPath(new URL('./epmux_remsh.erl', import.meta.url));
+const MODULE = new URL('./epmux_remsh.erl', import.meta.url);
+const SOURCE_VARIABLE = 'EPMUX_REMSH_SOURCE';
 
+/** The source comes by the environment: an erl in a container or behind chroot may not see our files. */
 const SCRIPT = `
-[Name, File | _] = init:get_plain_arguments(),
-case catch compile:file(File, [binary]) of
-  {ok, Module, Code} -> code:load_binary(Module, File, Code), Module:main(Name);
+[Name | _] = init:get_plain_arguments(),
+{ok, Tokens, _} = erl_scan:string(os:getenv("${SOURCE_VARIABLE}")),
+os:unsetenv("${SOURCE_VARIABLE}"),
+Forms = (fun
+  Split([], []) -> [];
+  Split([{dot, _} = Dot | Rest], Form) ->
+    {ok, Parsed} = erl_parse:parse_form(lists:reverse(Form, [Dot])),
+    [Parsed | Split(Rest, [])];
+  Split([Token | Rest], Form) -> Split(Rest, [Token | Form])
+end)(Tokens, []),
+case catch compile:forms(Forms, [binary]) of
+  {ok, Module, Code} -> code:load_binary(Module, "", Code), Module:main(Name);
   _ -> halt(${Failure.noCompiler})
 end.
 `;
@@ -25,19 +38,12 @@ end.
  */
 export function shellCommand(node: string, env: Environment): ShellCommand {
   const [flag, name] = guestName(node);
-  const script = SCRIPT.trim().replaceAll('\n', ' ');
-  const args = [
-    flag.slice(1),
-    name,
-    '-hidden',
-    '-noinput',
-    '-eval',
-    script,
-    '-extra',
-    node,
-    MODULE,
-  ];
-  return { program: requireProgram('erl', env), args };
+  const script = SCRIPT.trim().replace(/\s+/g, ' ');
+  return {
+    program: requireProgram('erl', env),
+    args: [flag.slice(1), name, '-hidden', '-noinput', '-eval', script, '-extra', node],
+    env: { [SOURCE_VARIABLE]: readFileSync(MODULE, 'utf8') },
+  };
 }
 
 /** `erl -remsh`. */
