@@ -64,7 +64,7 @@ export function herokuTransport(options: HerokuTransportOptions): Transport {
 
 /** `host` or `host:port`, an IPv6 address in brackets. */
 export function tunnelAddress(tunnelHost: string): Address {
-  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(tunnelHost);
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(tunnelHost);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3] ?? SSH_PORT);
   if (host !== undefined && port >= 1 && port <= 65_535) return { host, port };

@@ -1,0 +1,36 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { herokuCredentials } from './credentials.ts';
+import { type ExecManager, execManager } from './exec-manager.ts';
+import { type Platform, platformApi } from './platform.ts';
+import type { HerokuSettings } from './settings.ts';
+
+export interface HerokuClientOptions {
+  readonly app: string;
+  readonly settings: HerokuSettings;
+  /** HEROKU_API_KEY of whoever asks; without it ~/.netrc counts. */
+  readonly apiKey: string | undefined;
+  /** Where `.netrc` is. */
+  readonly home: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random?: () => number;
+}
+
+/** Both of Heroku's services for one app, with one set of credentials. */
+export interface HerokuClient {
+  readonly platform: Platform;
+  /** `addonUrl`: the app's config var HEROKU_EXEC_URL (`addonUrlOf`). Throws CONFIG_INVALID. */
+  manager(addonUrl: string | undefined): ExecManager;
+}
+
+export function herokuClient(options: HerokuClientOptions): HerokuClient {
+  const { app, settings, apiKey, home, clock, logger, random = Math.random } = options;
+  const apiHost = new URL(settings.apiUrl).host;
+  const credentials = herokuCredentials({ apiKey, apiHost, home });
+  const http = { clock, random, logger };
+  return {
+    platform: platformApi({ app, settings, credentials, http }),
+    manager: (addonUrl) => execManager({ app, settings, addonUrl, credentials, http }),
+  };
+}
