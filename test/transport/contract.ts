@@ -262,6 +262,25 @@ export function describeTransport(name: string, setUp: (farPort: number) => Prom
       await Promise.all(attempts);
     });
 
+    it('keeps nothing of a pipe that was given up while it was opened', async () => {
+      for (const turns of [0, 1, 2, 4, 8, 16]) {
+        const abort = new AbortController();
+        const opening = carrier.openAgentPipe(abort.signal);
+        for (let turn = 0; turn < turns; turn += 1) {
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        abort.abort();
+        await opening.then(
+          (pipe) => pipe.close(),
+          (error: EpmuxError) => assert.equal(error.code, 'INTERRUPTED'),
+        );
+      }
+      // The carrier lives: only what was opened through it may be gone. One more shows that the ones before are through.
+      const [pipe] = await open();
+      pipe.close();
+      await far.deserted();
+    });
+
     it('gives the reason of the abort as its own where that is an error of ours', async () => {
       const reason = new EpmuxError('TIMEOUT', 'it took too long');
       const signal = AbortSignal.abort(reason);

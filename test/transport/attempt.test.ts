@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { EpmuxError } from '../../src/protocol/errors.ts';
+import { attempt, type Settle } from '../../src/transport/attempt.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+describe('one step of connecting', () => {
+  let clock: ManualClock;
+  let abort: AbortController;
+  let undone: number;
+  let settle: Settle<string>;
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    abort = new AbortController();
+    undone = 0;
+  });
+
+  const begin = (at: (settle: Settle<string>) => void = () => {}): Promise<string> =>
+    attempt<string>(
+      {
+        what: 'a step',
+        signal: abort.signal,
+        clock,
+        limitMs: 1_000,
+        late: () => new EpmuxError('TIMEOUT', 'too late'),
+      },
+      (given) => {
+        settle = given;
+        at(given);
+        return () => {
+          undone += 1;
+        };
+      },
+    );
+  const broken = new EpmuxError('CONNECT_FAILED', 'broken');
+
+  it('gives what succeeds, undoes nothing and leaves no timer', async () => {
+    const step = begin();
+    settle.succeed('done');
+    settle.fail(broken);
+    abort.abort();
+    clock.advance(5_000);
+    assert.equal(await step, 'done');
+    assert.deepEqual([undone, clock.waiting], [0, 0]);
+  });
+
+  it('undoes once what fails, by the first of all reasons', async () => {
+    const step = begin();
+    settle.fail(broken);
+    clock.advance(5_000);
+    abort.abort();
+    settle.succeed('done');
+    await assert.rejects(step, broken);
+    assert.deepEqual([undone, clock.waiting], [1, 0]);
+  });
+
+  it('undoes also what fails while it begins', async () => {
+    await assert.rejects(
+      begin((given) => given.fail(broken)),
+      broken,
+    );
+    assert.equal(undone, 1);
+  });
+
+  it('has a limit', async () => {
+    const step = begin();
+    clock.advance(999);
+    assert.equal(undone, 0);
+    clock.advance(1);
+    await assert.rejects(step, { code: 'TIMEOUT' });
+    assert.equal(undone, 1);
+  });
+
+  it('ends when it is told to, for the reason given where that is an error of ours', async () => {
+    const step = begin();
+    abort.abort('because');
+    await assert.rejects(step, { code: 'INTERRUPTED', message: 'a step was given up' });
+    assert.equal(undone, 1);
+    abort = new AbortController();
+    const other = begin();
+    abort.abort(broken);
+    await assert.rejects(other, broken);
+  });
+
+  it('does not begin once it was told to end', async () => {
+    abort.abort();
+    let begun = false;
+    await assert.rejects(
+      begin(() => {
+        begun = true;
+      }),
+      { code: 'INTERRUPTED' },
+    );
+    assert.deepEqual([begun, clock.waiting], [false, 0]);
+  });
+});
