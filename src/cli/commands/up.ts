@@ -46,6 +46,12 @@ export const up = defineCommand({
     ['up prod', 'what [tunnels.prod] of epmux.toml says'],
   ],
   async run({ options, positional }, io): Promise<number> {
+    if (options.foreground === true && options.json === true) {
+      throw new EpmuxError(
+        'USAGE',
+        '--foreground and --json exclude each other: it prints no result',
+      );
+    }
     const spec = planTunnel(positional, options, io.cwd, io.env);
     const secrets = upSecrets(spec, io.env);
     if (options.foreground === true)
