@@ -48,12 +48,17 @@ export class FarEnd {
 
   /** Until the other side has ended or lost every connection; ends this side of each then. */
   async deserted(): Promise<void> {
-    for (const socket of this.#open) {
-      socket.resume();
-      if (socket.readableEnded) socket.end();
-      else socket.once('end', () => socket.end());
+    const asked = new Set<Socket>();
+    while (this.#open.size > 0) {
+      for (const socket of this.#open) {
+        if (asked.has(socket)) continue;
+        asked.add(socket);
+        socket.resume();
+        if (socket.readableEnded) socket.end();
+        else socket.once('end', () => socket.end());
+      }
+      await once(this.#news, 'news');
     }
-    while (this.#open.size > 0) await once(this.#news, 'news');
   }
 
   stop(): void {

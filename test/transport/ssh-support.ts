@@ -20,7 +20,7 @@ export interface SshChoices {
 }
 
 /** Where the person's `.ssh` is, unless the test says otherwise. */
-export function homeOf(sshd: TestSshd): string {
+function homeOf(sshd: TestSshd): string {
   return join(sshd.folder, 'home');
 }
 
