@@ -90,6 +90,21 @@ describe('a command over SSH', () => {
     assert.equal(result.stderr, 'err1\nerr2\nerr3\n');
   });
 
+  it('is not over before stderr was delivered that had been held back', async () => {
+    const remote = await start('head -c 1000000 /dev/zero >&2');
+    let errors = 0;
+    remote.onStderr((chunk) => {
+      errors += chunk.length;
+    });
+    const owner = own(remote.io);
+    remote.io.pause();
+    await remote.exited;
+    assert.deepEqual([errors, owner.calls], [0, []]);
+    remote.io.resume();
+    await owner.called('closed');
+    assert.equal(errors, 1_000_000);
+  });
+
   it('goes on after its stdout has ended, to its exit code', async () => {
     const result = await run('echo done; exec >&- 2>&-; sleep 0.2; exit 9');
     assert.deepEqual([result.stdout, result.code], ['done\n', 9]);
