@@ -1,8 +1,11 @@
 import type { Logger } from '../../runtime/logger.ts';
 import type { SshConnection } from './connection.ts';
 
-/** Does nothing for as long as the connection lives; some 68 years, the most that every `sleep` takes. */
-const IDLE_COMMAND = 'exec sleep 2147483647';
+/**
+ * Reads a terminal on which nothing is ever typed, and ends when it is gone. A `sleep` would outlive a cut that comes before the server's child
+ * has taken the terminal for its own: no hangup reaches it then.
+ */
+const IDLE_COMMAND = 'exec cat >/dev/null';
 
 /**
  * How often in a row a server went away when it was asked for a terminal: an OpenSSH server without root does where /dev/pts is not mounted for it.
