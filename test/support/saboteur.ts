@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { Transform } from 'node:stream';
 
 type Mode = 'pass' | 'blackhole';
 
@@ -21,6 +22,10 @@ export class Saboteur {
   #mode: Mode = 'pass';
   /** How many connections were let through so far. */
   connections = 0;
+  /** What went through in either direction so far. */
+  passedBytes = 0;
+  /** For connections made from now on, and for each direction of each. */
+  bytesPerSecond = Number.POSITIVE_INFINITY;
 
   private constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target;
@@ -50,8 +55,8 @@ export class Saboteur {
   blackhole(): void {
     this.#mode = 'blackhole';
     for (const { near, far } of this.#passages) {
-      near.unpipe(far);
-      far.unpipe(near);
+      near.unpipe();
+      far.unpipe();
       near.pause();
       far.pause();
     }
@@ -94,7 +99,18 @@ export class Saboteur {
     far.on('error', end);
     near.once('close', end);
     far.once('close', end);
-    near.pipe(far);
-    far.pipe(near);
+    near.pipe(this.#pace()).pipe(far);
+    far.pipe(this.#pace()).pipe(near);
+  }
+
+  #pace(): Transform {
+    const { bytesPerSecond } = this;
+    return new Transform({
+      transform: (chunk: Uint8Array, _encoding, done) => {
+        this.passedBytes += chunk.length;
+        if (bytesPerSecond === Number.POSITIVE_INFINITY) done(null, chunk);
+        else setTimeout(() => done(null, chunk), (chunk.length / bytesPerSecond) * 1_000);
+      },
+    });
   }
 }
