@@ -103,5 +103,6 @@ function nodeSource(epmd: { readonly host: string; readonly port: number }): Nod
         expected: name,
         open: async () => duplexPipe(await dialOwnHost(port), `node ${name}`),
       }),
+    knowsCookie: async () => false,
   };
 }

@@ -18,6 +18,8 @@ export interface NodeSource {
   isVisible(name: string): Promise<boolean>;
   /** Asks the node itself; fails when it does not tell, or tells another name than epmd has. */
   identify(node: EpmdName): Promise<NodeIdentity>;
+  /** Is there a cookie that the node accepts? Never fails. */
+  knowsCookie(node: EpmdName, identity: NodeIdentity): Promise<boolean>;
 }
 
 export const WATCH_LIMITS = {
@@ -33,6 +35,7 @@ export const WATCH_LIMITS = {
 interface Watched extends EpmdName {
   visible: boolean;
   identity: NodeIdentity | undefined;
+  cookieKnown: boolean;
   attempts: number;
   /** When to ask it, on the clock's scale; Infinity: not again. */
   askAt: number;
@@ -125,6 +128,7 @@ export class NodeWatcher {
         port,
         visible: true,
         identity: undefined,
+        cookieKnown: false,
         attempts: 0,
         askAt: now,
         asking: false,
@@ -147,6 +151,7 @@ export class NodeWatcher {
     try {
       node.visible = await this.#source.isVisible(node.name);
       node.identity = await this.#source.identify(node);
+      node.cookieKnown = await this.#source.knowsCookie(node, node.identity);
       node.askAt = Number.POSITIVE_INFINITY;
     } catch (error) {
       const wait = WATCH_LIMITS.retryMs[node.attempts];
@@ -200,6 +205,7 @@ function toDirectoryNode(node: Watched): DirectoryNode {
   return {
     name: node.identity?.name ?? node.name,
     visible: node.visible,
+    cookieKnown: node.cookieKnown,
     port: node.port,
     creation: node.identity?.creation ?? 0,
     release: '',

@@ -1,3 +1,4 @@
+import { RELAYED_COOKIE } from '../erlang/handshake.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { pingNode } from '../runtime/node-probe.ts';
@@ -9,7 +10,7 @@ import type { FoundNode } from './resolve.ts';
 const TIMEOUT_MS = 10_000;
 
 export interface PingOptions {
-  /** The production cookie; without it the tunnel's, else this user's own. */
+  /** The production cookie; without it the one that the agent knows, the tunnel's, else this user's own. */
   readonly cookie: string | undefined;
   readonly timeoutMs: number | undefined;
   readonly localCookie: () => Promise<string>;
@@ -22,7 +23,10 @@ export async function ping({ node, tunnel }: FoundNode, options: PingOptions): P
   const { short } = splitNodeName(node.name);
   try {
     const cookie =
-      options.cookie ?? (await tunnel.secrets.cookie()) ?? (await options.localCookie());
+      options.cookie ??
+      (tunnel.knowsCookie(short)
+        ? RELAYED_COOKIE
+        : ((await tunnel.secrets.cookie()) ?? (await options.localCookie())));
     const open = async () => tunnel.openNode(short);
     const pong = await pingNode({ open, clock, timeoutMs, expected: node.name }, cookie);
     return { node: pong.node.name, pong: true, rttMs: pong.rttMs, error: null };

@@ -10,6 +10,7 @@ import type { LinkState, TunnelSpec, TunnelStatus, UpSecrets } from './control/a
 import { DynoLink } from './links/dyno-link.ts';
 import type { Link } from './links/link.ts';
 import type { NameTable } from './names.ts';
+import { relayCookies } from './relay-cookies.ts';
 import { TunnelNodes } from './tunnel-nodes.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
 
@@ -127,6 +128,11 @@ export class Tunnel {
     return this.#link.openNode(short);
   }
 
+  /** As `NodeWay.knowsCookie`. */
+  knowsCookie(short: string): boolean {
+    return this.#link.knowsCookie(short);
+  }
+
   /** Ends all its connections and tells the agent. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -141,9 +147,11 @@ export class Tunnel {
   async #couple(local: BytePipe, short: string): Promise<void> {
     const { clock, logger, localCookie } = this.#parts;
     try {
-      const production = await this.secrets.cookie();
-      const cookies =
-        production === undefined ? undefined : { local: await localCookie(), production };
+      const cookies = await relayCookies({
+        agentKnows: this.knowsCookie(short),
+        production: () => this.secrets.cookie(),
+        local: localCookie,
+      });
       new NodeCoupling({
         node: local,
         tunnel: this.openNode(short),

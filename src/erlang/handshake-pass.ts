@@ -1,30 +1,39 @@
 import { timingSafeEqual } from 'node:crypto';
 import {
   type AcceptorFrame,
+  type AckFrame,
   type ChallengeFrame,
   type ConnectorFrame,
   decodeAcceptorFrame,
   decodeConnectorFrame,
-  digest,
   encodeAck,
   encodeReply,
   Flag,
   type HandshakeVersion,
+  isMark,
   type NameFrame,
+  NO_PROOF,
+  proof,
+  RELAYED_COOKIE,
+  type ReplyFrame,
 } from './handshake.ts';
 
 export type NodeRole = 'connector' | 'acceptor';
 
-/** Texts of two cookies: the one that local nodes prove, and the one that the far node is shown instead. */
-export interface CookiePair {
-  readonly local: string;
-  readonly production: string;
-}
+/**
+ * Which of the two cookies a relay knows: the one that local nodes prove, and the one that the far node is shown instead. With both it translates; with
+ * one, the relay at the tunnel's other end has to know the other, and a mark stands between them for what is proved.
+ */
+export type RelayCookies =
+  | { readonly local: string; readonly production?: string }
+  | { readonly local?: string; readonly production: string };
 
 export interface HandshakePassOptions {
   /** Clear DFLAG_PUBLISHED both ways, so that each node takes the other for a hidden one. */
   readonly hide: boolean;
-  readonly cookies: CookiePair | undefined;
+  readonly cookies: RelayCookies | undefined;
+  /** The role of the node beside this relay. */
+  readonly side: NodeRole;
 }
 
 /** Where the flags' lowest byte lies in an `N` and in an `n` frame, and in both directions alike. */
@@ -81,7 +90,10 @@ export class HandshakePass {
         if ((message.flags & Flag.NAME_ME) === 0n) this.#connectorName = message.name;
         return this.#hidden(message, frame);
       case 'reply':
-        return this.#translateReply(message.challenge, message.digest) ?? frame;
+        return (
+          this.#translateReply(message.challenge, message.digest) ??
+          this.#unmarked('connector', message, frame)
+        );
       case 'status':
       case 'complement':
         return frame;
@@ -99,7 +111,7 @@ export class HandshakePass {
         this.#challenge = message.challenge;
         return this.#hidden(message, frame);
       case 'ack':
-        return this.#translateAck(message.digest) ?? frame;
+        return this.#translateAck(message.digest) ?? this.#unmarked('acceptor', message, frame);
     }
   }
 
@@ -113,17 +125,35 @@ export class HandshakePass {
 
   #translateReply(challenge: number, shown: Uint8Array): Uint8Array | undefined {
     const { cookies } = this.#options;
-    if (cookies === undefined || this.#challenge === undefined) return undefined;
-    if (!timingSafeEqual(shown, digest(cookies.local, this.#challenge))) return undefined;
+    const asked = this.#challenge;
+    if (cookies === undefined || asked === undefined) return undefined;
+    if (this.#unprovable('connector', shown)) return undefined;
+    const { local = RELAYED_COOKIE, production = RELAYED_COOKIE } = cookies;
+    if (!timingSafeEqual(shown, proof(local, asked))) return undefined;
     this.#translated = challenge;
-    return encodeReply({ challenge, digest: digest(cookies.production, this.#challenge) });
+    return encodeReply({ challenge, digest: proof(production, asked) });
   }
 
   #translateAck(shown: Uint8Array): Uint8Array | undefined {
     const { cookies } = this.#options;
-    if (cookies === undefined || this.#translated === undefined) return undefined;
-    if (!timingSafeEqual(shown, digest(cookies.production, this.#translated))) return undefined;
-    return encodeAck({ digest: digest(cookies.local, this.#translated) });
+    const asked = this.#translated;
+    if (cookies === undefined || asked === undefined) return undefined;
+    if (this.#unprovable('acceptor', shown)) return undefined;
+    const { local = RELAYED_COOKIE, production = RELAYED_COOKIE } = cookies;
+    if (!timingSafeEqual(shown, proof(production, asked))) return undefined;
+    return encodeAck({ digest: proof(local, asked) });
+  }
+
+  /** A mark is a relay's word: one that comes from the node itself would be believed at the other end without any proof. */
+  #unmarked(from: NodeRole, message: ReplyFrame | AckFrame, frame: Uint8Array): Uint8Array {
+    if (!this.#unprovable(from, message.digest)) return frame;
+    return message.kind === 'reply'
+      ? encodeReply({ challenge: message.challenge, digest: NO_PROOF })
+      : encodeAck({ digest: NO_PROOF });
+  }
+
+  #unprovable(from: NodeRole, shown: Uint8Array): boolean {
+    return from === this.#options.side && isMark(shown);
   }
 }
 

@@ -12,7 +12,7 @@
  *
  * `N` belongs to version 6 (OTP 23 and later), `n` to version 5.
  */
-import { createHash } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { ByteReader, concat, text, u16, u32, u64 } from './bytes.ts';
 
 export const Flag = {
@@ -101,6 +101,24 @@ export const Tag = {
 export function digest(cookie: string, challenge: number): Uint8Array {
   return createHash('md5').update(`${cookie}${challenge}`).digest();
 }
+
+/** A cookie that the relay at the tunnel's other end knows and this one does not. */
+export const RELAYED_COOKIE: unique symbol = Symbol('the cookie that the other relay knows');
+export type Cookie = string | typeof RELAYED_COOKIE;
+
+const MARK: Uint8Array = new Uint8Array(DIGEST_BYTES);
+
+/** As `digest`; for the cookie of the other relay the mark that it replaces by a digest (docs/protocol.md, 8). */
+export function proof(cookie: Cookie, challenge: number): Uint8Array {
+  return cookie === RELAYED_COOKIE ? MARK : digest(cookie, challenge);
+}
+
+export function isMark(shown: Uint8Array): boolean {
+  return timingSafeEqual(shown, MARK);
+}
+
+/** In place of a mark from who may not make one. */
+export const NO_PROOF: Uint8Array = new Uint8Array(DIGEST_BYTES).fill(0xff);
 
 /** Throws HANDSHAKE_REFUSED on a frame that no connector sends. */
 export function decodeConnectorFrame(frame: Uint8Array): ConnectorFrame {

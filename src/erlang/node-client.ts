@@ -4,21 +4,22 @@ import { HandshakeFrames } from './framing.ts';
 import {
   type AcceptorFrame,
   type ChallengeFrame,
+  type Cookie,
   decodeAcceptorFrame,
-  digest,
   encodeName,
   encodeReply,
   encodeStatus,
   Flag,
   framed,
   type HandshakeVersion,
+  proof,
   type StatusFrame,
 } from './handshake.ts';
 import { type Caller, isAuthCall, isYes, MessageReader, TICK } from './is-auth.ts';
 
 export interface NodeClientOptions {
   /** Without a cookie the client stops at the challenge: what the node says of itself needs no proof. */
-  readonly cookie?: string;
+  readonly cookie?: Cookie;
   /** Fail unless the node has this name; without `@` only the part before it counts. */
   readonly expected?: string;
   /** The host part of our own name. A constant: a node keeps the names it gave out for each host, to use them again. */
@@ -178,13 +179,13 @@ export class NodeClient {
       return [];
     }
     this.#state = 'ack';
-    const proof = digest(cookie, message.challenge);
-    return [framed(encodeReply({ challenge: this.#challenge, digest: proof }))];
+    const shown = proof(cookie, message.challenge);
+    return [framed(encodeReply({ challenge: this.#challenge, digest: shown }))];
   }
 
   #onAck(shown: Uint8Array, now: number): Uint8Array[] {
     const { cookie = '' } = this.#options;
-    if (!timingSafeEqual(shown, digest(cookie, this.#challenge))) {
+    if (!timingSafeEqual(shown, proof(cookie, this.#challenge))) {
       this.#fail('COOKIE_REFUSED', `${this.#nodeName()} could not prove the cookie`);
       return [];
     }

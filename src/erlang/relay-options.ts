@@ -1,4 +1,4 @@
-import type { CookiePair, NodeRole } from './handshake-pass.ts';
+import type { NodeRole, RelayCookies } from './handshake-pass.ts';
 
 export interface DistributionRelayOptions {
   /** `connector`: the node beside us opened the connection (the daemon's end); `acceptor`: it was dialled (the agent's end). */
@@ -18,8 +18,8 @@ export interface DistributionRelayOptions {
   readonly nodeSilenceMs: number;
   /** A message for the node up to this size is held until whole; a longer one streams through, and no tick can be fed within it. */
   readonly maxHeldBytes: number;
-  /** Translate the cookie's digests; without it they pass as they are. */
-  readonly cookies: CookiePair | undefined;
+  /** Translate the cookie's digests; without it they pass as they are. With one cookie the relay at the other end has to know the other. */
+  readonly cookies: RelayCookies | undefined;
 }
 
 export const RELAY_DEFAULTS: Omit<DistributionRelayOptions, 'side'> = {

@@ -69,6 +69,7 @@ export const WireCode = {
   HIDDEN_ONLY: 18,
   REPLACED: 19,
   TIMEOUT: 20,
+  COOKIE: 21,
 } as const;
 export type WireCodeName = keyof typeof WireCode;
 

@@ -6,6 +6,8 @@ export interface DirectoryNode {
   /** `my_app@host`, or `my_app` while the host part is not known. */
   readonly name: string;
   readonly visible: boolean;
+  /** The agent knows a cookie that this node accepts. */
+  readonly cookieKnown: boolean;
   readonly port: number;
   /** 0 when not known. */
   readonly creation: number;
@@ -21,11 +23,12 @@ export interface Directory {
 }
 
 const HEAD_BYTES = 7;
-const NODE_FIXED_BYTES = 11;
+const NODE_FIXED_BYTES = 12;
 const VISIBLE = 77;
 const HIDDEN = 72;
 const EPMD_DOWN = 1;
 const TRUNCATED = 2;
+const COOKIE_KNOWN = 1;
 
 /** The payload of DIRECTORY. Nodes that do not fit are left out and `truncated` is set. */
 export function encodeDirectory(directory: Directory): Uint8Array {
@@ -59,10 +62,11 @@ function encodeNode(node: DirectoryNode): Uint8Array {
   entry.set(name, 2);
   const at = 2 + name.length;
   entry.writeUInt8(node.visible ? VISIBLE : HIDDEN, at);
-  entry.writeUInt16BE(node.port, at + 1);
-  entry.writeUInt32BE(node.creation, at + 3);
-  entry.writeUInt16BE(Math.min(release.length, 0xffff), at + 7);
-  entry.set(release, at + 9);
+  entry.writeUInt8(node.cookieKnown ? COOKIE_KNOWN : 0, at + 1);
+  entry.writeUInt16BE(node.port, at + 2);
+  entry.writeUInt32BE(node.creation, at + 4);
+  entry.writeUInt16BE(Math.min(release.length, 0xffff), at + 8);
+  entry.set(release, at + 10);
   return entry;
 }
 
@@ -85,8 +89,9 @@ function parseNode(reader: PayloadReader): DirectoryNode {
   const name = reader.text(reader.u16());
   const type = reader.u8();
   if (type !== VISIBLE && type !== HIDDEN) throw reader.malformed(`a node of type ${type}`);
+  const cookieKnown = (reader.u8() & COOKIE_KNOWN) !== 0;
   const port = reader.u16();
   const creation = reader.u32();
   const release = reader.text(reader.u16());
-  return { name, visible: type === VISIBLE, port, creation, release };
+  return { name, visible: type === VISIBLE, cookieKnown, port, creation, release };
 }

@@ -34,6 +34,7 @@ const MEANINGS: { readonly [Name in WireCodeName]: WireMeaning } = {
   HIDDEN_ONLY: { error: 'HANDSHAKE_REFUSED', message: 'only hidden nodes are let through' },
   REPLACED: { error: 'PIPE_LOST', message: 'another connection took the session over' },
   TIMEOUT: { error: 'TIMEOUT', message: 'the other end waited for too long' },
+  COOKIE: { error: 'COOKIE_REFUSED', message: 'the node refused the cookie' },
 };
 
 /** What is said to the other end when this error is the reason; codes that are not here are ENDPOINT_GONE. */
@@ -49,6 +50,7 @@ const WIRE_CODES: { readonly [Code in ErrorCode]?: WireCodeName } = {
   CONNECT_FAILED: 'CONNECT_FAILED',
   INTERRUPTED: 'CANCELLED',
   TIMEOUT: 'TIMEOUT',
+  COOKIE_REFUSED: 'COOKIE',
 };
 
 const NAMES: ReadonlyMap<number, WireCodeName> = new Map(

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { HandshakeVersion } from '../erlang/handshake.ts';
+import type { Cookie, HandshakeVersion } from '../erlang/handshake.ts';
 import { NodeClient, type NodeClientOutcome, type NodeIdentity } from '../erlang/node-client.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from './clock.ts';
@@ -27,9 +27,9 @@ const HOST = 'epmux';
 
 /**
  * Asks a node what `net_adm:ping` asks. Fails with COOKIE_REFUSED, HANDSHAKE_REFUSED, NODE_UNREACHABLE (also when the time is up), and with the error of
- * `open` or of the pipe when that says more.
+ * `open` or of the pipe when that says more. With RELAYED_COOKIE the pipe has to lead through a relay that knows the cookie: the agent's.
  */
-export async function pingNode(options: NodeProbeOptions, cookie: string): Promise<Pong> {
+export async function pingNode(options: NodeProbeOptions, cookie: Cookie): Promise<Pong> {
   const outcome = await probe(options, cookie);
   if (outcome.kind !== 'pong') throw new EpmuxError('INTERNAL', 'a ping without an answer');
   return outcome;
@@ -42,7 +42,7 @@ export async function identifyNode(options: NodeProbeOptions): Promise<NodeIdent
 
 type Success = Exclude<NodeClientOutcome, { readonly kind: 'failed' }>;
 
-async function probe(options: NodeProbeOptions, cookie: string | undefined): Promise<Success> {
+async function probe(options: NodeProbeOptions, cookie: Cookie | undefined): Promise<Success> {
   const deadline = options.clock.now() + (options.timeoutMs ?? TIMEOUT_MS);
   const outcome = await attempt(options, cookie, 6, deadline);
   if (outcome.kind !== 'failed') return outcome;
@@ -54,7 +54,7 @@ async function probe(options: NodeProbeOptions, cookie: string | undefined): Pro
 
 function attempt(
   options: NodeProbeOptions,
-  cookie: string | undefined,
+  cookie: Cookie | undefined,
   version: HandshakeVersion,
   deadline: number,
 ): Promise<NodeClientOutcome> {
@@ -86,7 +86,7 @@ function attempt(
 
 function newClient(
   options: NodeProbeOptions,
-  cookie: string | undefined,
+  cookie: Cookie | undefined,
   version: HandshakeVersion,
 ): NodeClient {
   const { expected } = options;
@@ -123,7 +123,8 @@ function converse(
     onEnd: ended,
     onClosed(error) {
       // The tunnel's own reason says more than a silent close; once the node has spoken, it is the node that closed.
-      if (error !== undefined && !heard && error.code !== 'PIPE_LOST') settled(error);
+      const saysMore = error !== undefined && (!heard || error.code === 'COOKIE_REFUSED');
+      if (saysMore && error.code !== 'PIPE_LOST') settled(error);
       else ended();
     },
   });

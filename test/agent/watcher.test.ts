@@ -24,6 +24,8 @@ async function pass(clock: ManualClock, ms: number): Promise<void> {
 class FakeHost implements NodeSource {
   registered: EpmdName[] = [];
   hidden = new Set<string>();
+  /** Nodes whose cookie is known. */
+  proved = new Set<string>();
   down = false;
   /** Nodes that do not tell their name. */
   silent = new Set<string>();
@@ -52,6 +54,10 @@ class FakeHost implements NodeSource {
     if (this.silent.has(name)) throw new Error('silent');
     return { name: `${name}@dyno`, creation: port * 10 };
   }
+
+  async knowsCookie({ name }: EpmdName): Promise<boolean> {
+    return this.proved.has(name);
+  }
 }
 
 describe('the watcher of epmd', () => {
@@ -79,7 +85,16 @@ describe('the watcher of epmd', () => {
         epoch: 1,
         epmdDown: false,
         truncated: false,
-        nodes: [{ name: 'app@dyno', visible: false, port: 40_000, creation: 400_000, release: '' }],
+        nodes: [
+          {
+            name: 'app@dyno',
+            visible: false,
+            cookieKnown: false,
+            port: 40_000,
+            creation: 400_000,
+            release: '',
+          },
+        ],
       },
     ]);
     assert.equal(host.polls, 6);

@@ -21,6 +21,7 @@ const directory = record({
     record({
       name: wellFormed(20),
       visible: fc.boolean(),
+      cookieKnown: fc.boolean(),
       port: fc.integer({ min: 0, max: 0xffff }),
       creation: fc.integer({ min: 0, max: 0xffff_ffff }),
       release: wellFormed(5),

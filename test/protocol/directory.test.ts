@@ -3,7 +3,7 @@ import type { DirectoryNode } from '../../src/protocol/directory.ts';
 import { encodeDirectory, parseDirectory } from '../../src/protocol/directory.ts';
 
 function node(name: string): DirectoryNode {
-  return { name, visible: true, port: 9100, creation: 7, release: '27' };
+  return { name, visible: true, cookieKnown: false, port: 9100, creation: 7, release: '27' };
 }
 
 describe('directory', () => {

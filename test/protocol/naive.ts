@@ -43,6 +43,7 @@ function directoryPayload(directory: Directory): number[] {
     ...directory.nodes.flatMap((node) => [
       ...counted(node.name),
       node.visible ? 77 : 72,
+      Number(node.cookieKnown),
       ...number(node.port, 2),
       ...number(node.creation, 4),
       ...counted(node.release),

@@ -12,7 +12,9 @@ function exchange(options: PairOptions): Pair {
     epoch: 3,
     epmdDown: false,
     truncated: false,
-    nodes: [{ name: 'a@b', visible: true, port: 9, creation: 1, release: '27' }],
+    nodes: [
+      { name: 'a@b', visible: true, cookieKnown: false, port: 9, creation: 1, release: '27' },
+    ],
   });
   pair.agent.onEvent((event) => {
     if (event.type !== 'opened') return;

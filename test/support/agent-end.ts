@@ -151,6 +151,7 @@ export class AgentEnd {
       nodes: Object.entries(this.#nodes).map(([name, port]) => ({
         name,
         visible: true,
+        cookieKnown: false,
         port,
         creation: 1,
         release: '25',

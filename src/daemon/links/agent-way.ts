@@ -8,7 +8,8 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import { SessionDriver } from '../../runtime/session-driver.ts';
 import { SOFTWARE } from '../../runtime/version.ts';
-import type { EndReason, PeerInfo, SessionPort } from '../../session/types.ts';
+import type { Directory, EndReason, PeerInfo, SessionPort } from '../../session/types.ts';
+import { splitNodeName } from '../names.ts';
 import type { Connection } from './connection-loop.ts';
 import type { LinkEvents, LinkFigures, NodeWay } from './link.ts';
 import { WatchedPipe } from './watched-pipe.ts';
@@ -50,6 +51,8 @@ export class AgentWay implements NodeWay {
   #driver: SessionDriver | undefined;
   #attachment: Attachment | undefined;
   #everAttached = false;
+  /** The short names of the nodes whose cookies the agent knows. */
+  #cookies: ReadonlySet<string> = new Set();
   /** Of the sessions before this one. */
   #past: LinkFigures = NOTHING_YET;
   #peer: PeerInfo | undefined;
@@ -112,6 +115,10 @@ export class AgentWay implements NodeWay {
     return this.#driver.open(`node/${short}`, 'interactive');
   }
 
+  knowsCookie(short: string): boolean {
+    return this.#cookies.has(short);
+  }
+
   figures(): LinkFigures {
     const past = this.#past;
     const stats = this.#driver?.stats();
@@ -158,7 +165,7 @@ export class AgentWay implements NodeWay {
   }
 
   #newDriver(): SessionDriver {
-    const { createSession, clock, logger, events } = this.#options;
+    const { createSession, clock, logger } = this.#options;
     this.#everAttached = false;
     const driver: SessionDriver = new SessionDriver({
       session: createSession(),
@@ -176,12 +183,18 @@ export class AgentWay implements NodeWay {
         },
         onPipeLost: (error) => this.#attachment?.failed(error),
         onEnded: (reason, error) => this.#onEnded(driver, reason, error),
-        onDirectory: (directory) => events.onDirectory(directory),
+        onDirectory: (directory) => this.#onDirectory(directory),
         onIncoming: (stream) => stream.reject({ code: WireCode.UNKNOWN_TARGET, text: '' }),
         onRtt: () => undefined,
       },
     });
     return driver;
+  }
+
+  #onDirectory(directory: Directory | undefined): void {
+    const known = directory?.nodes.filter(({ cookieKnown }) => cookieKnown) ?? [];
+    this.#cookies = new Set(known.map(({ name }) => splitNodeName(name).short));
+    this.#options.events.onDirectory(directory);
   }
 
   #onEnded(driver: SessionDriver, reason: EndReason, error: EpmuxError | undefined): void {
@@ -191,7 +204,7 @@ export class AgentWay implements NodeWay {
     this.#everAttached = false;
     const why = error ?? wireError(reason);
     this.#options.logger.info('the session with the agent has ended', { reason: why.message });
-    this.#options.events.onDirectory(undefined);
+    this.#onDirectory(undefined);
     this.#attachment?.failed(why);
   }
 }

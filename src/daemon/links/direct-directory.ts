@@ -69,11 +69,19 @@ export class DirectDirectory {
       const open = () => dial(port, signal);
       const identity = await identifyNode({ open, clock, expected: name, timeoutMs: ANSWER_MS });
       const visible = (identity.flags & Flag.PUBLISHED) !== 0n;
-      return { name: identity.name, visible, port, creation: identity.creation, release: '' };
+      const { creation } = identity;
+      return {
+        name: identity.name,
+        visible,
+        cookieKnown: false,
+        port,
+        creation,
+        release: '',
+      };
     } catch (error) {
       if (!(error instanceof EpmuxError)) throw error;
       // It is asked again with the next poll; until then it goes by what epmd knows.
-      return { name, visible: true, port, creation: 0, release: '' };
+      return { name, visible: true, cookieKnown: false, port, creation: 0, release: '' };
     }
   }
 }

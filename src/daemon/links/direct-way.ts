@@ -90,6 +90,10 @@ export class DirectWay implements NodeWay {
     return pipe;
   }
 
+  knowsCookie(): boolean {
+    return false;
+  }
+
   figures(): LinkFigures {
     return {
       rttMs: null,

@@ -81,6 +81,10 @@ export class DynoLink implements Link {
     return this.#way.openNode(short);
   }
 
+  knowsCookie(short: string): boolean {
+    return this.#way.knowsCookie(short);
+  }
+
   status(): LinkStatus {
     return {
       dyno: null,

@@ -19,6 +19,8 @@ export interface NodeWay {
   readonly ticks: 'feed' | 'pass';
   /** A byte pipe to the node's distribution port; what fails later closes it. Throws TUNNEL_DOWN or NODE_NOT_FOUND. */
   openNode(short: string): BytePipe;
+  /** There is an agent that proves this node's cookie for whoever proved the local one here (docs/protocol.md, 8). */
+  knowsCookie(short: string): boolean;
   figures(): LinkFigures;
   /** Finds out soon whether the connection is alive. */
   probe(): void;
@@ -40,6 +42,8 @@ export interface Link {
   readonly ticks: 'feed' | 'pass';
   start(): void;
   openNode(short: string): BytePipe;
+  /** As `NodeWay.knowsCookie`. */
+  knowsCookie(short: string): boolean;
   status(): LinkStatus;
   /** Is it alive? When it is not up: attempts at once. */
   probe(): void;
