@@ -4,14 +4,15 @@ import { once } from 'node:events';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { guestEnvironment } from '../../src/cli/erlang/environment.ts';
+import { Failure } from '../../src/cli/erlang/failure.ts';
 import { guestName } from '../../src/cli/erlang/guest.ts';
-import { erlCommand, iexCommand, shellCommand } from '../../src/cli/erlang/remsh.ts';
+import { inputFor, type ShellWish, shellCommand } from '../../src/cli/erlang/remsh.ts';
 import { CliHome, outcome } from '../support/cli.ts';
 import { EPMUX } from '../support/dyno.ts';
 import { ErlangHost, type ErlangNode, hasErlang, within } from '../support/erlang.ts';
 
-/** The shell's, or that of the menu behind Ctrl-C. */
-const PROMPT = /app@[\w-]+\)\d+>|\(d\)istribution/;
+/** The shell's where an expression begins, or that of the menu behind Ctrl-C. */
+const PROMPT = /(?<!\.)\(\w*app@[\w-]+\)\d+>|\(d\)istribution/;
 const LEAVE = ['\u0003', 'a\n'];
 const leading = { epmdPort: 4711, inetrc: '/state/inetrc' };
 
@@ -51,40 +52,67 @@ describe('the command of a remote shell', () => {
   let home: CliHome;
   before(async () => {
     home = await CliHome.make();
-    for (const name of ['with/iex', 'with/erl', 'without/erl']) {
-      await chmod(await home.write(name, '#!/bin/sh\n'), 0o755);
-    }
+    await chmod(await home.write('bin/erl', '#!/bin/sh\n'), 0o755);
   });
   after(() => home.remove());
 
-  const env = (folder: string) => ({ PATH: join(home.folder, folder) });
+  const wish = { shell: 'iex', input: 'edit', args: [] } as const;
+  const command = (node: string, more: Partial<ShellWish> = {}, folder = 'bin') =>
+    shellCommand(node, { ...wish, ...more }, { PATH: join(home.folder, folder) });
+  const script = (args: readonly string[]) => args[args.indexOf('-eval') + 1];
+  const forScript = (args: readonly string[]) => args.slice(args.indexOf('-extra') + 1);
 
-  it('is erl with a script that takes the name as an argument', () => {
-    const { program, args } = shellCommand("app'x@dyno", env('without'));
-    assert.equal(program, join(home.folder, 'without/erl'));
+  it('is a hidden erl of a name that fits', () => {
+    const { program, args } = command('app@dyno');
+    assert.equal(program, join(home.folder, 'bin/erl'));
     assert.equal(args[0], '-sname');
-    assert.equal(args.filter((word) => word.includes("app'x@dyno")).length, 1);
-    assert.equal(args.at(-1), "app'x@dyno");
+    assert.equal(args[2], '-hidden');
+    assert.equal(command('app@10.0.0.1').args[0], '-name');
   });
 
-  it('is iex for who has options for it, where there is one', () => {
-    const command = iexCommand('app@dyno', ['--dot-iex', 'x'], env('with'));
-    assert.equal(command?.program, join(home.folder, 'with/iex'));
-    assert.equal(command.args[0], '--sname');
-    assert.deepEqual(command.args.slice(2), ['--remsh', 'app@dyno', '--dot-iex', 'x']);
-    assert.equal(iexCommand('app@dyno', [], env('without')), undefined);
+  it('has what comes from outside in arguments of its script, which is always the same', () => {
+    const node = `app'".halt(9).$(x)@dyno`;
+    const { args } = command(node, { shell: 'erl', input: 'plain' });
+    assert.deepEqual(forScript(args), [node, 'erl', 'plain']);
+    assert.equal(args.filter((word) => word.includes('halt(9)')).length, 1);
+    assert.equal(script(args), script(command('app@dyno').args));
   });
 
-  it('is erl -remsh when asked for', () => {
-    const { program, args } = erlCommand('app@10.0.0.1', ['+S', '1'], env('with'));
-    assert.equal(program, join(home.folder, 'with/erl'));
-    assert.equal(args[0], '-name');
-    assert.deepEqual(args.slice(2), ['-hidden', '-remsh', 'app@10.0.0.1', '+S', '1']);
+  it('lets nothing but the shell read in a terminal, and user where there is none', () => {
+    assert.ok(command('app@dyno').args.includes('-noinput'));
+    const { args } = command('app@dyno', { input: 'plain' });
+    assert.ok(args.includes('-noshell') && !args.includes('-noinput'));
+  });
+
+  it('hands flags to erl and a dot-iex file to IEx', () => {
+    const given = ['+S', '1', '--dot-iex', 'my file.exs', '-kernel', 'shell_history', 'enabled'];
+    const { args } = command('app@dyno', { args: given });
+    const flags = args.slice(4, args.indexOf('-eval'));
+    assert.deepEqual(flags, ['+S', '1', '-kernel', 'shell_history', 'enabled']);
+    assert.deepEqual(forScript(args), ['app@dyno', 'iex', 'edit', 'my file.exs']);
+    assert.throws(() => command('app@dyno', { args: ['--dot-iex'] }), { code: 'USAGE' });
+  });
+
+  it('halts with codes that are known here', async () => {
+    const { env } = command('app@dyno');
+    const codes = [
+      ...Object.values(env)
+        .join()
+        .matchAll(/halt\((\d\d)\)/g),
+    ].map(([, n]) => Number(n));
+    const known = [Failure.noNode, Failure.connectionLost, Failure.unknownTerminal];
+    assert.deepEqual(new Set(codes), new Set(known));
   });
 
   it('fails with ERLANG_MISSING where there is no erl', () => {
-    assert.throws(() => shellCommand('app@dyno', env('none')), { code: 'ERLANG_MISSING' });
-    assert.throws(() => erlCommand('app@dyno', [], env('none')), { code: 'ERLANG_MISSING' });
+    assert.throws(() => command('app@dyno', {}, 'none'), { code: 'ERLANG_MISSING' });
+  });
+
+  it('edits lines in a terminal that can move its cursor', () => {
+    assert.equal(inputFor(true, { TERM: 'xterm' }), 'edit');
+    assert.equal(inputFor(false, { TERM: 'xterm' }), 'plain');
+    assert.equal(inputFor(true, { TERM: 'dumb' }), 'plain');
+    assert.equal(inputFor(true, {}), 'plain');
   });
 });
 
@@ -102,27 +130,49 @@ describe('epmux remsh', function () {
     await home.daemon({ resolve: () => ({ node, tunnel: 'prod', leading: lead }) });
   }
 
-  async function fakeIex(script: string): Promise<Record<string, string>> {
-    await chmod(await home.write('bin/iex', `#!/bin/sh\n${script}\n`), 0o755);
+  async function fakeErl(script: string): Promise<Record<string, string>> {
+    await chmod(await home.write('bin/erl', `#!/bin/sh\n${script}\n`), 0o755);
     return { PATH: `${join(home.folder, 'bin')}:${home.env['PATH']}` };
+  }
+
+  /** `epmux` in a terminal of its own. */
+  function inTerminal(args: readonly string[], env: Readonly<Record<string, string>>) {
+    // Without exec a shell may stay between: Ctrl-C ends it too, and its code hides ours.
+    const command = ['exec', ...[...EPMUX, ...args].map((word) => `'${word}'`)].join(' ');
+    const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: home.folder, env });
+    let said = '';
+    const ended = within(once(child, 'close'), () => said)
+      .then(([code]) => ({ code: code as number | null, said }))
+      // The terminal goes away under a shell that stays, which ends with it.
+      .finally(() => child.kill('SIGKILL'));
+    return {
+      ended,
+      write: (text: string) => void child.stdin.write(text),
+      onOutput(take: (said: string) => void) {
+        child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+          said += chunk;
+          take(said);
+        });
+      },
+    };
   }
 
   it("exits with the shell's code", async () => {
     await knowsNode('app@dyno');
-    const env = await fakeIex('exit 7');
-    assert.equal((await home.run(['remsh', '--', '-x'], { env })).code, 7);
+    const env = await fakeErl('exit 7');
+    assert.equal((await home.run(['remsh'], { env })).code, 7);
   });
 
   it('exits with 128+n when a signal ended the shell', async () => {
     await knowsNode('app@dyno');
-    const env = await fakeIex('kill -TERM $$');
-    assert.equal((await home.run(['remsh', '--', '-x'], { env })).code, 143);
+    const env = await fakeErl('kill -TERM $$');
+    assert.equal((await home.run(['remsh'], { env })).code, 143);
   });
 
   it('leaves Ctrl-C to the shell', async () => {
     await knowsNode('app@dyno');
-    const env = await fakeIex('echo ready\nread line\nexit 3');
-    const child = home.start(['remsh', '--', '-x'], { env });
+    const env = await fakeErl('echo ready\nread line\nexit 3');
+    const child = home.start(['remsh'], { env });
     child.stdout?.once('data', () => {
       child.kill('SIGINT');
       child.stdin?.end('on\n');
@@ -130,11 +180,15 @@ describe('epmux remsh', function () {
     assert.deepEqual(await outcome(child, 'remsh'), { code: 3, stdout: 'ready\n', stderr: '' });
   });
 
-  it('needs a terminal', async () => {
+  it('goes on without line editing in a terminal that this Erlang does not know', async () => {
     await knowsNode('app@dyno');
-    const run = await home.run(['remsh']);
-    assert.equal(run.code, 2);
-    assert.match(run.stderr, /needs a terminal \(USAGE\)\nhint: /);
+    const script = `case "$*" in *" edit") exit ${Failure.unknownTerminal};; *" plain") exit 4;; esac`;
+    const env = { ...home.env, ...(await fakeErl(script)), TERM: 'xterm' };
+    const terminal = inTerminal(['remsh'], env);
+    terminal.onOutput(() => undefined);
+    const { code, said } = await terminal.ended;
+    assert.match(said, /does not know the terminal/);
+    assert.equal(code, 4);
   });
 
   it('says why a node can not be led to', async () => {
@@ -159,41 +213,43 @@ describe('epmux remsh', function () {
     });
     after(() => host?.stop());
 
+    /** `node` is known, and the cookie of the person is this one. */
+    async function ready(node: ErlangNode, cookie = host.cookie): Promise<void> {
+      await writeFile(join(home.folder, '.erlang.cookie'), cookie, { mode: 0o400 });
+      const error = { code: 'COOKIE_REFUSED', message: 'another cookie', at: '' } as const;
+      const leading = { epmdPort: host.epmdPort, inetrc: host.env['ERL_INETRC'] ?? '' };
+      const known = { name: node.name, dyno: null, address: '', port: 1, state: 'up' } as const;
+      await home.daemon({
+        resolve: () => ({ node: known, tunnel: 'prod', leading }),
+        ping: () => ({ node: node.name, pong: false, rttMs: null, error }),
+      });
+    }
+
     /** What the shell prints in a terminal while `lines` are typed, one at each prompt, and what it exits with. */
     async function type(
       args: readonly string[],
       lines: readonly string[],
       { to = app, cookie = host.cookie } = {},
     ) {
-      await writeFile(join(home.folder, '.erlang.cookie'), cookie, { mode: 0o400 });
-      const lead = { epmdPort: host.epmdPort, inetrc: host.env['ERL_INETRC'] ?? '' };
-      const error = { code: 'COOKIE_REFUSED', message: 'another cookie', at: '' } as const;
-      const node = { name: to.name, dyno: null, address: '', port: 1, state: 'up' } as const;
-      await home.daemon({
-        resolve: () => ({ node, tunnel: 'prod', leading: lead }),
-        ping: () => ({ node: to.name, pong: false, rttMs: null, error }),
-      });
-      const command = [...EPMUX, 'remsh', ...args].map((word) => `'${word}'`).join(' ');
+      await ready(to, cookie);
       const env = { ...home.env, TERM: 'xterm', NO_COLOR: '1' };
-      const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: home.folder, env });
+      const terminal = inTerminal(['remsh', ...args], env);
       const rest = [...lines];
-      let said = '';
       let seen = 0;
-      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-        said += chunk;
+      terminal.onOutput((said) => {
         const prompt = PROMPT.exec(said.slice(seen));
         const next = prompt === null ? undefined : rest.shift();
         if (prompt === null || next === undefined) return;
         seen = said.length;
-        child.stdin.write(next);
+        terminal.write(next);
       });
-      try {
-        const [code] = await within(once(child, 'close'), () => said);
-        return { code, said };
-      } finally {
-        // The terminal goes away under a shell that stays, which ends with it.
-        child.kill('SIGKILL');
-      }
+      return terminal.ended;
+    }
+
+    /** The same without a terminal. */
+    async function pipe(args: readonly string[], stdin: string) {
+      await ready(app);
+      return home.run(['remsh', ...args], { stdin });
     }
 
     const facts = '{node(), Node.list(:hidden), length(elem(:net_adm.names(), 1))}';
@@ -204,7 +260,7 @@ describe('epmux remsh', function () {
         said,
         new RegExp(`facts: \\{:"${app.name}", \\[:"epmux-[0-9a-f]{8}@[^"]+"\\], 2\\}`),
       );
-      assert.equal(code, 130, said);
+      assert.equal(code, 0, said);
     });
 
     it('completes words there', async () => {
@@ -212,11 +268,34 @@ describe('epmux remsh', function () {
       assert.match(said, /\[2, 1, :tail\]/);
     });
 
-    it('says when the connection is lost, and ends with 1', async () => {
+    it('reads an expression of several lines, and edits them', async () => {
+      const { said } = await type([], ['Enum.sum([1,\r2, 4\x7f3])\r', ...LEAVE]);
+      assert.match(said, /^6\r$/m);
+    });
+
+    it('says when the connection is lost', async () => {
       const leave = ':erlang.disconnect_node(hd(Node.list(:hidden)))\r';
       const { code, said } = await type([], [leave]);
-      assert.match(said, new RegExp(`\\*\\*\\* ${app.name}: the connection is lost`));
-      assert.equal(code, 1);
+      assert.match(said, /epmux: the connection to app@\S+ is lost \(NODE_UNREACHABLE\)/);
+      assert.equal(code, 3);
+    });
+
+    for (const [name, args, line] of [
+      ['IEx', [], 'IO.puts("in #{node()}")\n'],
+      ['Erlang’s shell', ['--erl'], 'io:put_chars([<<"in ">>, atom_to_list(node()), $\\n]).\n'],
+    ] as const) {
+      it(`reads a pipe to its end, which ends ${name} and never the node`, async () => {
+        const { code, stdout } = await pipe(args, line);
+        assert.match(stdout, new RegExp(`in ${app.name}\n`));
+        assert.equal(code, 0);
+        assert.equal(await app.eval('1 + 1'), '2');
+      });
+    }
+
+    it('sets IEx up with a dot-iex file', async () => {
+      const file = await home.write('my iex.exs', 'dotted = :from_file');
+      const { stdout } = await pipe(['--', '--dot-iex', file], 'IO.inspect({dotted})\n');
+      assert.match(stdout, /\{:from_file\}/);
     });
 
     it('says why it could not connect', async () => {

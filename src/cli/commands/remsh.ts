@@ -1,10 +1,11 @@
-import { EpmuxError } from '../../protocol/errors.ts';
 import { defineCommand } from '../command.ts';
 import { runInTerminal } from '../erlang/child.ts';
 import { guestEnvironment } from '../erlang/environment.ts';
-import { scriptFailure } from '../erlang/failure.ts';
+import { Failure, scriptFailure } from '../erlang/failure.ts';
+import type { Host } from '../erlang/guest.ts';
 import { resolveHost } from '../erlang/guest.ts';
-import { erlCommand, iexCommand, shellCommand } from '../erlang/remsh.ts';
+import { inputFor, type ShellWish, shellCommand } from '../erlang/remsh.ts';
+import type { Io } from '../io.ts';
 
 export const remsh = defineCommand({
   name: 'remsh',
@@ -16,36 +17,30 @@ export const remsh = defineCommand({
     complete: 'node',
   },
   options: {
-    erl: { type: 'boolean', describe: "erl -remsh: Erlang's shell, whatever the node has" },
+    erl: { type: 'boolean', describe: "Erlang's shell, whatever the node has" },
   },
   rest: 'ARGS',
   examples: [
     ['remsh', 'in the only node'],
-    ['remsh my_app -- --dot-iex prod.exs', 'iex --remsh with options of its own'],
+    ['remsh my_app -- --dot-iex prod.exs', "with a dot-iex file of the node's machine"],
+    ['remsh my_app < script.exs', 'without a terminal: ends with its input'],
   ],
   async run({ options, positional, rest }, io): Promise<number> {
     const host = await resolveHost(positional, io);
-    const { name } = host.node;
-    const environment = guestEnvironment(io.env, host.leading);
-    const plain =
-      options.erl === true
-        ? erlCommand(name, rest, io.env)
-        : rest.length > 0
-          ? iexCommand(name, rest, io.env)
-          : undefined;
-    if (plain !== undefined) return runInTerminal(plain.program, plain.args, environment, io);
-    if (rest.length > 0) {
-      throw new EpmuxError('ERLANG_MISSING', 'ARGS are for iex, which is not on the PATH');
+    const shell = options.erl === true ? 'erl' : 'iex';
+    const input = inputFor(io.onTerminal, io.env);
+    let code = await open(host, { shell, input, args: rest }, io);
+    if (code === Failure.unknownTerminal) {
+      io.talk('this Erlang does not know the terminal (TERM): lines can not be edited');
+      code = await open(host, { shell, input: 'plain', args: rest }, io);
     }
-    if (!io.onTerminal) {
-      throw new EpmuxError('USAGE', 'a remote shell needs a terminal', {
-        hint: '`epmux env` leads a script of your own to the node',
-      });
-    }
-    const { program, args, env } = shellCommand(name, io.env);
-    const code = await runInTerminal(program, args, { ...environment, ...env }, io);
-    const failure = await scriptFailure(code, name, io);
+    const failure = await scriptFailure(code, host.node.name, io);
     if (failure !== undefined) throw failure;
     return code;
   },
 });
+
+function open(host: Host, wish: ShellWish, io: Io): Promise<number> {
+  const { program, args, env } = shellCommand(host.node.name, wish, io.env);
+  return runInTerminal(program, args, { ...guestEnvironment(io.env, host.leading), ...env }, io);
+}

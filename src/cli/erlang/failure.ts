@@ -3,7 +3,14 @@ import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
 
 /** Exit codes by which our scripts in a local Erlang say what failed. */
-export const Failure = { noObserver: 61, noWindow: 62, noNode: 63, noCompiler: 64 } as const;
+export const Failure = {
+  noObserver: 61,
+  noWindow: 62,
+  noNode: 63,
+  noCompiler: 64,
+  connectionLost: 65,
+  unknownTerminal: 66,
+} as const;
 
 /** What an exit code of a script stands for; undefined when nothing of the above failed. */
 export async function scriptFailure(
@@ -22,7 +29,11 @@ export async function scriptFailure(
       });
     case Failure.noCompiler:
       return new EpmuxError('ERLANG_MISSING', 'this Erlang comes without its compiler', {
-        hint: 'install it, or use `epmux remsh --erl`',
+        hint: 'a remote shell needs it: install a whole Erlang',
+      });
+    case Failure.connectionLost:
+      return new EpmuxError('NODE_UNREACHABLE', `the connection to ${node} is lost`, {
+        hint: 'has the node ended? `epmux status` shows the link to it',
       });
     case Failure.noNode:
       return whyNotConnected(node, io);

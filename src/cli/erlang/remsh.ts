@@ -1,14 +1,24 @@
 import { readFileSync } from 'node:fs';
+import { EpmuxError } from '../../protocol/errors.ts';
 import type { Environment } from '../io.ts';
 import { Failure } from './failure.ts';
 import { guestName } from './guest.ts';
-import { findProgram, requireProgram } from './programs.ts';
+import { requireProgram } from './programs.ts';
+
+export interface ShellWish {
+  /** IEx where the node has one, or Erlang's shell whatever it has. */
+  readonly shell: 'iex' | 'erl';
+  /** `edit`: lines are edited, in a terminal. `plain`: input is read as it comes. */
+  readonly input: 'edit' | 'plain';
+  /** What stands behind `--`. */
+  readonly args: readonly string[];
+}
 
 export interface ShellCommand {
   readonly program: string;
   readonly args: readonly string[];
   /** What it needs beside the guest's environment. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 const MODULE = new URL('./epmux_remsh.erl', import.meta.url);
@@ -16,7 +26,6 @@ const SOURCE_VARIABLE = 'EPMUX_REMSH_SOURCE';
 
 /** The source comes by the environment: an erl in a container or behind chroot may not see our files. */
 const SCRIPT = `
-[Name | _] = init:get_plain_arguments(),
 {ok, Tokens, _} = erl_scan:string(os:getenv("${SOURCE_VARIABLE}")),
 os:unsetenv("${SOURCE_VARIABLE}"),
 Forms = (fun
@@ -27,41 +36,45 @@ Forms = (fun
   Split([Token | Rest], Form) -> Split(Rest, [Token | Form])
 end)(Tokens, []),
 case catch compile:forms(Forms, [binary]) of
-  {ok, Module, Code} -> code:load_binary(Module, "", Code), Module:main(Name);
+  {ok, Module, Code} -> code:load_binary(Module, "", Code), Module:main();
   _ -> halt(${Failure.noCompiler})
 end.
 `;
 
 /**
- * The node's own IEx (Erlang's shell where it has none), which needs nothing here but an `erl`, of whatever release. The node's name is an
- * argument of the script, never a part of it. No cookie: a local node's own `~/.erlang.cookie` is enough.
+ * A shell in the node needs nothing here but an `erl`, of whatever release. What comes from outside are arguments of the script, never a
+ * part of it. No cookie: a local node's own `~/.erlang.cookie` is enough.
  */
-export function shellCommand(node: string, env: Environment): ShellCommand {
+export function shellCommand(node: string, wish: ShellWish, env: Environment): ShellCommand {
   const [flag, name] = guestName(node);
+  const { dotIex, flags } = splitArguments(wish.args);
+  // Without a terminal the shell reads what `user` reads; in one, two would read.
+  const reading = wish.input === 'plain' ? '-noshell' : '-noinput';
   const script = SCRIPT.trim().replace(/\s+/g, ' ');
   return {
     program: requireProgram('erl', env),
-    args: [flag.slice(1), name, '-hidden', '-noinput', '-eval', script, '-extra', node],
+    args: [
+      ...[flag.slice(1), name, '-hidden', reading, ...flags, '-eval', script],
+      ...['-extra', node, wish.shell, wish.input, ...dotIex],
+    ],
     env: { [SOURCE_VARIABLE]: readFileSync(MODULE, 'utf8') },
   };
 }
 
-/** `erl -remsh`. */
-export function erlCommand(node: string, extra: readonly string[], env: Environment): ShellCommand {
-  const [flag, name] = guestName(node);
-  const args = [flag.slice(1), name, '-hidden', '-remsh', node, ...extra];
-  return { program: requireProgram('erl', env), args };
+/** A terminal that can move its cursor, as far as `TERM` says. */
+export function inputFor(onTerminal: boolean, env: Environment): ShellWish['input'] {
+  const type = env['TERM'] ?? '';
+  return onTerminal && type !== '' && type !== 'dumb' ? 'edit' : 'plain';
 }
 
-/** `iex --remsh`, for who has options for it; undefined where there is no iex. It wants much the same Elixir at both ends. */
-export function iexCommand(
-  node: string,
-  extra: readonly string[],
-  env: Environment,
-): ShellCommand | undefined {
-  const program = findProgram('iex', env);
-  const [flag, name] = guestName(node);
-  return program === undefined
-    ? undefined
-    : { program, args: [flag, name, '--remsh', node, ...extra] };
+/** `--dot-iex FILE` is IEx's, everything else are flags of `erl`. */
+function splitArguments(args: readonly string[]): {
+  readonly dotIex: readonly string[];
+  readonly flags: readonly string[];
+} {
+  const at = args.indexOf('--dot-iex');
+  if (at < 0) return { dotIex: [], flags: args };
+  const dotIex = args.slice(at + 1, at + 2);
+  if (dotIex.length === 0) throw new EpmuxError('USAGE', '--dot-iex needs a file');
+  return { dotIex, flags: [...args.slice(0, at), ...args.slice(at + 2)] };
 }
