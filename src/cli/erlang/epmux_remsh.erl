@@ -157,7 +157,9 @@ proxy(#{group := Group, starter := Starter, shell := Shell} = Session) ->
 
 ended(Reason, _) when Reason =:= normal; Reason =:= terminated ->
     halt(0);
-ended(Reason, _) when Reason =:= noconnection; Reason =:= {badrpc, nodedown} ->
+ended(Reason, #{input := Input}) when Reason =:= noconnection; Reason =:= {badrpc, nodedown} ->
+    % Whoever says why shall not say it behind a prompt.
+    Input =:= "edit" andalso io:nl(standard_error),
     halt(65);
 ended(Reason, #{node := Node}) ->
     io:format(standard_error, "~n*** ~ts: its shell has ended: ~0tP~n", [Node, Reason, 20]),
