@@ -14,6 +14,10 @@ export interface TargetOptions {
   readonly epmd: EpmdAddress;
   readonly allow: ReadonlyMap<string, number>;
   readonly stallMs: number;
+  /** Of the node of this short name, where it is known. */
+  readonly cookieOf: (short: string) => string | undefined;
+  /** The node refused a connection: `ours`, the cookie given for it was shown. The text is for the other end. */
+  readonly onCookieRefused: (short: string, ours: boolean) => string;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -48,10 +52,16 @@ async function toNode(stream: IncomingStream, name: string, options: TargetOptio
   const socket = await dialOwnHost(node.port);
   log.debug('a stream is open', { target: stream.target, port: node.port });
   stream.accept();
+  const production = options.cookieOf(name);
   new NodeCoupling({
     node: duplexPipe(socket, stream.target),
     tunnel: stream,
-    relay: { side: 'acceptor', hide: true },
+    relay: {
+      side: 'acceptor',
+      hide: true,
+      cookies: production === undefined ? undefined : { production },
+    },
+    onCookieRefused: ({ translated }) => options.onCookieRefused(name, translated),
     clock,
     stallMs,
     onClosed: ({ code, text }) => {

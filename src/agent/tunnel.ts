@@ -2,21 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { BOOT_ID_BYTES, WireCode } from '../protocol/constants.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { askNames, askNode } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { identifyNode } from '../runtime/node-probe.ts';
-import { duplexPipe } from '../runtime/socket-pipe.ts';
 import { SOFTWARE } from '../runtime/version.ts';
 import { SESSION_DEFAULTS, type SessionConfig } from '../session/config.ts';
 import { Session } from '../session/session.ts';
-import { dialOwnHost } from './dial.ts';
 import { Greeter } from './greeter.ts';
+import { HostNodes } from './host-nodes.ts';
 import { listen } from './listener.ts';
 import type { AgentOptions } from './options.ts';
 import { SessionRegistry } from './registry.ts';
 import { serveStdio } from './stdio.ts';
 import { serveTarget } from './targets.ts';
-import { type NodeSource, NodeWatcher } from './watcher.ts';
 
 /** How long the sessions' last words may take to leave. */
 const STOP_MS = 1_500;
@@ -47,9 +43,13 @@ export async function startTunnel(
   const clock = systemClock;
   const epmd = { host: LOOPBACK, port: options.epmdPort };
   const config: SessionConfig = { ...SESSION_DEFAULTS, ...AGENT_SESSION, graceMs: options.graceMs };
-  const watcher = new NodeWatcher(nodeSource(epmd), clock, log, (directory) =>
-    registry.publish(directory),
-  );
+  const nodes = new HostNodes({
+    epmd,
+    clock,
+    log,
+    onChange: (directory) => registry.publish(directory),
+  });
+  const { watcher } = nodes;
   const registry = new SessionRegistry({
     clock,
     log,
@@ -58,6 +58,8 @@ export async function startTunnel(
     onIncoming: (stream) =>
       void serveTarget(stream, {
         epmd,
+        cookieOf: nodes.cookieOf,
+        onCookieRefused: nodes.onCookieRefused,
         allow: options.allow,
         stallMs: options.stallMs,
         clock,
@@ -91,18 +93,4 @@ export async function startTunnel(
     watcher.stop();
     return source.stop(STOP_MS);
   }
-}
-
-function nodeSource(epmd: { readonly host: string; readonly port: number }): NodeSource {
-  return {
-    names: () => askNames(epmd),
-    isVisible: async (name) => (await askNode(epmd, name))?.visible ?? true,
-    identify: ({ name, port }) =>
-      identifyNode({
-        clock: systemClock,
-        expected: name,
-        open: async () => duplexPipe(await dialOwnHost(port), `node ${name}`),
-      }),
-    knowsCookie: async () => false,
-  };
 }

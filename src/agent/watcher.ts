@@ -86,6 +86,12 @@ export class NodeWatcher {
     void this.#poll(this.#run);
   }
 
+  /** Asks a node again, with the next poll: something about it has turned out to be otherwise. */
+  askAgain(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node !== undefined) node.askAt = this.#clock.now();
+  }
+
   stop(): void {
     this.#running = false;
     this.#nextPoll?.();

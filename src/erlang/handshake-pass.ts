@@ -76,6 +76,11 @@ export class HandshakePass {
     return this.#refusal;
   }
 
+  /** The connector's proof went on as another one. */
+  get translated(): boolean {
+    return this.#translated !== undefined;
+  }
+
   /** The frame as it is to go on. Throws on a frame that does not belong in a handshake. */
   pass(from: NodeRole, frame: Uint8Array): Uint8Array {
     return from === 'connector'

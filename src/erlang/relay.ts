@@ -95,6 +95,11 @@ export class DistributionRelay {
     return this.#replied && this.#phase === 'handshake' && this.#endedSides.has(acceptor);
   }
 
+  /** The connector's proof of its cookie went on as another one. */
+  get translated(): boolean {
+    return this.#handshake.translated;
+  }
+
   /** Bytes for the tunnel. */
   fromNode(chunk: Uint8Array, now: number): readonly Uint8Array[] {
     this.#heardAt = now;

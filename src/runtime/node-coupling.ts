@@ -21,6 +21,8 @@ export interface NodeCouplingOptions {
   readonly clock: Clock;
   /** The tunnel has taken nothing from a waiting node for so long: STALLED. Not given: the node may wait for as long as it likes. */
   readonly stallMs?: number;
+  /** The node beside this end refused the connector's cookie: gives what the other end is told. Not given: it is told a close and no more. */
+  readonly onCookieRefused?: (relay: DistributionRelay) => string;
   /** Once, when both pipes are closed; code NONE when both directions ended in order. */
   readonly onClosed: (reason: EndReason) => void;
 }
@@ -99,7 +101,9 @@ export class NodeCoupling {
 
   #onNodeEnd(): void {
     this.#toTunnel(this.relay.nodeEnded());
-    this.#options.tunnel.end();
+    const refusal = this.#cookieRefusal();
+    if (refusal !== undefined) this.close(refusal);
+    else this.#options.tunnel.end();
   }
 
   #onTunnelEnd(): void {
@@ -113,11 +117,21 @@ export class NodeCoupling {
     this.#nodeClosed = true;
     if (error !== undefined && this.#reason === undefined) {
       // A node that dies or refuses a cookie may reset rather than end: its peer is to see the close all the same.
-      this.#reason = { code: WireCode.ENDPOINT_GONE, text: error.message };
       this.relay.nodeEnded();
+      this.#reason = this.#cookieRefusal() ?? {
+        code: WireCode.ENDPOINT_GONE,
+        text: error.message,
+      };
       this.#closeTunnel(this.#reason);
     }
     this.#checkOver();
+  }
+
+  #cookieRefusal(): EndReason | undefined {
+    const { onCookieRefused, relay } = this.#options;
+    if (onCookieRefused === undefined || relay.side !== 'acceptor') return undefined;
+    if (!this.relay.cookieRefused) return undefined;
+    return { code: WireCode.COOKIE, text: onCookieRefused(this.relay) };
   }
 
   #onTunnelClosed(error: EpmuxError | undefined): void {

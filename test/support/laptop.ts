@@ -48,7 +48,6 @@ export class Laptop {
   wayTo(dyno: TestDyno): string[] {
     this.trust(dyno.knownHostsLine);
     this.env['EPMUX_SECRET'] = dyno.secret;
-    this.env['EPMUX_COOKIE'] = dyno.erlang.cookie;
     return [
       ...['--ssh', dyno.sshTarget, '--identity', dyno.sshd.identityFile],
       ...['--agent-port', String(dyno.agentPort)],

@@ -1,0 +1,103 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readBounded } from './bounded-file.ts';
+
+/** One running BEAM as the system shows it to its own user. */
+export interface BeamProcess {
+  readonly pid: number;
+  /** As given by `-sname` or `-name`, else by RELEASE_NODE: with or without `@host`. */
+  readonly node: string | undefined;
+  /** The value of `-setcookie`. */
+  readonly setCookie: string | undefined;
+  readonly env: ReadonlyMap<string, string>;
+}
+
+export const PROCESS_LIMITS = {
+  processes: 4_096,
+  beams: 32,
+  commandLineBytes: 64 * 1024,
+  environmentBytes: 256 * 1024,
+} as const;
+
+const COMM_BYTES = 64;
+const STAT_BYTES = 1_024;
+/** The helper that every BEAM has as a child, whatever the BEAM itself is called. */
+const CHILD_SETUP = 'erl_child_setup';
+
+/** The BEAMs of this user. Empty where there is no such folder. What can't be read is left out. */
+export async function beamProcesses(proc: string, uid: number): Promise<readonly BeamProcess[]> {
+  const pids = new Set<number>();
+  for (const pid of await ownProcesses(proc, uid)) {
+    const comm = await readText(join(proc, String(pid), 'comm'), COMM_BYTES);
+    if (comm?.startsWith('beam')) pids.add(pid);
+    else if (comm?.trimEnd() === CHILD_SETUP) {
+      const parent = await parentOf(proc, pid);
+      if (parent !== undefined && (await isOwn(proc, parent, uid))) pids.add(parent);
+    }
+    if (pids.size >= PROCESS_LIMITS.beams) break;
+  }
+  return Promise.all([...pids].map((pid) => describe(proc, pid)));
+}
+
+async function ownProcesses(proc: string, uid: number): Promise<readonly number[]> {
+  const names = await readdir(proc).catch(() => []);
+  const pids = names.filter((name) => /^\d+$/.test(name)).slice(0, PROCESS_LIMITS.processes);
+  const own = await Promise.all(
+    pids.map(async (name) => ((await isOwn(proc, Number(name), uid)) ? Number(name) : undefined)),
+  );
+  return own.filter((pid) => pid !== undefined);
+}
+
+async function isOwn(proc: string, pid: number, uid: number): Promise<boolean> {
+  try {
+    return (await stat(join(proc, String(pid)))).uid === uid;
+  } catch {
+    return false;
+  }
+}
+
+/** The fourth field of `stat`; the second, the name in parentheses, may hold anything. */
+async function parentOf(proc: string, pid: number): Promise<number | undefined> {
+  const text = await readText(join(proc, String(pid), 'stat'), STAT_BYTES);
+  const parent = Number(text?.slice(text.lastIndexOf(')') + 1).split(' ')[2]);
+  return Number.isInteger(parent) && parent > 0 ? parent : undefined;
+}
+
+async function describe(proc: string, pid: number): Promise<BeamProcess> {
+  const folder = join(proc, String(pid));
+  const { commandLineBytes, environmentBytes } = PROCESS_LIMITS;
+  const words = split(await readText(join(folder, 'cmdline'), commandLineBytes));
+  const env = environment(await readText(join(folder, 'environ'), environmentBytes));
+  const node = flag(words, '-sname') ?? flag(words, '-name') ?? env.get('RELEASE_NODE');
+  return { pid, node, setCookie: flag(words, '-setcookie'), env };
+}
+
+async function readText(path: string, maxBytes: number): Promise<string | undefined> {
+  return (await readBounded(path, maxBytes))?.toString('utf8');
+}
+
+function split(text: string | undefined): readonly string[] {
+  return (text ?? '').split('\0');
+}
+
+function environment(text: string | undefined): ReadonlyMap<string, string> {
+  const pairs = split(text).filter((pair) => pair.indexOf('=') > 0);
+  return new Map(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=');
+      return [pair.slice(0, at), pair.slice(at + 1)] as const;
+    }),
+  );
+}
+
+/** The one value of a flag of the emulator; the last one counts. With two values `-setcookie` is about another node. */
+function flag(words: readonly string[], name: string): string | undefined {
+  const end = words.indexOf('-extra');
+  const own = end < 0 ? words : words.slice(0, end);
+  for (let at = own.lastIndexOf(name); at >= 0; at = at > 0 ? own.lastIndexOf(name, at - 1) : -1) {
+    const [value, next] = own.slice(at + 1);
+    const single = next === undefined || next === '' || next.startsWith('-');
+    if (value !== undefined && value !== '' && !value.startsWith('-') && single) return value;
+  }
+  return undefined;
+}

@@ -1,0 +1,77 @@
+import { homedir } from 'node:os';
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { askNames, askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { identifyNode, pingNode } from '../runtime/node-probe.ts';
+import { duplexPipe } from '../runtime/socket-pipe.ts';
+import type { Directory } from '../session/types.ts';
+import { type CookieSurroundings, searchCookies } from './cookie-places.ts';
+import { dialOwnHost } from './dial.ts';
+import { NodeCookies } from './node-cookies.ts';
+import { NodeWatcher } from './watcher.ts';
+
+/** For a handshake with one cookie; a node that answers does so within milliseconds. */
+const HANDSHAKE_MS = 3_000;
+
+export interface HostNodesOptions {
+  readonly epmd: EpmdAddress;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Default: those of this process. */
+  readonly surroundings?: CookieSurroundings;
+  readonly onChange: (directory: Directory) => void;
+}
+
+/** The nodes of this host as epmd and they themselves tell, and the cookies that they accept. */
+export class HostNodes {
+  readonly watcher: NodeWatcher;
+  readonly #cookies: NodeCookies;
+  readonly #log: Logger;
+
+  constructor({ epmd, clock, log, surroundings = ownSurroundings(), onChange }: HostNodesOptions) {
+    this.#log = log;
+    const probe = (name: string, port: number) => ({
+      clock,
+      expected: name,
+      open: async () => duplexPipe(await dialOwnHost(port), `node ${name}`),
+    });
+    this.#cookies = new NodeCookies({
+      clock,
+      log,
+      search: (name) => searchCookies(name, surroundings),
+      accepts: ({ port }, name, cookie) =>
+        pingNode({ ...probe(name, port), timeoutMs: HANDSHAKE_MS }, cookie).then(
+          () => true,
+          (error: unknown) => {
+            if (error instanceof EpmuxError && error.code === 'COOKIE_REFUSED') return false;
+            throw error;
+          },
+        ),
+    });
+    const source = {
+      names: () => askNames(epmd),
+      isVisible: async (name: string) => (await askNode(epmd, name))?.visible ?? true,
+      identify: ({ name, port }: { name: string; port: number }) => identifyNode(probe(name, port)),
+      knowsCookie: this.#cookies.find.bind(this.#cookies),
+    };
+    this.watcher = new NodeWatcher(source, clock, log, onChange);
+  }
+
+  /** As TargetOptions has it. */
+  readonly cookieOf = (short: string): string | undefined => this.#cookies.of(short);
+
+  /** As TargetOptions has it. */
+  readonly onCookieRefused = (short: string, ours: boolean): string => {
+    const { again, text } = this.#cookies.refused(short, ours);
+    this.#log.warn('a node refused a cookie', { node: short, why: text });
+    if (again) this.watcher.askAgain(short);
+    return text;
+  };
+}
+
+function ownSurroundings(): CookieSurroundings {
+  const { env } = process;
+  const uid = process.getuid?.() ?? -1;
+  return { proc: '/proc', uid, env, home: env['HOME'] || homedir() };
+}
