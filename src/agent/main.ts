@@ -5,6 +5,7 @@ import { runApp } from './child.ts';
 import { createLineLogger } from './line-logger.ts';
 import { AGENT_HELP, type AgentOptions, type AgentRequest, parseAgentOptions } from './options.ts';
 import { leaveProcessOne } from './process-one.ts';
+import { takePushedSecret } from './pushed.ts';
 import { loadSecret } from './secret.ts';
 import { startTunnel, type Tunnel } from './tunnel.ts';
 
@@ -26,6 +27,7 @@ const MAX_UNREAD_LOG_BYTES = 256 * 1024;
 export async function runAgent(argv: readonly string[], env: Env): Promise<number> {
   // A log that nobody reads any more is no reason to fail.
   process.stderr.on('error', () => {});
+  process.stdout.on('error', () => {});
   let request: AgentRequest & EnvProblem;
   try {
     request = parseRequest(argv, env);
@@ -44,7 +46,11 @@ export async function runAgent(argv: readonly string[], env: Env): Promise<numbe
   leaveProcessOne(log);
   const start = async (): Promise<Tunnel> => {
     if (request.envProblem !== undefined) throw request.envProblem;
-    return startTunnel(options, loadSecret(options.secretFile, env, log), log);
+    const { pushed, secretFile } = options;
+    if (pushed === undefined) return startTunnel(options, loadSecret(secretFile, env, log), log);
+    const tunnel = await startTunnel(options, takePushedSecret(pushed, log), log);
+    process.stdout.write(`${tunnel.port}\n`);
+    return tunnel;
   };
   return options.command.length > 0 ? runBeside(options, env, log, start) : runAlone(log, start);
 }

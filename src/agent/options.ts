@@ -16,6 +16,8 @@ export interface AgentOptions {
   /** Speak on stdin and stdout instead of listening. */
   readonly stdio: boolean;
   readonly secretFile: string | undefined;
+  /** The folder that a daemon has put this agent's secret into. */
+  readonly pushed: string | undefined;
   readonly graceMs: number;
   readonly epmdPort: number;
   /** What `port/NAME` opens: a port of the loopback. */
@@ -39,10 +41,13 @@ export const AGENT_DEFAULTS = {
   stallMs: 30_000,
 } as const;
 
+const ANY_PORT: ListenAddress = { host: AGENT_DEFAULTS.host, port: 0 };
+
 const VALUE_OPTIONS = [
   '--listen',
   '--port',
   '--secret-file',
+  '--pushed',
   '--grace',
   '--epmd-port',
   '--allow',
@@ -61,6 +66,8 @@ The dyno's side of the tunnel. With CMD it runs CMD as its child, passes signals
   --port PORT          the same on 127.0.0.1; also EPMUX_AGENT_PORT
   --stdio              speak on stdin and stdout instead of listening
   --secret-file FILE   the shared secret, at least 16 bytes; else EPMUX_SECRET
+  --pushed FOLDER      what \`epmux up\` starts: takes the secret from FOLDER, removes FOLDER, listens on a
+                       free port, prints it, and ends with its last session
   --grace TIME         how long a session waits for a new connection (default 15m)
   --epmd-port PORT     this host's epmd (default ERL_EPMD_PORT, else 4369)
   --allow NAME=PORT    lets the tunnel open port/NAME, a loopback port; repeatable
@@ -93,6 +100,8 @@ export function parseAgentOptions(
   if (stdio && (given.values.has('--listen') || given.values.has('--port'))) {
     throw usage('--stdio and --listen or --port exclude each other');
   }
+  const pushed = given.values.get('--pushed');
+  if (pushed !== undefined) refuseBeside(given);
   const time = (option: ValueOption, fallback: number): number => {
     const text = given.values.get(option);
     return text === undefined ? fallback : parseDuration(option, text);
@@ -101,18 +110,33 @@ export function parseAgentOptions(
   return {
     kind: 'run',
     options: {
-      listen: listenAddress(given.values, env),
+      listen: pushed === undefined ? listenAddress(given.values, env) : ANY_PORT,
       stdio,
       secretFile: given.values.get('--secret-file'),
+      pushed,
       graceMs: time('--grace', AGENT_DEFAULTS.graceMs),
       epmdPort: epmdPort(given.values, env),
       allow: given.allow,
       stallMs: time('--stall', AGENT_DEFAULTS.stallMs),
-      logLevel:
-        level !== undefined ? parseLevel(level) : given.command.length > 0 ? 'warn' : 'info',
+      logLevel: level !== undefined ? parseLevel(level) : defaultLevel(given),
       command: given.command,
     },
   };
+}
+
+/** A pushed agent is alone, and all that it needs it finds in its folder. */
+function refuseBeside({ flags, values, command }: Collected): void {
+  const other = ['--stdio', '--listen', '--port', '--secret-file'].find(
+    (name) => flags.has(name as Flag) || values.has(name as ValueOption),
+  );
+  if (other !== undefined) throw usage(`--pushed and ${other} exclude each other`);
+  if (command.length > 0) throw usage('--pushed does not go with a command to run');
+}
+
+/** Between the app's lines only what matters; of a pushed agent nobody reads more than why it did not start. */
+function defaultLevel({ values, command }: Collected): LogLevel {
+  if (values.has('--pushed')) return 'error';
+  return command.length > 0 ? 'warn' : 'info';
 }
 
 function collect(argv: readonly string[]): Collected {

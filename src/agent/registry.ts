@@ -24,6 +24,8 @@ export interface RegistryOptions {
   readonly onIncoming: (stream: IncomingStream) => void;
   /** How many sessions have a pipe; called when that changes. */
   readonly onAttached: (sessions: number) => void;
+  /** A session has ended, and so many are left. */
+  readonly onEnded?: (reason: EndReason, left: number) => void;
   readonly limits?: Partial<Record<keyof typeof REGISTRY_LIMITS, number>>;
 }
 
@@ -108,6 +110,7 @@ export class SessionRegistry {
             const why = error?.message ?? reason.text;
             log.info('a session ended', { session: short(id), code: reason.code, why });
             this.#changed();
+            this.#options.onEnded?.(reason, this.#sessions.size);
           },
           onDirectory: () => {},
           onIncoming,

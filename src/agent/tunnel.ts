@@ -10,6 +10,7 @@ import { Greeter } from './greeter.ts';
 import { HostNodes } from './host-nodes.ts';
 import { listen } from './listener.ts';
 import type { AgentOptions } from './options.ts';
+import { PushedLife } from './pushed.ts';
 import { SessionRegistry } from './registry.ts';
 import { serveStdio } from './stdio.ts';
 import { serveTarget } from './targets.ts';
@@ -28,7 +29,7 @@ const AGENT_SESSION = {
 export interface Tunnel {
   /** The port it listens on, if it does. */
   readonly port: number | undefined;
-  /** As `PipeSource.ended`. */
+  /** As `PipeSource.ended`; also when a pushed agent is not needed any more. */
   readonly ended: Promise<void>;
   /** Says goodbye to every session; settles within STOP_MS. Idempotent. */
   stop(): Promise<void>;
@@ -43,6 +44,7 @@ export async function startTunnel(
   const clock = systemClock;
   const epmd = { host: LOOPBACK, port: options.epmdPort };
   const config: SessionConfig = { ...SESSION_DEFAULTS, ...AGENT_SESSION, graceMs: options.graceMs };
+  const life = options.pushed === undefined ? undefined : new PushedLife(clock, options.graceMs);
   const nodes = new HostNodes({
     epmd,
     clock,
@@ -65,7 +67,12 @@ export async function startTunnel(
         clock,
         log,
       }),
-    onAttached: (sessions) => (sessions > 0 ? watcher.start() : watcher.stop()),
+    onAttached: (sessions) => {
+      if (sessions > 0) watcher.start();
+      else watcher.stop();
+      life?.onAttached(sessions);
+    },
+    onEnded: (reason, left) => life?.onEnded(reason, left),
   });
   const greeter = new Greeter({
     secret,
@@ -80,7 +87,7 @@ export async function startTunnel(
   let stopped: Promise<void> | undefined;
   return {
     port: source.port,
-    ended: source.ended,
+    ended: life === undefined ? source.ended : Promise.race([source.ended, life.over]),
     stop: () => {
       stopped ??= stop();
       return stopped;
@@ -88,6 +95,7 @@ export async function startTunnel(
   };
 
   function stop(): Promise<void> {
+    life?.close();
     greeter.close();
     registry.goodbye({ code: WireCode.SHUTDOWN, text: 'the agent stops' });
     watcher.stop();

@@ -28,6 +28,7 @@ describe('the options of epmux agent', () => {
       listen: { host: '127.0.0.1', port: 9001 },
       stdio: false,
       secretFile: undefined,
+      pushed: undefined,
       graceMs: 900_000,
       epmdPort: 4369,
       allow: new Map(),
@@ -60,6 +61,13 @@ describe('the options of epmux agent', () => {
     assert.deepEqual(parsed(['--listen', '[::1]:0'], env).listen, { host: '::1', port: 0 });
     assert.deepEqual(parsed(['--listen', 'localhost:1']).listen, { host: 'localhost', port: 1 });
     assert.equal(parsed([], { EPMUX_AGENT_PORT: '' }).listen.port, 9001);
+  });
+
+  it('of a pushed agent name its folder, and leave the port to chance whatever the environment says', () => {
+    const options = parsed(['--pushed', '/tmp/x'], { EPMUX_AGENT_PORT: '7001' });
+    assert.equal(options.pushed, '/tmp/x');
+    assert.deepEqual(options.listen, { host: '127.0.0.1', port: 0 });
+    assert.equal(options.logLevel, 'error');
   });
 
   it('look for epmd where Erlang does', () => {
@@ -106,6 +114,9 @@ describe('the options of epmux agent', () => {
     [['--allow', 'a/b=1'], /is not NAME=PORT/],
     [['--allow', 'a=1', '--allow', 'a=2'], /names a twice/],
     [['--log-level', 'loud'], /loud is none of error, warn, info, debug/],
+    [['--pushed', '/x', '--port', '1'], /--pushed and --port exclude each other/],
+    [['--pushed', '/x', '--stdio'], /--pushed and --stdio exclude each other/],
+    [['--pushed', '/x', '--', 'app'], /--pushed does not go with a command/],
     [['--stdio', '--', 'app'], /--stdio needs stdin and stdout for itself/],
     [['--stdio', '--listen', '127.0.0.1:1'], /exclude each other/],
     [['--'], /no command follows --/],
