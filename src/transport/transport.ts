@@ -4,8 +4,11 @@ import type { BytePipe } from '../runtime/pipe.ts';
 /** A living way to one dyno, such as an SSH connection. Everything opened through it dies with it. */
 export interface Carrier {
   readonly label: string;
-  /** A new byte pipe to the agent. Fails with AGENT_MISSING where the carrier can tell that none listens. */
-  openAgentPipe(signal: AbortSignal): Promise<BytePipe>;
+  /**
+   * A new byte pipe to the agent, where the carrier can choose on another port than the one it was told. Fails with AGENT_MISSING where the carrier can
+   * tell that none listens.
+   */
+  openAgentPipe(signal: AbortSignal, port?: number): Promise<BytePipe>;
   /** A byte pipe to a port of the dyno's loopback, where the carrier can have one (SSH): what `direct` needs. */
   readonly dial: ((port: number, signal: AbortSignal) => Promise<BytePipe>) | undefined;
   /** Runs a command in the dyno, where the carrier can (SSH). Throws EXEC_REFUSED, BUSY, PIPE_LOST, CONNECT_FAILED when it takes too long, or the abort's error. */

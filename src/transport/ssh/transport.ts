@@ -20,7 +20,8 @@ export function sshTransport(options: SshTransportOptions): Transport {
       holdTerminal(connection, target, options.logger);
       return {
         label: target,
-        openAgentPipe: (abort) => connection.forward(options.agentPort, 'AGENT_MISSING', abort),
+        openAgentPipe: (abort, port = options.agentPort) =>
+          connection.forward(port, 'AGENT_MISSING', abort),
         dial: (port, abort) => connection.forward(port, 'CONNECT_FAILED', abort),
         exec: (request, abort) => connection.exec(request, abort),
         onClosed: (listener) => connection.onClosed(listener),
