@@ -1,0 +1,115 @@
+/**
+ * What the dyno answers begins with this, on a line of its own (a login shell's start-up files may print too), followed by a word and what belongs to it:
+ * `ready VERSION` (the upload may begin), `none [VERSION]` (no Node, or an older one only), `port PORT` (the agent listens), `failed REASON`.
+ */
+export const PUSH_MARK = 'epmux-push ';
+
+/** The oldest release of Node.js, by its first number, that the agent runs on. */
+export const LEAST_NODE = 20;
+
+/** The whole stay of this program in the dyno, and so a little less than its caller waits. */
+const STAY_MS = 19_000;
+/** What is unpacked may have so many bytes. */
+const MAX_AGENT_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Runs in the dyno's Node. Takes one line of JSON (`PushHeader`) and the packed agent behind it from stdin, which stays open until the port is told: its
+ * end means that nobody waits any more. Nothing is written before all of it is there and its digest is right; what fails later is undone. Here are no single
+ * quotes and no backslashes, for it travels within a shell's single quotes.
+ */
+const PROGRAM = `
+const fs = require("node:fs"), os = require("node:os"), path = require("node:path");
+const newline = String.fromCharCode(10);
+const chunks = [];
+let length = 0, header, folder, agent, over = false;
+const end = (answer) => {
+  over = true;
+  process.stdout.write("${PUSH_MARK}" + answer + newline, (error) => {
+    if (error) undo();
+    process.exit();
+  });
+};
+const undo = () => {
+  if (agent) agent.kill("SIGKILL");
+  if (folder) fs.rmSync(folder, { recursive: true, force: true });
+};
+const fail = (why) => {
+  if (over) return;
+  undo();
+  end("failed " + String(why).split(newline).join(" ").slice(0, 400));
+};
+process.on("uncaughtException", (error) => fail(error.message));
+process.stdout.on("error", () => { undo(); process.exit(); });
+setTimeout(() => fail("it took too long"), ${STAY_MS});
+const makeFolder = () => {
+  const places = [[os.tmpdir(), "epmux-"], [os.homedir(), ".epmux-"]];
+  let reason;
+  for (const [base, name] of places) {
+    try {
+      return fs.mkdtempSync(path.join(base, name + process.getuid() + "-"));
+    } catch (error) {
+      reason ??= error;
+    }
+  }
+  throw reason;
+};
+const start = (packed) => {
+  const code = require("node:zlib").gunzipSync(packed, { maxOutputLength: ${MAX_AGENT_BYTES} });
+  const sum = require("node:crypto").createHash("sha256").update(code).digest("hex");
+  if (sum !== header.sha256) return fail("what arrived is not what was sent");
+  folder = makeFolder();
+  const file = path.join(folder, "agent.mjs");
+  fs.writeFileSync(file, code, { mode: 0o600, flag: "wx" });
+  fs.writeFileSync(path.join(folder, "secret"), header.secret, { mode: 0o600, flag: "wx" });
+  const env = { ...process.env };
+  delete env.NODE_OPTIONS;
+  const stdio = ["ignore", "pipe", "pipe"];
+  const args = [file, "--pushed", folder, ...header.args];
+  agent = require("node:child_process").spawn(process.execPath, args, { detached: true, cwd: "/", env, stdio });
+  let said = "", complaint = "";
+  agent.on("error", (error) => fail(error.message));
+  agent.on("close", (code) => fail("the agent ended at once, exit " + code + ": " + complaint));
+  agent.stderr.on("data", (chunk) => { complaint = (complaint + chunk).slice(-300); });
+  agent.stdout.on("data", (chunk) => {
+    said += chunk;
+    if (!over && said.includes(newline)) end("port " + Number.parseInt(said, 10));
+  });
+};
+process.stdin.on("end", () => fail("the upload was cut short"));
+process.stdin.on("data", (chunk) => {
+  if (agent || over) return;
+  chunks.push(chunk);
+  length += chunk.length;
+  if (length > ${MAX_AGENT_BYTES}) return fail("it is too much");
+  if (!header) {
+    const line = Buffer.concat(chunks), at = line.indexOf(10);
+    if (at < 0) return;
+    header = JSON.parse(line.subarray(0, at));
+    chunks.splice(0, chunks.length, line.subarray(at + 1));
+    length = line.length - at - 1;
+  }
+  if (length >= header.bytes) start(Buffer.concat(chunks).subarray(0, header.bytes));
+});
+`;
+
+/** Says which Node it found (`ready`) and becomes the program above, or that there is none. */
+const SHELL = `
+for n in node "$HOME/.heroku/node/bin/node" /app/.heroku/node/bin/node /app/vendor/node*/bin/node; do
+v=$("$n" --version 2>/dev/null </dev/null) || continue;
+major=\${v#v}; major=\${major%%.*};
+case $major in ""|*[!0-9]*) continue;; esac;
+if [ "$major" -ge ${LEAST_NODE} ]; then
+echo "${PUSH_MARK}ready $v";
+exec "$n" -e '${oneLine(PROGRAM)}';
+fi;
+old=$v;
+done;
+echo "${PUSH_MARK}none $old"
+`;
+
+/** For any login shell: the dyno's may be no POSIX shell. Nothing secret stands in it. */
+export const PUSH_COMMAND: string = `exec sh -c '${oneLine(SHELL).replaceAll("'", `'\\''`)}'`;
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, ' ');
+}

@@ -1,0 +1,152 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { Cancel, Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Carrier, RemoteProcess } from '../../transport/transport.ts';
+import { LEAST_NODE, PUSH_COMMAND } from './push-script.ts';
+import { type PushAnswer, PushTalk } from './push-talk.ts';
+
+/** For the first word: what runs no commands, or another one, may say nothing for ever. */
+const READY_MS = 8_000;
+/** For the upload, and until the agent listens. */
+const START_MS = 20_000;
+const SECRET_BYTES = 32;
+const MAX_STDERR_CHARS = 1_024;
+
+/** The agent's bundle beside this program. */
+const AGENT_FILE = fileURLToPath(new URL('../../agent.mjs', import.meta.url));
+
+/** An agent that this daemon has started in a dyno, and that nobody else knows of. */
+export interface PushedAgent {
+  /** On the dyno's loopback. */
+  readonly port: number;
+  readonly secret: string;
+  /** The Node that runs it: `v20.19.0`. */
+  readonly node: string;
+}
+
+/** What goes before the agent's packed bytes, as one line of JSON. */
+interface PushHeader {
+  readonly bytes: number;
+  /** Of the agent as it is unpacked. */
+  readonly sha256: string;
+  readonly secret: string;
+  readonly args: readonly string[];
+}
+
+export interface PushOptions {
+  readonly epmdPort: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The agent's bundle, if not the one beside this program. */
+  readonly agentFile?: string | undefined;
+}
+
+/**
+ * Starts our agent in the dyno, so that it outlives the carrier. Fails with AGENT_MISSING when it can't be (the message says why), with PIPE_LOST
+ * when the carrier may have broken, and with the abort's error; then nothing stays behind.
+ */
+export async function pushAgent(
+  carrier: Carrier,
+  options: PushOptions,
+  signal: AbortSignal,
+): Promise<PushedAgent> {
+  const { exec } = carrier;
+  if (exec === undefined) throw cannot('no command can be run there');
+  const code = await readFile(options.agentFile ?? AGENT_FILE).catch((cause: unknown) => {
+    throw cannot('this epmux was built without one', cause);
+  });
+  const { clock, logger } = options;
+  const limit = new Limit(clock, signal);
+  let dyno: RemoteProcess | undefined;
+  let complaint = '';
+  try {
+    limit.set(READY_MS, `its shell said nothing for ${READY_MS / 1_000} s`);
+    dyno = await exec({ command: PUSH_COMMAND }, limit.signal);
+    dyno.onStderr((chunk) => {
+      complaint = `${complaint}${Buffer.from(chunk).toString('utf8')}`.slice(-MAX_STDERR_CHARS);
+    });
+    const talk = new PushTalk(dyno.io);
+    limit.signal.addEventListener('abort', () => talk.fail(abortError(limit.signal)));
+    if (limit.signal.aborted) throw abortError(limit.signal);
+    return await converse(talk, code, options.epmdPort, limit);
+  } catch (error) {
+    if (complaint !== '') logger.debug('while an agent was pushed', { stderr: complaint });
+    if (signal.aborted) throw abortError(signal);
+    throw asReason(error);
+  } finally {
+    limit.clear();
+    // The end of its stdin tells the program in the dyno to undo what is not finished.
+    dyno?.close();
+  }
+}
+
+async function converse(
+  talk: PushTalk,
+  code: Uint8Array,
+  epmdPort: number,
+  limit: Limit,
+): Promise<PushedAgent> {
+  const greeting = await talk.next();
+  if (greeting.word !== 'ready') throw cannot(unready(greeting));
+  limit.set(START_MS, `it took longer than ${START_MS / 1_000} s`);
+  const packed = gzipSync(code);
+  const header: PushHeader = {
+    bytes: packed.length,
+    sha256: createHash('sha256').update(code).digest('hex'),
+    secret: randomBytes(SECRET_BYTES).toString('hex'),
+    args: ['--epmd-port', String(epmdPort)],
+  };
+  await talk.send(Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), packed]));
+  const { word, text } = await talk.next();
+  const port = word === 'port' ? Number(text) : 0;
+  if (!(Number.isInteger(port) && port > 0 && port < 65_536)) throw cannot(text);
+  return { port, secret: header.secret, node: greeting.text };
+}
+
+function unready({ word, text }: PushAnswer): string {
+  if (word !== 'none') return 'what its shell runs is something else';
+  const found = text === '' ? 'no Node.js was found there' : `Node.js is ${text} there`;
+  return `${found}, and ${LEAST_NODE} or newer is needed`;
+}
+
+function cannot(why: string, cause?: unknown): EpmuxError {
+  return new EpmuxError('AGENT_MISSING', why, { cause });
+}
+
+/** PIPE_LOST stays what it is: whether the carrier broke, or only that process, its owner knows. */
+function asReason(error: unknown): unknown {
+  if (!(error instanceof EpmuxError)) return error;
+  if (error.code === 'AGENT_MISSING' || error.code === 'PIPE_LOST') return error;
+  return cannot(error.message, error);
+}
+
+function abortError({ reason }: AbortSignal): EpmuxError {
+  if (reason instanceof EpmuxError) return reason;
+  return new EpmuxError('INTERRUPTED', 'pushing an agent was given up', { cause: reason });
+}
+
+/** A caller's signal together with a time limit that is set anew for each step. */
+class Limit {
+  readonly signal: AbortSignal;
+  readonly #clock: Clock;
+  readonly #late = new AbortController();
+  #cancel: Cancel = () => undefined;
+
+  constructor(clock: Clock, signal: AbortSignal) {
+    this.#clock = clock;
+    this.signal = AbortSignal.any([signal, this.#late.signal]);
+  }
+
+  set(ms: number, why: string): void {
+    this.#cancel();
+    this.#cancel = this.#clock.wakeAt(this.#clock.now() + ms, () => this.#late.abort(cannot(why)));
+  }
+
+  clear(): void {
+    this.#cancel();
+  }
+}
