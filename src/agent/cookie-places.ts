@@ -77,7 +77,7 @@ async function ofProcess({ pid, setCookie, env }: BeamProcess): Promise<CookieCa
 
 function ofVariables(env: ReadonlyMap<string, string>, whose: string): CookieCandidate[] {
   return VARIABLES.flatMap((name) => {
-    const cookie = env.get(name)?.trim();
+    const cookie = env.get(name);
     return cookie === undefined ? [] : [{ cookie, where: `${name} of ${whose}` }];
   });
 }

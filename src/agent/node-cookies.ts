@@ -103,8 +103,10 @@ export class NodeCookies {
     const { candidates, looked } = await search(entry.name);
     entry.looked = looked;
     entry.lookedAt = clock.now();
-    const untried = candidates.filter(({ cookie }) => !entry.refused.has(cookie));
-    for (const candidate of untried.slice(0, COOKIE_LIMITS.handshakes)) {
+    const untried = candidates
+      .filter(({ cookie }) => !entry.refused.has(cookie))
+      .slice(0, COOKIE_LIMITS.handshakes);
+    for (const candidate of untried) {
       try {
         if (await accepts(node, entry.name, candidate.cookie)) {
           entry.fitting = candidate;
