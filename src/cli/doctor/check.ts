@@ -1,0 +1,103 @@
+import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { asEpmuxError } from '../report.ts';
+
+export type CheckState = 'ok' | 'warning' | 'broken';
+
+/** What one look has shown. */
+export interface Finding {
+  readonly state: CheckState;
+  readonly detail: string;
+  /** What to do. */
+  readonly hint?: string;
+  /** Always there when it is broken: it decides the exit code. */
+  readonly code?: ErrorCode;
+}
+
+export interface CheckResult extends Finding {
+  /** Stable: `epmd`, `web.1/epmd`. */
+  readonly id: string;
+  readonly title: string;
+}
+
+export interface Check<C> {
+  readonly id: string;
+  readonly title: string;
+  /** Those behind it in its group need what it looks at: broken, it ends the group. */
+  readonly vital?: boolean;
+  /** Undefined: it says nothing here. What it throws is what is broken. What it learns for later checks it leaves in the context. */
+  look(context: C, signal: AbortSignal): Promise<Finding | undefined> | Finding | undefined;
+}
+
+export interface Round {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly tell: (result: CheckResult) => void;
+  /** Goes before ids and titles: the dyno. */
+  readonly dyno?: string;
+  readonly limitMs?: number;
+}
+
+/** Longer than each step's own limits, which say more than this one. */
+const LIMIT_MS = 45_000;
+
+export function ok(detail: string): Finding {
+  return { state: 'ok', detail };
+}
+
+export function warning(detail: string, hint: string): Finding {
+  return { state: 'warning', detail, hint };
+}
+
+export function broken({ code, message, hint }: EpmuxError): Finding {
+  return { state: 'broken', detail: message, hint, code };
+}
+
+/** Each check in turn, each within a limit. False when a vital one was broken and the rest was left out. */
+export async function runChecks<C>(
+  checks: readonly Check<C>[],
+  context: C,
+  round: Round,
+): Promise<boolean> {
+  for (const check of checks) {
+    const finding = await lookWithin(check, context, round);
+    if (finding === undefined) continue;
+    const { dyno } = round;
+    round.tell({
+      id: dyno === undefined ? check.id : `${dyno}/${check.id}`,
+      title: dyno === undefined ? check.title : `${dyno} ${check.title}`,
+      ...finding,
+    });
+    if (finding.state === 'broken' && check.vital === true) return false;
+  }
+  return true;
+}
+
+async function lookWithin<C>(
+  check: Check<C>,
+  context: C,
+  round: Round,
+): Promise<Finding | undefined> {
+  const { clock, limitMs = LIMIT_MS } = round;
+  const late = new AbortController();
+  const signal = AbortSignal.any([round.signal, late.signal]);
+  let cancel = (): void => {};
+  const limit = new Promise<never>((_, reject) => {
+    cancel = clock.wakeAt(clock.now() + limitMs, () => {
+      const error = new EpmuxError('TIMEOUT', `no outcome within ${limitMs / 1_000} s`);
+      late.abort(error);
+      reject(error);
+    });
+  });
+  try {
+    return await Promise.race([lookNow(check, context, signal), limit]);
+  } catch (thrown) {
+    return broken(asEpmuxError(thrown));
+  } finally {
+    cancel();
+  }
+}
+
+async function lookNow<C>(check: Check<C>, context: C, signal: AbortSignal) {
+  return check.look(context, signal);
+}

@@ -1,0 +1,43 @@
+import { systemClock } from '../../runtime/clock.ts';
+import type { Io } from '../io.ts';
+import type { WayInput } from '../way/options.ts';
+import { upSecrets } from '../way/plan.ts';
+import { type CheckResult, type Round, runChecks } from './check.ts';
+import type { WayChecks } from './dyno-way.ts';
+import { diagnoseHeroku } from './heroku-way.ts';
+import { LOCAL_CHECKS, type LocalContext } from './local.ts';
+import { localPorts } from './local-ports.ts';
+import { PING_CHECKS } from './pings.ts';
+import { diagnosePlain } from './plain-way.ts';
+import { TARGET_CHECKS, type TargetContext } from './target.ts';
+
+export interface Diagnosis {
+  readonly name: string | undefined;
+  readonly input: WayInput;
+  readonly io: Io;
+  readonly tell: (result: CheckResult) => void;
+}
+
+/** Everything in turn: this machine, the way, the dynos at its end. Changes nothing. */
+export async function diagnose({ name, input, io, tell }: Diagnosis): Promise<void> {
+  const round: Round = { clock: systemClock, signal: io.interrupted, tell };
+  const local: LocalContext = { ports: localPorts(io.env) };
+  await runChecks(LOCAL_CHECKS, local, round);
+  const { daemon } = local;
+  const target: TargetContext = { name, input, daemon, io, wallNow: systemClock.wallNow() };
+  await runChecks(TARGET_CHECKS, target, round);
+  const { spec, running } = target;
+  if (spec !== undefined) {
+    const given = upSecrets(spec, io.env);
+    const checks: WayChecks = {
+      target: { ...target, spec },
+      local,
+      given,
+      env: { ...io.env },
+      round,
+    };
+    if (spec.way.kind === 'heroku') await diagnoseHeroku(spec.way, checks);
+    else await diagnosePlain(spec.way, checks);
+  }
+  if (running !== undefined) await runChecks(PING_CHECKS, { running, env: io.env }, round);
+}

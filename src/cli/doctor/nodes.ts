@@ -1,0 +1,178 @@
+import { type EpmdName, encodeEpmdRequest, namesAnswer } from '../../erlang/epmd.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
+import { identifyNode, pingNode } from '../../runtime/node-probe.ts';
+import type { BytePipe } from '../../runtime/pipe.ts';
+import { count } from '../terminal/units.ts';
+import { broken, type Check, type Finding, ok, warning } from './check.ts';
+import type { DynoContext, FoundNode } from './dyno.ts';
+import { readPipe } from './read-pipe.ts';
+
+const ANSWER_MS = 5_000;
+const MAX_NAMES_BYTES = 262_144;
+/** Each is asked for its full name and its cookie. */
+const MOST_NODES = 16;
+/** Erlang promises that nodes two releases apart understand each other. */
+const RELEASES_APART = 2;
+
+/** Only where ports of the dyno can be dialled. */
+export const NODE_CHECKS: readonly Check<DynoContext>[] = [
+  { id: 'epmd', title: 'epmd', vital: true, look: lookAtEpmd },
+  { id: 'beam', title: 'BEAM', look: lookAtBeams },
+  { id: 'nodes', title: 'nodes', vital: true, look: lookAtNodes },
+  { id: 'names', title: 'node names', look: lookAtNames },
+  { id: 'release', title: 'OTP releases', look: lookAtReleases },
+  { id: 'listeners', title: 'listening', look: lookAtListeners },
+  { id: 'cookie', title: 'cookie', look: lookAtCookie },
+];
+
+type Dial = (port: number, signal: AbortSignal) => Promise<BytePipe>;
+
+function dialOf({ carrier }: DynoContext): Dial {
+  if (carrier.dial !== undefined) return carrier.dial;
+  throw new EpmuxError('INTERNAL', `${carrier.label} dials no ports`);
+}
+
+async function lookAtEpmd(context: DynoContext, signal: AbortSignal): Promise<Finding> {
+  const { epmdPort } = context;
+  const names = await askNames(context, signal);
+  context.nodes = names.map(({ name, port }) => ({ short: name, port, name: undefined }));
+  return ok(`answers on ${epmdPort}, ${count(names.length, 'name')}`);
+}
+
+async function askNames(context: DynoContext, signal: AbortSignal): Promise<readonly EpmdName[]> {
+  const { clock, epmdPort } = context;
+  const pipe = await dialOf(context)(epmdPort, signal).catch((cause: unknown) => {
+    const isRefused = cause instanceof EpmuxError && cause.code === 'CONNECT_FAILED';
+    if (!isRefused) throw cause;
+    throw new EpmuxError('NO_EPMD', `nothing listens on ${epmdPort} there`, { cause });
+  });
+  const bytes = await readPipe(pipe, {
+    clock,
+    limitMs: ANSWER_MS,
+    maxBytes: MAX_NAMES_BYTES,
+    what: 'epmd there',
+    say: encodeEpmdRequest({ kind: 'names' }),
+  });
+  const answer = namesAnswer();
+  return (answer.push(bytes) ?? answer.end()).names;
+}
+
+function lookAtBeams({ facts }: DynoContext): Finding | undefined {
+  if (facts === undefined) return undefined;
+  const { beams } = facts;
+  if (beams.length === 0) {
+    return warning('no process of Erlang is seen', 'does it run as another user, or elsewhere?');
+  }
+  const nameless = beams.filter(({ name }) => name === undefined);
+  const pids = beams.map(({ pid }) => pid).join(', ');
+  if (nameless.length < beams.length) return ok(`${count(beams.length, 'node')} (pid ${pids})`);
+  return warning(
+    `pid ${pids} runs without a name`,
+    'it is a node only with --sname or --name (a release: RELEASE_DISTRIBUTION, not `none`)',
+  );
+}
+
+async function lookAtNodes(context: DynoContext, signal: AbortSignal): Promise<Finding> {
+  const { clock, nodes = [] } = context;
+  if (nodes.length === 0) {
+    return broken(
+      new EpmuxError('NODE_UNREACHABLE', 'no node is registered with the epmd there', {
+        hint: 'start the app with --sname or --name (a release: RELEASE_DISTRIBUTION=sname)',
+      }),
+    );
+  }
+  const dial = dialOf(context);
+  const asked = nodes.slice(0, MOST_NODES).map(async (node): Promise<FoundNode> => {
+    const open = () => dial(node.port, signal);
+    const expected = node.short;
+    const { name } = await identifyNode({ open, clock, expected, timeoutMs: ANSWER_MS });
+    return { ...node, name };
+  });
+  const settled = await Promise.allSettled(asked);
+  context.nodes = settled.map((outcome, index) =>
+    outcome.status === 'fulfilled'
+      ? outcome.value
+      : (nodes[index] ?? { short: '', port: 0, name: undefined }),
+  );
+  const silent = context.nodes.filter(({ name }) => name === undefined);
+  const named = context.nodes.flatMap(({ name }) => name ?? []);
+  const failure = settled.find((outcome) => outcome.status === 'rejected')?.reason as unknown;
+  if (failure === undefined) return ok(named.join(', '));
+  if (named.length === 0) throw failure;
+  return warning(
+    `${named.join(', ')}; no answer from ${silent.map(({ short }) => short).join(', ')}`,
+    'with TLS distribution a node does not tell its name; else look at its log',
+  );
+}
+
+function lookAtNames({ nodes = [] }: DynoContext): Finding | undefined {
+  const hosts = nodes.flatMap(({ name }) => (name === undefined ? [] : [hostOf(name)]));
+  if (hosts.length === 0) return undefined;
+  const long = hosts.filter((host) => host.includes('.'));
+  if (long.length === 0) return ok('short (--sname)');
+  if (long.length < hosts.length) {
+    return warning('short and long ones', 'nodes of the two kinds do not talk to each other');
+  }
+  return ok('long (--name): local nodes need a long name too, which `epmux remsh` gives itself');
+}
+
+function lookAtReleases({ facts, localRelease }: DynoContext): Finding | undefined {
+  const there = [...new Set(facts?.beams.flatMap(({ release }) => release ?? []))];
+  if (there.length === 0) return undefined;
+  const told = `OTP ${there.join(', ')} there`;
+  if (localRelease === undefined) return ok(told);
+  const isFar = there.some((release) => Math.abs(release - localRelease) > RELEASES_APART);
+  const both = `${told}, ${localRelease} here`;
+  if (!isFar) return ok(both);
+  return warning(
+    both,
+    `Erlang promises to understand itself ${RELEASES_APART} releases apart: install a nearer one here`,
+  );
+}
+
+function lookAtListeners({ facts, nodes = [] }: DynoContext): Finding | undefined {
+  const listeners = facts?.listeners;
+  if (listeners === undefined) return undefined;
+  const open = nodes.filter(({ port }) =>
+    listeners.some((listener) => listener.port === port && !listener.isLoopback),
+  );
+  if (open.length === 0) return ok('distribution on loopback only');
+  const names = open.map(({ short, port }) => `${short} (${port})`).join(', ');
+  return warning(
+    `${names} on more than loopback`,
+    "unless nodes of other hosts connect: -kernel inet_dist_use_interface '{127,0,0,1}' in vm.args or ERL_FLAGS",
+  );
+}
+
+async function lookAtCookie(context: DynoContext, signal: AbortSignal): Promise<Finding> {
+  const { clock, nodes = [], facts } = context;
+  const found = await context.cookies();
+  const there = facts?.cookieSources ?? [];
+  const seen = there.length === 0 ? '' : `; there it is in ${there.join(', ')}`;
+  if (found === undefined) {
+    return warning(
+      `none is known here to prove${seen}`,
+      'pass it by --cookie-file or EPMUX_COOKIE',
+    );
+  }
+  const dial = dialOf(context);
+  const asked = nodes.flatMap(({ name, port }) => (name === undefined ? [] : [{ name, port }]));
+  for (const { name, port } of asked) {
+    const open = () => dial(port, signal);
+    try {
+      await pingNode({ open, clock, expected: name, timeoutMs: ANSWER_MS }, found.cookie);
+    } catch (error) {
+      if (!(error instanceof EpmuxError) || error.code !== 'COOKIE_REFUSED') throw error;
+      const refused = `${name} refuses that of ${found.source}${seen}`;
+      if (found.isGuess && context.agent !== undefined && there.length > 0) {
+        return warning(`not proved: ${refused}`, 'the agent uses its own; `epmux ping` proves it');
+      }
+      return broken(new EpmuxError('COOKIE_REFUSED', refused));
+    }
+  }
+  return ok(`that of ${found.source} is the right one`);
+}
+
+export function hostOf(name: string): string {
+  return name.slice(name.indexOf('@') + 1);
+}

@@ -1,0 +1,42 @@
+import type { TunnelStatus } from '../../daemon/control/api.ts';
+import { connectDaemon } from '../../daemon/control/client.ts';
+import { daemonPaths } from '../../daemon/paths.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { Environment } from '../io.ts';
+import { formatRtt } from '../terminal/units.ts';
+import { broken, type Check, type Finding, ok } from './check.ts';
+
+export interface PingContext {
+  readonly running: TunnelStatus;
+  readonly env: Environment;
+}
+
+const MOST_NODES = 16;
+const PING_MS = 10_000;
+
+/** The nodes of a tunnel that is up, by the way that local nodes take. */
+export const PING_CHECKS: readonly Check<PingContext>[] = [
+  { id: 'ping', title: 'ping', look: lookAtPings },
+];
+
+async function lookAtPings({ running, env }: PingContext, signal: AbortSignal) {
+  if (running.state !== 'up' || running.nodes.length === 0) return undefined;
+  const cookie = env['EPMUX_COOKIE'];
+  const client = await connectDaemon(daemonPaths(env), { signal });
+  try {
+    const pongs: string[] = [];
+    for (const { name } of running.nodes.slice(0, MOST_NODES)) {
+      const params = { node: name, timeoutMs: PING_MS, ...(cookie ? { cookie } : {}) };
+      const { rttMs, error } = await client.call('ping', params, { signal });
+      if (error !== null) return pang(name, error);
+      pongs.push(rttMs === null ? name : `${name} ${formatRtt(rttMs)}`);
+    }
+    return ok(`pong: ${pongs.join(', ')}`);
+  } finally {
+    client.close();
+  }
+}
+
+function pang(name: string, error: { code: EpmuxError['code']; message: string }): Finding {
+  return broken(new EpmuxError(error.code, `pang: ${name}: ${error.message}`));
+}

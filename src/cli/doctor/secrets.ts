@@ -1,0 +1,57 @@
+import { open } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
+import { fileTrouble } from '../file-trouble.ts';
+import type { Environment } from '../io.ts';
+import type { CookieSource } from './dyno.ts';
+
+const MAX_BYTES = 4_096;
+/** Config vars of the app that hold the cookie by custom. */
+const COOKIE_VARS = ['RELEASE_COOKIE', 'ERLANG_COOKIE'];
+
+/** What was given, else the file's. Throws USAGE when the file can't be read. */
+export async function secretOf(spec: TunnelSpec, given: UpSecrets): Promise<string | undefined> {
+  const secret = given.secret ?? (spec.secretFile && (await readText(spec.secretFile)));
+  return secret?.trim() || undefined;
+}
+
+export interface CookiePlaces {
+  readonly spec: TunnelSpec;
+  readonly given: UpSecrets;
+  /** Of the Heroku app; secrets. */
+  readonly configVars: Readonly<Record<string, string>>;
+  readonly env: Environment;
+}
+
+/** Where `up` would take the production cookie from; the user's own is a guess. */
+export function cookieSource({ spec, given, configVars, env }: CookiePlaces): CookieSource {
+  return async () => {
+    const known = (cookie: string, source: string) => ({ cookie, source, isGuess: false });
+    if (given.cookie !== undefined) return known(given.cookie, 'EPMUX_COOKIE');
+    if (spec.cookieFile !== undefined) {
+      return known(await readText(spec.cookieFile), spec.cookieFile);
+    }
+    for (const name of COOKIE_VARS) {
+      const cookie = configVars[name];
+      if (cookie) return known(cookie, `the config var ${name}`);
+    }
+    const own = await readText(join(env['HOME'] || homedir(), '.erlang.cookie')).catch(() => '');
+    return own === '' ? undefined : { cookie: own, source: '~/.erlang.cookie', isGuess: true };
+  };
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);
+      return buffer.toString('utf8', 0, bytesRead).trim();
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    throw new EpmuxError('USAGE', `can't read ${path}: ${fileTrouble(cause)}`, { cause });
+  }
+}

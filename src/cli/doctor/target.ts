@@ -1,0 +1,85 @@
+import type { TunnelSpec, TunnelStatus } from '../../daemon/control/api.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { Io } from '../io.ts';
+import { formatDuration } from '../terminal/units.ts';
+import type { WayInput } from '../way/options.ts';
+import { planTunnel } from '../way/plan.ts';
+import { namesWay } from '../way/spec.ts';
+import { broken, type Check, type Finding, ok, warning } from './check.ts';
+import type { DaemonSide } from './local.ts';
+
+export interface TargetContext {
+  readonly name: string | undefined;
+  readonly input: WayInput;
+  readonly daemon: DaemonSide | undefined;
+  readonly io: Pick<Io, 'cwd' | 'env'>;
+  readonly wallNow: number;
+  /** Learned: the tunnel of that name that the daemon has. */
+  running?: TunnelStatus;
+  /** Learned: where it leads. */
+  spec?: TunnelSpec;
+}
+
+/** Finds out what is to be checked. A way on the command line stands alone; else a tunnel that runs, else what `up` would take. */
+export const TARGET_CHECKS: readonly Check<TargetContext>[] = [
+  { id: 'target', title: 'target', vital: true, look: lookForTarget },
+  { id: 'tunnel', title: 'tunnel', look: lookAtTunnel },
+];
+
+async function lookForTarget(context: TargetContext): Promise<Finding> {
+  const { name, input, io } = context;
+  if (!namesWay(input)) takeRunning(context);
+  const { running } = context;
+  try {
+    context.spec = await planTunnel(name ?? running?.name, input, io.cwd, io.env);
+    return ok(`${context.spec.name}: ${running?.target ?? wayOf(context.spec)}`);
+  } catch (error) {
+    if (!(error instanceof EpmuxError)) throw error;
+    if (running !== undefined && error.code === 'TUNNEL_NOT_FOUND') {
+      return ok(`${running.name}: ${running.target}`);
+    }
+    const isNothingNamed = name === undefined && !namesWay(input) && error.code === 'USAGE';
+    if (!isNothingNamed) throw error;
+    return warning(`${error.message}: only this machine is checked`, error.hint);
+  }
+}
+
+function takeRunning(context: TargetContext): void {
+  const tunnels = context.daemon?.status.tunnels ?? [];
+  const { name } = context;
+  const found =
+    name === undefined && tunnels.length === 1
+      ? tunnels[0]
+      : tunnels.find((tunnel) => tunnel.name === name);
+  if (found !== undefined) context.running = found;
+}
+
+function lookAtTunnel({ running, wallNow }: TargetContext): Finding | undefined {
+  if (running === undefined) return undefined;
+  const { state, since, lastError, nodes, links } = running;
+  if (state === 'up') {
+    const modes = [...new Set(links.map(({ mode }) => mode))].join(', ');
+    const age = formatDuration(Math.max(0, wallNow - Date.parse(since)));
+    return ok(
+      `up for ${age}, ${modes}, nodes: ${nodes.map((node) => node.name).join(', ') || '-'}`,
+    );
+  }
+  const why = lastError === null ? '' : `: ${lastError.message} (${lastError.code})`;
+  return broken(
+    new EpmuxError('TUNNEL_DOWN', `${state}${why}`, { hint: 'what follows shows where it breaks' }),
+  );
+}
+
+function wayOf({ way, via }: TunnelSpec): string {
+  const through = via === undefined ? '' : ', through a SOCKS proxy';
+  switch (way.kind) {
+    case 'heroku':
+      return `heroku://${way.app}${way.dynos.length === 0 ? '' : `/${way.dynos.join(',')}`}${through}`;
+    case 'ssh':
+      return `ssh://${way.user}@${way.host}:${way.port}${through}`;
+    case 'connect':
+      return `tcp://${way.host}:${way.port}${through}`;
+    case 'command':
+      return `a command's stdin and stdout`;
+  }
+}
