@@ -19,7 +19,7 @@ export interface HostNodesOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Default: those of this process. */
-  readonly surroundings?: CookieSurroundings;
+  readonly surroundings: CookieSurroundings | undefined;
   readonly onChange: (directory: Directory) => void;
 }
 

@@ -6,6 +6,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { SOFTWARE } from '../runtime/version.ts';
 import { SESSION_DEFAULTS, type SessionConfig } from '../session/config.ts';
 import { Session } from '../session/session.ts';
+import type { CookieSurroundings } from './cookie-places.ts';
 import { Greeter } from './greeter.ts';
 import { HostNodes } from './host-nodes.ts';
 import { listen } from './listener.ts';
@@ -35,11 +36,12 @@ export interface Tunnel {
   stop(): Promise<void>;
 }
 
-/** Errors: PORT_TAKEN, PERMISSION_DENIED, and USAGE for an address that is not this host's. */
+/** `surroundings`: where cookies are looked for, by default those of this process. Errors: PORT_TAKEN, PERMISSION_DENIED, and USAGE for an address that is not this host's. */
 export async function startTunnel(
   options: AgentOptions,
   secret: Uint8Array,
   log: Logger,
+  surroundings?: CookieSurroundings,
 ): Promise<Tunnel> {
   const clock = systemClock;
   const epmd = { host: LOOPBACK, port: options.epmdPort };
@@ -49,6 +51,7 @@ export async function startTunnel(
     epmd,
     clock,
     log,
+    surroundings,
     onChange: (directory) => registry.publish(directory),
   });
   const { watcher } = nodes;

@@ -31,8 +31,7 @@ export interface LaptopOptions {
 
 /** The laptop's side: a daemon of the demo's own, as a process, and its control socket. */
 export interface Laptop {
-  /** `cookie` is the dyno's. */
-  up(dyno: Dyno, secrets: { readonly secret: string; readonly cookie: string }): Promise<Leading>;
+  up(dyno: Dyno, secrets: { readonly secret: string }): Promise<Leading>;
   /** The node, as soon as it is reachable. */
   node(name: string): Promise<NodeStatus>;
   /** The round-trip time of a ping to the only node; fails when it is no pong. */

@@ -80,7 +80,7 @@ async function perform(stage: Stage): Promise<void> {
   );
   const leading = await show.step(
     'tunnel up',
-    () => laptop.up(dyno, { secret, cookie: folder.dynoCookie }),
+    () => laptop.up(dyno, { secret }),
     () => ({ detail: `ssh://${DYNO_USER}@${LOOPBACK}:${sshPort}, through it to the agent` }),
   );
   await show.step(

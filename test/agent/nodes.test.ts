@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
+import { type Cookie, RELAYED_COOKIE } from '../../src/erlang/handshake.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { pingNode } from '../../src/runtime/node-probe.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
 import { splice } from '../../src/runtime/splice.ts';
 import type { Directory } from '../../src/session/types.ts';
 import { DaemonEnd } from '../support/daemon-end.ts';
-import { ErlangHost, type ErlangNode, hasErlang } from '../support/erlang.ts';
+import { ErlangHost, type ErlangNode, hasErlang, randomCookie } from '../support/erlang.ts';
 import { TestAgent } from '../support/test-agent.ts';
 
 const SECRET = 'the secret that both ends know';
@@ -63,6 +64,14 @@ describe('the agent beside real nodes', () => {
     (directory: Directory): boolean =>
       !directory.epmdDown && directory.nodes.map(({ name }) => name).join() === names.join();
 
+  const pingVia = (name: string, cookie: Cookie) =>
+    pingNode(
+      { clock: systemClock, open: async () => end.driver.open(`node/${name}`, 'interactive') },
+      cookie,
+    );
+
+  const viaAgent = (name: string) => pingVia(name, RELAYED_COOKIE);
+
   /** A node that ends with the test. */
   async function node(name: string, host = dyno): Promise<ErlangNode> {
     const started = await host.node(name);
@@ -107,11 +116,58 @@ describe('the agent beside real nodes', () => {
 
   it('leads a stream to a node, which answers with its cookie', async () => {
     const app = await node('app');
-    const { node: answered } = await pingNode(
-      { clock: systemClock, open: async () => end.driver.open('node/app', 'interactive') },
-      dyno.cookie,
-    );
+    const { node: answered } = await pingVia('app', dyno.cookie);
     assert.equal(answered.name, app.name);
+  });
+
+  describe('with cookies of their own', () => {
+    const known = (directory: Directory): string[] =>
+      directory.nodes.filter(({ cookieKnown }) => cookieKnown).map(({ name }) => name);
+
+    it('finds each by a handshake and proves it for who knows none', async () => {
+      const flagged = randomCookie();
+      const [app, other] = await Promise.all([
+        dyno.node('app', { flags: ['-setcookie', flagged] }),
+        dyno.node('other', { cookie: randomCookie() }),
+      ]);
+      nodes.push(app, other);
+      const directory = await end.directory(has(app.name, other.name));
+      assert.deepEqual(known(directory), [app.name, other.name]);
+      assert.equal((await viaAgent('app')).node.name, app.name);
+      assert.equal((await viaAgent('other')).node.name, other.name);
+      assert(!agent.log.join('').includes(flagged), 'a cookie in the log');
+      assert.equal(app.log + other.log, '', 'the right one first: nothing logged there');
+    });
+
+    it('says where it looked when a node refuses', async () => {
+      const app = await node('app');
+      await end.directory((directory) => known(directory).includes(app.name));
+      const secret = randomCookie();
+      await app.eval(`erlang:set_cookie(node(), '${secret}')`);
+      await assert.rejects(viaAgent('app'), {
+        code: 'COOKIE_REFUSED',
+        message:
+          /app@.* refused the cookie that the agent found \(\.erlang\.cookie of process \d+\)/,
+      });
+      assert.equal((await pingVia('app', secret)).node.name, app.name);
+    });
+
+    it('does not know one that is nowhere to be found, and proves nothing then', async () => {
+      const app = await node('app');
+      const blind = await TestAgent.start(SECRET, ['--epmd-port', String(dyno.epmdPort)], {
+        proc: '/nowhere',
+      });
+      const other = new DaemonEnd(SECRET);
+      await other.dial(blind.port);
+      assert.deepEqual(known(await other.directory(has(app.name))), []);
+      const open = async () => other.driver.open('node/app', 'interactive');
+      await assert.rejects(pingNode({ clock: systemClock, open }, RELAYED_COOKIE), {
+        code: 'COOKIE_REFUSED',
+        message: /found none that it accepts: looked at the environment and the home folder/,
+      });
+      other.socket?.destroy();
+      await blind.stop();
+    });
   });
 
   it('rejects a node that epmd does not know, or that does not listen', async () => {

@@ -205,6 +205,25 @@ describe('the watcher of epmd', () => {
     assert.deepEqual(names(), ['app@dyno']);
   });
 
+  it('tells of which nodes the cookie is known, and asks again when it is told to', async () => {
+    host.registered = [
+      { name: 'app', port: 1 },
+      { name: 'other', port: 2 },
+    ];
+    host.proved.add('app');
+    watcher.start();
+    await pass(clock, 1_000);
+    const known = (): boolean[] | undefined =>
+      published.at(-1)?.nodes.map(({ cookieKnown }) => cookieKnown);
+    assert.deepEqual(known(), [true, false]);
+    host.proved = new Set(['other']);
+    await pass(clock, 5_000);
+    assert.deepEqual(known(), [true, false], 'nobody asks without a reason');
+    for (const name of ['app', 'other', 'nobody']) watcher.askAgain(name);
+    await pass(clock, 1_000);
+    assert.deepEqual(known(), [false, true]);
+  });
+
   it('asks few nodes at once and no more nodes than fit', async () => {
     host.registered = Array.from({ length: WATCH_LIMITS.maxNodes + 5 }, (_, index) => ({
       name: `n${index}`,

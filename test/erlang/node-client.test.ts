@@ -8,6 +8,8 @@ import {
   encodeStatus,
   Flag,
   framed,
+  RELAYED_COOKIE,
+  type ReplyFrame,
 } from '../../src/erlang/handshake.ts';
 import { answerIsAuth, MessageReader } from '../../src/erlang/is-auth.ts';
 import { NodeClient, type NodeClientOptions } from '../../src/erlang/node-client.ts';
@@ -94,6 +96,24 @@ describe('a hidden node of our own', () => {
     assert.deepEqual(client.receive(Buffer.concat([NAMED, CHALLENGE]), 0), []);
     const node = { name: 'app@dyno', flags: Flag.PUBLISHED, creation: 5 };
     assert.deepEqual(client.outcome, { kind: 'seen', node });
+  });
+
+  it('leaves the proof to a relay that knows the cookie, and takes its word', () => {
+    const mark = new Uint8Array(16);
+    for (const [shown, result] of [
+      [mark, 'undefined'],
+      [digest(COOKIE, 42), 'COOKIE_REFUSED'],
+    ] as const) {
+      const client = newClient({ cookie: RELAYED_COOKIE });
+      client.start();
+      const [reply] = client.receive(Buffer.concat([NAMED, CHALLENGE]), 0);
+      assert.ok(reply !== undefined);
+      const { digest: sent } = decodeConnectorFrame(reply.subarray(2)) as ReplyFrame;
+      assert.deepEqual(Uint8Array.from(sent), mark);
+      const out = client.receive(framed(encodeAck({ digest: shown })), 10);
+      assert.equal(failure(client), result);
+      assert.equal(out.length, result === 'undefined' ? 1 : 0);
+    }
   });
 
   it('compares the name when one is expected', () => {

@@ -57,7 +57,12 @@ interface Proofs {
   readonly ack: Uint8Array;
 }
 
-function proofs(near: Knowledge, far: Knowledge, said: readonly Said[], sizes?: number[]): Proofs {
+function proofs(
+  near: Knowledge,
+  far: Knowledge,
+  said: readonly Said[],
+  sizes?: readonly number[],
+): Proofs {
   const relays = new TwoRelays(near, far);
   const heard = said.map((one) => relays.say(one, sizes).subarray(2));
   const [reply, ack] = heard.slice(-2);

@@ -78,6 +78,24 @@ describe('a node coupled with the tunnel', () => {
     assert.ok(node.closed?.error instanceof EpmuxError);
   });
 
+  it('tells the other end when it refuses the cookie, by an end as by a reset', () => {
+    const broken = new EpmuxError('PIPE_LOST', 'reset');
+    for (const close of [
+      ({ node }: ReturnType<typeof coupled>) => node.handlers?.onEnd(),
+      ({ node }: ReturnType<typeof coupled>) => node.handlers?.onClosed(broken),
+    ]) {
+      const all = coupled({ onCookieRefused: (relay) => `why, ${relay.translated}` });
+      for (const { from, bytes } of handshake().slice(0, -1)) {
+        (from === 'acceptor' ? all.node : all.tunnel).handlers?.onBytes(bytes);
+      }
+      close(all);
+      assert.deepEqual(all.tunnel.resetBy, { code: WireCode.COOKIE, text: 'why, false' });
+    }
+    const { node, tunnel } = connected({ onCookieRefused: () => 'why' });
+    node.handlers?.onEnd();
+    assert.equal(tunnel.resetBy, undefined, 'a close after the handshake is no refusal');
+  });
+
   it('waits while the tunnel takes no more, and goes on when it does', () => {
     const { node, tunnel, clock } = connected();
     tunnel.takes = false;

@@ -1,3 +1,4 @@
+import type { CookieSurroundings } from '../../src/agent/cookie-places.ts';
 import { createLineLogger } from '../../src/agent/line-logger.ts';
 import { type AgentOptions, parseAgentOptions } from '../../src/agent/options.ts';
 import { startTunnel, type Tunnel } from '../../src/agent/tunnel.ts';
@@ -12,12 +13,27 @@ export class TestAgent {
     this.log = log;
   }
 
-  static async start(secret: string, args: readonly string[]): Promise<TestAgent> {
+  /** It looks for cookies in the processes of this user, and where `around` says besides; not in the home folder of who runs the tests. */
+  static async start(
+    secret: string,
+    args: readonly string[],
+    around: Partial<CookieSurroundings> = {},
+  ): Promise<TestAgent> {
     const request = parseAgentOptions(['--port', '0', ...args], {});
     const { options } = request as { readonly options: AgentOptions };
     const log: string[] = [];
     const logger = createLineLogger('debug', (line) => log.push(line));
-    return new TestAgent(await startTunnel(options, Buffer.from(secret), logger), log);
+    const surroundings = {
+      proc: '/proc',
+      uid: process.getuid?.() ?? -1,
+      env: {},
+      home: '',
+      ...around,
+    };
+    return new TestAgent(
+      await startTunnel(options, Buffer.from(secret), logger, surroundings),
+      log,
+    );
   }
 
   get port(): number {
