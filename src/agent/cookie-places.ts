@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { COOKIE_VARIABLES, isCookie, MAX_COOKIE_BYTES } from '../erlang/cookie.ts';
 import { type BeamProcess, beamProcesses } from './beam-processes.ts';
 import { readBounded } from './bounded-file.ts';
 
@@ -24,18 +25,9 @@ export interface CookieSearch {
   readonly looked: string;
 }
 
-const VARIABLES = [
-  'RELEASE_COOKIE',
-  'EPMUX_COOKIE',
-  'ERLANG_COOKIE',
-  'ERL_COOKIE',
-  'NODE_COOKIE',
-] as const;
 const COOKIE_FILE = '.erlang.cookie';
-const MAX_COOKIE_BYTES = 255;
 /** Room for a line's end, so that a longer text is told from a cookie. */
 const MAX_FILE_BYTES = MAX_COOKIE_BYTES + 16;
-const COOKIE = /^[^\p{Cc}]+$/u;
 
 /** The cookies that the node of this full name may have. Never fails. */
 export async function searchCookies(
@@ -76,7 +68,7 @@ async function ofProcess({ pid, setCookie, env }: BeamProcess): Promise<CookieCa
 }
 
 function ofVariables(env: ReadonlyMap<string, string>, whose: string): CookieCandidate[] {
-  return VARIABLES.flatMap((name) => {
+  return COOKIE_VARIABLES.flatMap((name) => {
     const cookie = env.get(name);
     return cookie === undefined ? [] : [{ cookie, where: `${name} of ${whose}` }];
   });
@@ -103,10 +95,6 @@ async function ofFiles(
     }),
   );
   return found.flat();
-}
-
-function isCookie(text: string): boolean {
-  return Buffer.byteLength(text) <= MAX_COOKIE_BYTES && COOKIE.test(text);
 }
 
 function distinct(found: readonly CookieCandidate[]): readonly CookieCandidate[] {
