@@ -6,11 +6,12 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 import { VERSION } from '../runtime/version.ts';
 import { SESSION_DEFAULTS } from '../session/config.ts';
 import { Session } from '../session/session.ts';
-import { createTransport } from '../transport/create.ts';
-import type { Leading } from './control/api.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { Leading, TunnelSpec, UpSecrets } from './control/api.ts';
 import { ControlServer } from './control/server.ts';
+import { createDynos } from './create-dynos.ts';
+import { oneDyno } from './dynos.ts';
 import { Ending } from './ending.ts';
-import { withoutSecrets } from './environment.ts';
 import { localCookie } from './erlang-cookie.ts';
 import { controlHandlers } from './handlers.ts';
 import { Leader } from './leader.ts';
@@ -34,7 +35,7 @@ export interface DaemonOptions {
   readonly foreground?: boolean;
   readonly clock?: Clock;
   /** Other ways than the real ones, for tests. */
-  readonly createTransport?: TunnelParts['createTransport'];
+  readonly createTransport?: (spec: TunnelSpec, secrets: UpSecrets) => Transport;
 }
 
 /** One daemon on one state folder: its tunnels, what leads local nodes to them, and the control socket. */
@@ -88,9 +89,9 @@ export class Daemon {
       clock,
       onChanged: (what) => {
         log.info(`${what}: looking at every link`);
-        for (const tunnel of this.tunnels.all) if (tunnel.state !== 'failed') tunnel.probe();
+        for (const tunnel of this.tunnels.all) tunnel.onSurroundingsChanged();
       },
-      eager: () => this.tunnels.all.some(({ state }) => state === 'reconnecting'),
+      eager: () => this.tunnels.all.some((tunnel) => tunnel.isReconnecting),
       onLook: () => {
         void this.#state.retry();
         void this.#leader.retry();
@@ -178,7 +179,7 @@ export class Daemon {
   }
 
   #tunnelParts(): TunnelParts {
-    const { env, log } = this.#options;
+    const { env, log, createTransport: transportFor } = this.#options;
     const { clock } = this;
     return {
       addresses: this.#leader.addresses,
@@ -186,18 +187,10 @@ export class Daemon {
       localCookie: this.localCookie,
       createSession: () =>
         new Session('daemon', SESSION_DEFAULTS, randomBytes(SESSION_ID_BYTES), clock.now()),
-      createTransport:
-        this.#options.createTransport ??
-        (({ way, agentPort, via }, { acceptHostKey, sshAuthSock = env['SSH_AUTH_SOCK'] }) =>
-          createTransport(way, {
-            agentPort,
-            via,
-            acceptHostKey,
-            sshAuthSock,
-            env: withoutSecrets(env),
-            clock,
-            logger: log,
-          })),
+      createDynos: (spec, secrets) =>
+        transportFor === undefined
+          ? createDynos(spec, secrets, { env, clock, logger: log })
+          : oneDyno(() => transportFor(spec, secrets.given)),
       clock,
       logger: log,
     };

@@ -4,7 +4,6 @@ import type { Clock } from '../runtime/clock.ts';
 import { pingNode } from '../runtime/node-probe.ts';
 import type { PingResult } from './control/api.ts';
 import { errorStatus } from './links/link-state.ts';
-import { splitNodeName } from './names.ts';
 import type { FoundNode } from './resolve.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -20,14 +19,13 @@ export interface PingOptions {
 /** What `net_adm:ping` would say, by a handshake of a hidden node of our own. A pang is a result, not a failure. */
 export async function ping({ node, tunnel }: FoundNode, options: PingOptions): Promise<PingResult> {
   const { clock, timeoutMs = TIMEOUT_MS } = options;
-  const { short } = splitNodeName(node.name);
   try {
     const cookie =
       options.cookie ??
-      (tunnel.knowsCookie(short)
+      (tunnel.knowsCookie(node.name)
         ? RELAYED_COOKIE
         : ((await tunnel.secrets.cookie()) ?? (await options.localCookie())));
-    const open = async () => tunnel.openNode(short);
+    const open = async () => tunnel.openNode(node.name);
     const pong = await pingNode({ open, clock, timeoutMs, expected: node.name }, cookie);
     return { node: pong.node.name, pong: true, rttMs: pong.rttMs, error: null };
   } catch (error) {

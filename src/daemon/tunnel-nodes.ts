@@ -11,6 +11,8 @@ import { NodePort } from './node-port.ts';
 const MAX_NODES = 512;
 
 export interface TunnelNodesOptions {
+  /** Where they are. */
+  readonly dyno: string | null;
   readonly addresses: Addresses;
   readonly names: NameTable;
   /** A local node has connected to the node of this short name. */
@@ -55,7 +57,7 @@ export class TunnelNodes {
       const unreachable = this.#options.names.unreachable(published);
       return {
         name,
-        dyno: null,
+        dyno: this.#options.dyno,
         address: published.address,
         port: published.port,
         state: stale || this.#epmdDown ? 'stale' : 'up',

@@ -5,6 +5,8 @@ import type { Tunnel } from './tunnel.ts';
 /** How long to wait for a first node once the link is up, and for its full name once there is one. */
 const NODES_WAIT_MS = 15_000;
 const NAMES_WAIT_MS = 3_000;
+/** How long the other dynos may take once the nodes of one can be reached. */
+const OTHERS_WAIT_MS = 5_000;
 
 export interface ReadyCall {
   readonly signal: AbortSignal;
@@ -12,8 +14,8 @@ export interface ReadyCall {
 }
 
 /**
- * Resolves when the tunnel is up and a node can be reached, or when no node has shown up within a bound. Fails with the error of the
- * first attempt that fails, INTERRUPTED when the caller is gone, TUNNEL_DOWN when the tunnel is taken down meanwhile.
+ * Resolves when a link is up, a node can be reached, and what is behind each other link is known or fails; or when a bound is reached before. Fails with the
+ * error of the first attempt that fails wherever nothing is up, INTERRUPTED when the caller is gone, TUNNEL_DOWN when the tunnel is taken down meanwhile.
  */
 export function tunnelReady(tunnel: Tunnel, call: ReadyCall, clock: Clock): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -35,12 +37,13 @@ export function tunnelReady(tunnel: Tunnel, call: ReadyCall, clock: Clock): Prom
       cancelLimit = clock.wakeAt(at, () => settle(resolve));
     };
     const look = () => {
-      const { state, nodes } = tunnel.status();
+      const { state, links, nodes } = tunnel.status();
       if (state === 'down')
         fail(new EpmuxError('TUNNEL_DOWN', `${tunnel.spec.name} was taken down`));
-      if (state !== 'up') return;
+      if (!links.some((link) => link.state === 'up')) return;
       if (nodes.some((node) => node.unreachable === undefined)) {
-        settle(resolve);
+        if (tunnel.isPending) limit(OTHERS_WAIT_MS);
+        else settle(resolve);
         return;
       }
       if (limitAt === Number.POSITIVE_INFINITY) call.progress('waiting for nodes');
@@ -48,10 +51,7 @@ export function tunnelReady(tunnel: Tunnel, call: ReadyCall, clock: Clock): Prom
     };
     const unwatch = tunnel.watch({
       onStep: (step) => call.progress(step),
-      onAttemptFailed: (error) => {
-        // The agent is new: the next attempt begins a new session with it.
-        if (error.code !== 'SESSION_LOST') fail(error);
-      },
+      onAttemptFailed: fail,
       onChanged: look,
     });
     call.signal.addEventListener('abort', onAbort);

@@ -64,5 +64,6 @@ export class TunnelSecrets {
   #hide(): void {
     this.#redactor.add(this.#given.secret);
     this.#redactor.add(this.#given.cookie);
+    this.#redactor.add(this.#given.herokuToken);
   }
 }

@@ -1,25 +1,21 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { NodeCoupling } from '../runtime/node-coupling.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import type { SessionPort } from '../session/types.ts';
-import type { Transport } from '../transport/transport.ts';
 import type { Addresses } from './addresses.ts';
-import type { LinkState, TunnelSpec, TunnelStatus, UpSecrets } from './control/api.ts';
-import { DynoLink } from './links/dyno-link.ts';
-import type { Link } from './links/link.ts';
-import type { NameTable } from './names.ts';
-import { relayCookies } from './relay-cookies.ts';
-import { TunnelNodes } from './tunnel-nodes.ts';
+import type { ErrorStatus, LinkState, TunnelSpec, TunnelStatus } from './control/api.ts';
+import { DynoEnd } from './dyno-end.ts';
+import { DynoEnds } from './dyno-ends.ts';
+import type { Dynos, WantedDyno } from './dynos.ts';
+import { type NameTable, splitNodeName } from './names.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
-
-const EPMD_PORT = 4_369;
 
 export interface TunnelParts {
   readonly addresses: Addresses;
   readonly names: NameTable;
-  readonly createTransport: (spec: TunnelSpec, secrets: UpSecrets) => Transport;
+  /** Throws USAGE or CONFIG_INVALID when the way can't be understood. */
+  readonly createDynos: (spec: TunnelSpec, secrets: TunnelSecrets) => Dynos;
   readonly createSession: () => SessionPort;
   /** This user's own cookie, which local nodes have. */
   readonly localCookie: () => Promise<string>;
@@ -30,87 +26,119 @@ export interface TunnelParts {
 /** What somebody who waits for a tunnel is told. */
 export interface TunnelWatcher {
   onStep(step: string): void;
+  /** Nothing is up, and an attempt has failed wherever one was made. */
   onAttemptFailed(error: EpmuxError): void;
   /** The state or the nodes are others than before. */
   onChanged(): void;
 }
 
-/** A tunnel from its `up` to its `down`: a link, and the nodes behind it under local names. Its states are the link's (links/link-state.ts). */
+/**
+ * A tunnel from its `up` to its `down`: the dynos it leads to, a link to each that is up, and the nodes behind them under local names.
+ *
+ * It is `failed` when a link is (or the dynos can't be known any more, and no link is up), else `up` when a link is, else `reconnecting` when one ever was,
+ * else `connecting`; `down` once it is closed.
+ */
 export class Tunnel {
   readonly spec: TunnelSpec;
   readonly secrets: TunnelSecrets;
-  readonly target: string;
   readonly #parts: TunnelParts;
-  readonly #link: Link;
-  readonly #nodes: TunnelNodes;
+  readonly #dynos: Dynos;
+  readonly #ends: DynoEnds;
   readonly #watchers = new Set<TunnelWatcher>();
+  #state: LinkState = 'connecting';
+  #since: number;
+  #wasUp = false;
+  #closed = false;
   #closing: Promise<void> | undefined;
 
-  /** Throws USAGE when the way can't be understood. */
+  /** Throws USAGE or CONFIG_INVALID when the way can't be understood. */
   constructor(spec: TunnelSpec, secrets: TunnelSecrets, parts: TunnelParts) {
     this.spec = spec;
     this.secrets = secrets;
     this.#parts = parts;
-    const transport = () => parts.createTransport(spec, secrets.given);
-    this.target = transport().target;
-    this.#nodes = new TunnelNodes({
-      addresses: parts.addresses,
-      names: parts.names,
-      logger: parts.logger,
-      onConnection: (local, short) => void this.#couple(local, short),
-    });
-    this.#link = new DynoLink({
+    this.#since = parts.clock.wallNow();
+    this.#dynos = parts.createDynos(spec, secrets);
+    this.#ends = new DynoEnds({
+      make: (dyno) => this.#makeEnd(dyno),
       choice: spec.agent,
-      epmdPort: spec.epmdPort ?? EPMD_PORT,
-      transport,
-      secret: () => secrets.secret(),
-      createSession: parts.createSession,
       clock: parts.clock,
-      logger: parts.logger,
-      handlers: {
-        onChange: (state) => this.#onChange(state),
-        onAttemptFailed: (error) => this.#onAttemptFailed(error),
-        onStep: (step) => this.#tell((watcher) => watcher.onStep(step)),
-        onDirectory: (directory) => {
-          if (directory?.epmdDown === true) {
-            this.#link.machine.failedWith(
-              new EpmuxError('NO_EPMD', `no epmd answers at ${this.target}`),
-            );
-          }
-          void this.#nodes.set(directory).then(() => this.#tell((watcher) => watcher.onChanged()));
-        },
-      },
+      onNews: (news) => parts.logger.info(`${spec.name}: ${news}`),
     });
+  }
+
+  get target(): string {
+    return this.#dynos.target;
   }
 
   get state(): LinkState {
-    return this.#link.machine.state;
+    return this.#state;
   }
 
-  get lastError(): EpmuxError | undefined {
-    return this.#link.machine.lastError;
+  /** A link to each dyno that is up. */
+  get ends(): readonly DynoEnd[] {
+    return this.#ends.all;
+  }
+
+  get lastError(): ErrorStatus | null {
+    const errors = [
+      this.#ends.lastNews,
+      this.#dynos.lastError,
+      ...this.ends.map((end) => end.lastError),
+    ];
+    return errors.reduce(
+      (last, error) => (error !== null && (last === null || error.at >= last.at) ? error : last),
+      null,
+    );
   }
 
   start(): void {
-    this.#link.start();
+    this.#dynos.start({
+      onDynos: (dynos) => this.#onDynos(dynos),
+      onChange: () => this.#onChange(),
+      onAttemptFailed: (error) => this.#onAttemptFailed(error),
+      onStep: (step) => this.#tell((watcher) => watcher.onStep(step)),
+      isAnyUp: () => this.ends.some(({ state }) => state === 'up'),
+    });
   }
 
-  /** Is it alive? When it is not up: tries at once, also after it had given up. */
+  /** Is it alive? What is not up tries at once, also after it had given up. */
   probe(): void {
-    this.#link.probe();
+    for (const end of this.ends) {
+      end.forgetFailure();
+      end.probe();
+    }
+    this.#dynos.again();
+  }
+
+  /** A sign that links may be dead, or may hold now. Does nothing where a person is needed. */
+  onSurroundingsChanged(): void {
+    for (const end of this.ends) if (end.state !== 'failed') end.probe();
+    if (this.#dynos.state !== 'failed') this.#dynos.again();
+  }
+
+  /** Something of it waits for a network. */
+  get isReconnecting(): boolean {
+    return (
+      this.#dynos.state === 'reconnecting' ||
+      this.ends.some(({ state }) => state === 'reconnecting')
+    );
+  }
+
+  /** A link is on its way: it has not failed, and what is behind it is not known yet. */
+  get isPending(): boolean {
+    return this.ends.some((end) => end.isPending);
   }
 
   status(): TunnelStatus {
-    const { state, since, reconnects, lastErrorStatus } = this.#link.machine;
     return {
       name: this.spec.name,
       target: this.target,
-      state,
-      since,
-      reconnects,
-      lastError: lastErrorStatus,
-      links: [this.#link.status()],
-      nodes: this.#nodes.list(state !== 'up'),
+      state: this.#state,
+      since: new Date(this.#since).toISOString(),
+      reconnects: this.#ends.reconnects,
+      lastError: this.lastError,
+      links: this.#ends.links(),
+      nodes: this.ends.flatMap((end) => end.nodes()),
     };
   }
 
@@ -120,74 +148,114 @@ export class Tunnel {
     return () => this.#watchers.delete(watcher);
   }
 
-  /** A byte pipe to a node's distribution port. Throws TUNNEL_DOWN or NODE_NOT_FOUND. */
-  openNode(short: string): BytePipe {
-    if (this.state === 'failed' || this.state === 'down') {
-      throw new EpmuxError('TUNNEL_DOWN', `the tunnel ${this.spec.name} is ${this.state}`);
-    }
-    return this.#link.openNode(short);
+  /** A byte pipe to the distribution port of a node, by its full name. Throws TUNNEL_DOWN or NODE_NOT_FOUND. */
+  openNode(name: string): BytePipe {
+    const end = this.#endOf(name);
+    if (end !== undefined) return end.openNode(splitNodeName(name).short);
+    throw new EpmuxError('NODE_NOT_FOUND', `${name} is not there any more`);
   }
 
-  /** As `NodeWay.knowsCookie`. */
-  knowsCookie(short: string): boolean {
-    return this.#link.knowsCookie(short);
+  /** As `NodeWay.knowsCookie`, by the node's full name. */
+  knowsCookie(name: string): boolean {
+    return this.#endOf(name)?.knowsCookie(splitNodeName(name).short) === true;
   }
 
-  /** Ends all its connections and tells the agent. Idempotent. */
+  /** Ends all its connections and tells the agents. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
-    await this.#nodes.close();
-    await this.#link.close();
+    await Promise.all([this.#dynos.close(), this.#ends.close()]);
+    this.#closed = true;
+    this.#onChange();
   }
 
-  async #couple(local: BytePipe, short: string): Promise<void> {
-    const { clock, logger, localCookie } = this.#parts;
-    try {
-      const cookies = await relayCookies({
-        agentKnows: this.knowsCookie(short),
-        production: () => this.secrets.cookie(),
-        local: localCookie,
-      });
-      new NodeCoupling({
-        node: local,
-        tunnel: this.openNode(short),
-        clock,
-        relay: {
-          side: 'connector',
-          hide: true,
-          hiddenOnly: this.spec.hiddenOnly,
-          ticks: this.#link.ticks,
-          cookies,
+  #endOf(node: string): DynoEnd | undefined {
+    return this.ends.find((end) => end.has(node));
+  }
+
+  #makeEnd(dyno: WantedDyno): DynoEnd {
+    const { spec, secrets } = this;
+    const { logger } = this.#parts;
+    const name = dyno.name === null ? spec.name : `${spec.name}: ${dyno.name}`;
+    const end: DynoEnd = new DynoEnd({
+      dyno,
+      spec,
+      secrets,
+      parts: this.#parts,
+      transport: () => this.#dynos.transport(dyno),
+      variables: () => this.#dynos.variables(),
+      handlers: {
+        onState: (state) => {
+          const { lastError } = end;
+          logger.info(`${name} is ${state}`, {
+            ...(state === 'up' || lastError === null
+              ? {}
+              : { code: lastError.code, reason: lastError.message }),
+          });
+          this.#ends.onState(end, state);
+          if (state === 'reconnecting') this.#dynos.onLinkLost();
+          this.#onChange();
         },
-        onClosed: ({ code, text }) =>
-          logger.info('a connection ended', { node: short, code, text }),
-      });
-      logger.info('a local node connects', { node: short });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      logger.warn('a local connection can not be led on', { node: short, reason });
-      local.close(error instanceof EpmuxError ? error : undefined);
-    }
+        onAttemptFailed: (error) => {
+          const { code, message } = error;
+          logger.info(`${name}: an attempt failed`, { code, reason: message });
+          this.#onEndFailed();
+        },
+        onStep: (step) => this.#tell((watcher) => watcher.onStep(step)),
+        onNodes: () => this.#tell((watcher) => watcher.onChanged()),
+      },
+    });
+    return end;
   }
 
-  #onChange(state: LinkState): void {
-    const { lastError } = this;
-    this.#parts.logger.info(`${this.spec.name} is ${state}`, {
-      ...(state === 'up' || lastError === undefined
-        ? {}
-        : { code: lastError.code, reason: lastError.message }),
-    });
-    this.#tell((watcher) => watcher.onChanged());
+  #onDynos(dynos: readonly WantedDyno[]): void {
+    this.#ends.set(dynos);
+    this.#onChange();
+    const { waiting } = this.#ends;
+    if (this.ends.length > 0 || this.#closed) return;
+    const states = waiting.map(({ name, state }) => `${name} (${state})`).join(', ');
+    const what = waiting.length === 0 ? 'no dyno is there' : `no dyno is up: ${states}`;
+    const error = new EpmuxError('DYNO_NOT_RUNNING', `${this.target}: ${what}`);
+    this.#tell((watcher) => watcher.onAttemptFailed(error));
+  }
+
+  #onEndFailed(): void {
+    const failures = this.ends.map(({ failure }) => failure);
+    const [first] = failures;
+    const isHopeless =
+      first !== undefined &&
+      failures.every((failure) => failure !== undefined) &&
+      this.ends.every(({ state }) => state !== 'up');
+    if (isHopeless) this.#tell((watcher) => watcher.onAttemptFailed(first));
+    else this.#tell((watcher) => watcher.onChanged());
   }
 
   #onAttemptFailed(error: EpmuxError): void {
     const { code, message } = error;
     this.#parts.logger.info(`${this.spec.name}: an attempt failed`, { code, reason: message });
     this.#tell((watcher) => watcher.onAttemptFailed(error));
+  }
+
+  #onChange(): void {
+    const state = this.#nextState();
+    if (state === 'up') this.#wasUp = true;
+    if (state !== this.#state) {
+      this.#state = state;
+      this.#since = this.#parts.clock.wallNow();
+    }
+    this.#tell((watcher) => watcher.onChanged());
+  }
+
+  #nextState(): LinkState {
+    if (this.#closed) return 'down';
+    const states = this.ends.map((end) => end.state);
+    if (states.includes('failed')) return 'failed';
+    if (states.includes('up')) return 'up';
+    if (this.#dynos.state === 'failed') return 'failed';
+    return this.#wasUp ? 'reconnecting' : 'connecting';
   }
 
   #tell(tell: (watcher: TunnelWatcher) => void): void {

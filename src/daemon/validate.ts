@@ -1,6 +1,8 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import {
   type AgentChoice,
+  APP_NAME,
+  DYNO_SELECTOR,
   TUNNEL_NAME,
   type TunnelSpec,
   type UpSecrets,
@@ -53,6 +55,15 @@ export function text(longest: number): Check<string> {
   };
 }
 
+export function matching(pattern: RegExp, longest: number, expected: string): Check<string> {
+  return (value, at) => {
+    if (typeof value !== 'string' || value.length > longest || !pattern.test(value)) {
+      throw wrong(at, expected);
+    }
+    return value;
+  };
+}
+
 export function integer(least: number, most: number): Check<number> {
   return (value, at) => {
     if (!Number.isInteger(value) || (value as number) < least || (value as number) > most) {
@@ -86,6 +97,8 @@ export const tunnelName: Check<string> = (value, at) => {
   return value;
 };
 
+const MAX_SELECTORS = 100;
+
 const WAYS: { readonly [K in Way['kind']]: Check<Extract<Way, { kind: K }>> } = {
   connect: object<Extract<Way, { kind: 'connect' }>>({ kind: oneOf('connect'), host, port }),
   ssh: object<Extract<Way, { kind: 'ssh' }>>({
@@ -99,9 +112,14 @@ const WAYS: { readonly [K in Way['kind']]: Check<Extract<Way, { kind: K }>> } = 
     kind: oneOf('command'),
     command: text(65_536),
   }),
+  heroku: object<Extract<Way, { kind: 'heroku' }>>({
+    kind: oneOf('heroku'),
+    app: matching(APP_NAME, 255, 'an app'),
+    dynos: list(matching(DYNO_SELECTOR, 255, 'a dyno or a process type'), MAX_SELECTORS),
+  }),
 };
 
-const way: Check<Way> = (value, at) => {
+export const way: Check<Way> = (value, at) => {
   const { kind } = object<{ kind: Way['kind'] }>({
     kind: oneOf(...(Object.keys(WAYS) as Way['kind'][])),
   })(value, at);
@@ -125,4 +143,5 @@ export const upSecrets: Check<UpSecrets> = object<UpSecrets>({
   cookie: optional(text(255)),
   acceptHostKey: optional(text(255)),
   sshAuthSock: optional(path),
+  herokuToken: optional(text(4_096)),
 });

@@ -133,6 +133,10 @@ export const ERROR_CODES = {
     hint: 'check the name with `heroku apps`, and that this key may see the app',
   },
   DYNO_NOT_FOUND: { exit: Exit.notFound, hint: 'name a dyno (web.1) or a process type (web)' },
+  DYNO_RESTARTED: {
+    exit: Exit.notConnected,
+    hint: 'epmux connects to the new dyno by itself as soon as it is up',
+  },
   DYNO_NOT_RUNNING: { exit: Exit.notConnected, hint: '`heroku ps` shows the state of the dynos' },
   EXEC_DISABLED: {
     exit: Exit.usage,
@@ -169,6 +173,10 @@ export const ERROR_CODES = {
   HANDSHAKE_REFUSED: {
     exit: Exit.notConnected,
     hint: 'the node refused the connection for the reason given',
+  },
+  RUNTIME_TOOLS_MISSING: {
+    exit: Exit.failed,
+    hint: 'Observer asks it there: add :runtime_tools to extra_applications in mix.exs, and release anew',
   },
   ERLANG_MISSING: {
     exit: Exit.failed,

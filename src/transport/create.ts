@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { commandTransport } from './command.ts';
-import { directDialer } from './dial.ts';
+import { type Dialer, directDialer } from './dial.ts';
 import { parseSocksProxy, socksDialer } from './socks.ts';
 import { fileHostKeys } from './ssh/host-key-files.ts';
 import { personalIdentities } from './ssh/identities.ts';
 import { sshTransport } from './ssh/transport.ts';
 import { tcpTransport } from './tcp.ts';
 import type { Transport } from './transport.ts';
-import type { Way } from './way.ts';
+import type { PlainWay } from './way.ts';
 
 export interface TransportOptions {
   /** The agent's port on the dyno's loopback, for SSH. */
@@ -30,15 +30,19 @@ export interface TransportOptions {
 
 const SYSTEM_KNOWN_HOSTS = '/etc/ssh/ssh_known_hosts';
 
+/** Directly, or through the SOCKS proxy. USAGE when `via` can't be read. */
+export function createDialer(via: string | undefined, clock: Clock): Dialer {
+  const direct = directDialer(clock);
+  return via === undefined ? direct : socksDialer(parseSocksProxy(via), direct, clock);
+}
+
 /** The way to one dyno. USAGE when `via` can't be read. */
-export function createTransport(way: Way, options: TransportOptions): Transport {
+export function createTransport(way: PlainWay, options: TransportOptions): Transport {
   const { clock, logger } = options;
   if (way.kind === 'command') {
     return commandTransport({ command: way.command, env: options.env, clock, logger });
   }
-  const direct = directDialer(clock);
-  const dial =
-    options.via === undefined ? direct : socksDialer(parseSocksProxy(options.via), direct, clock);
+  const dial = createDialer(options.via, clock);
   const address = { host: way.host, port: way.port };
   if (way.kind === 'connect') return tcpTransport(address, dial);
 

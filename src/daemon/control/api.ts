@@ -15,6 +15,11 @@ export type AgentChoice = 'auto' | 'require' | 'none';
 export const TUNNEL_NAME = /^[^\s/\\\p{Cc}.-][^\s/\\\p{Cc}]{0,63}$/u;
 
 export interface TunnelSpec {
+/** A Heroku app's name or id. */
+export const APP_NAME = /^[a-z0-9][a-z0-9-]*$/;
+/** `web.1`, `web`, `run.1234`. */
+export const DYNO_SELECTOR = /^[A-Za-z0-9][\w-]*(\.\d+)?$/;
+
   readonly name: string;
   readonly way: Way;
   /** The SOCKS proxy in between, `socks5://[user:pass@]host:port`. May hold a password: never logged. */
@@ -38,6 +43,8 @@ export interface UpSecrets {
   /** The caller's ssh-agent socket: the daemon may have been started from another login. */
   readonly sshAuthSock?: string;
 }
+  /** The caller's HEROKU_API_KEY; without it the daemon reads ~/.netrc. In memory only. */
+  readonly herokuToken?: string;
 
 export interface ErrorStatus {
   readonly code: ErrorCode;

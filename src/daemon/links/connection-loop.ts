@@ -34,7 +34,18 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SSH_KEY_UNUSABLE',
   'CONFIG_INVALID',
   'USAGE',
+  'HEROKU_AUTH_MISSING',
+  'HEROKU_AUTH_REFUSED',
+  'HEROKU_FORBIDDEN',
+  'APP_NOT_FOUND',
+  'EXEC_DISABLED',
+  'EXEC_UNSUPPORTED',
+  'EXEC_NEEDS_BUILDPACK',
 ]);
+
+export function isFatal(error: EpmuxError): boolean {
+  return FATAL.has(error.code);
+}
 
 /** A connection that stands. */
 export interface Connection {
@@ -49,9 +60,11 @@ export interface ConnectionLoopOptions {
   /** After each attempt that failed, and before the change of state that follows from it. */
   readonly onAttemptFailed: (error: EpmuxError) => void;
   readonly random?: () => number;
+  /** Codes that are fatal elsewhere, and here go by themselves. */
+  readonly passing?: ReadonlySet<ErrorCode>;
 }
 
-function asEpmuxError(error: unknown): EpmuxError {
+export function asEpmuxError(error: unknown): EpmuxError {
   if (error instanceof EpmuxError) return error;
   const text = error instanceof Error ? error.message : String(error);
   return new EpmuxError('INTERNAL', `a connection attempt failed: ${text}`, { cause: error });
@@ -161,7 +174,7 @@ export class ConnectionLoop {
     const tookMs = this.#options.clock.now() - begunAt;
     this.machine.failedWith(error);
     this.#options.onAttemptFailed(error);
-    if (!FATAL.has(error.code)) {
+    if (!isFatal(error) || this.#options.passing?.has(error.code) === true) {
       await this.#wait(this.#waitAfter(error, tookMs));
       return;
     }

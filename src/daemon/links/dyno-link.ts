@@ -12,6 +12,8 @@ import type { Link, LinkHandlers, NodeWay } from './link.ts';
 import type { LinkStateMachine } from './link-state.ts';
 
 export interface DynoLinkOptions {
+  /** `web.1`; null where the way leads to one place without such a name. */
+  readonly dyno: string | null;
   readonly choice: AgentChoice;
   /** The dyno's epmd, for `direct`. */
   readonly epmdPort: number;
@@ -32,6 +34,11 @@ const NO_AGENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AGENT_MISSING', 'N
 const ANOTHER_AGENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SECRET_REFUSED',
   'VERSION_MISMATCH',
+]);
+/** How a dyno looks that restarts between the registration of a key and the connection. */
+const RESTARTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'SSH_AUTH_REFUSED',
+  'HOST_KEY_MISMATCH',
 ]);
 const MISSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AGENT_MISSING']);
 
@@ -62,6 +69,7 @@ export class DynoLink implements Link {
       attempt: (signal) => this.#attempt(signal),
       onChange: (state) => handlers.onChange(state),
       onAttemptFailed: (error) => handlers.onAttemptFailed(error),
+      ...(options.dyno === null ? {} : { passing: RESTARTING }),
     });
   }
 
@@ -87,7 +95,7 @@ export class DynoLink implements Link {
 
   status(): LinkStatus {
     return {
-      dyno: null,
+      dyno: this.#options.dyno,
       mode: this.#way.mode,
       state: this.#loop.machine.state,
       ...this.#way.figures(),

@@ -1,0 +1,52 @@
+import { homedir } from 'node:os';
+import { herokuSettings } from '../heroku/settings.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { createDialer, createTransport } from '../transport/create.ts';
+import type { TunnelSpec } from './control/api.ts';
+import { type Dynos, oneDyno } from './dynos.ts';
+import { withoutSecrets } from './environment.ts';
+import { Formation } from './formation.ts';
+import { HerokuApp } from './heroku-app.ts';
+import type { TunnelSecrets } from './tunnel-secrets.ts';
+
+export interface DynosSurroundings {
+  /** Also says where Heroku is (src/heroku/settings.ts). */
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Where a tunnel leads. Throws USAGE or CONFIG_INVALID when that can't be understood. */
+export function createDynos(
+  spec: TunnelSpec,
+  secrets: TunnelSecrets,
+  { env, clock, logger }: DynosSurroundings,
+): Dynos {
+  const { way, via, agentPort } = spec;
+  if (way.kind !== 'heroku') {
+    return oneDyno(() => {
+      const { acceptHostKey, sshAuthSock = env['SSH_AUTH_SOCK'] } = secrets.given;
+      return createTransport(way, {
+        agentPort,
+        via,
+        acceptHostKey,
+        sshAuthSock,
+        env: withoutSecrets(env),
+        clock,
+        logger,
+      });
+    });
+  }
+  const app = new HerokuApp({
+    app: way.app,
+    settings: herokuSettings(env),
+    token: () => secrets.given.herokuToken,
+    home: env['HOME'] || homedir(),
+    dial: createDialer(via, clock),
+    agentPort,
+    clock,
+    logger,
+  });
+  return new Formation({ app, selectors: way.dynos, clock, logger });
+}

@@ -1,0 +1,232 @@
+import { EpmuxError } from '../protocol/errors.ts';
+import { NodeCoupling } from '../runtime/node-coupling.ts';
+import type { BytePipe } from '../runtime/pipe.ts';
+import type { Directory } from '../session/types.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { ErrorStatus, LinkState, LinkStatus, NodeStatus, TunnelSpec } from './control/api.ts';
+import type { WantedDyno } from './dynos.ts';
+import { DynoLink } from './links/dyno-link.ts';
+import type { Link } from './links/link.ts';
+import { relayCookies } from './relay-cookies.ts';
+import type { TunnelParts } from './tunnel.ts';
+import { TunnelNodes } from './tunnel-nodes.ts';
+import type { TunnelSecrets } from './tunnel-secrets.ts';
+
+const SECRET_VARIABLE = 'EPMUX_SECRET';
+const EPMD_PORT = 4_369;
+/** A dyno that is up may need a moment until the exec manager knows it. */
+const REGISTRATION_MS = 10_000;
+
+export interface DynoEndOptions {
+  readonly dyno: WantedDyno;
+  readonly spec: TunnelSpec;
+  readonly secrets: TunnelSecrets;
+  readonly parts: TunnelParts;
+  readonly transport: () => Transport;
+  /** As `Dynos.variables`. */
+  readonly variables: () => Promise<Readonly<Record<string, string>>>;
+  readonly handlers: DynoEndHandlers;
+}
+
+export interface DynoEndHandlers {
+  onState(state: LinkState): void;
+  onAttemptFailed(error: EpmuxError): void;
+  onStep(step: string): void;
+  onNodes(): void;
+}
+
+/** Says which dyno it is about. */
+export function errorOf(dyno: string | null, error: EpmuxError): EpmuxError {
+  if (dyno === null || error.message.includes(dyno)) return error;
+  const { code, message, cause, hint, details } = error;
+  return new EpmuxError(code, `${dyno}: ${message}`, {
+    cause,
+    hint,
+    ...(details === undefined ? {} : { details }),
+  });
+}
+
+/** One dyno of a tunnel: the link to it, and the nodes behind it under local names. Its id says which life of the dyno it is. */
+export class DynoEnd {
+  readonly dyno: WantedDyno;
+  readonly #options: DynoEndOptions;
+  readonly #link: Link;
+  readonly #nodes: TunnelNodes;
+  readonly #begunAt: number;
+  #lastFailure: EpmuxError | undefined;
+  #hasDirectory = false;
+  #epmdDown = false;
+
+  constructor(options: DynoEndOptions) {
+    const { dyno, spec, parts, transport, handlers } = options;
+    const { clock, logger } = parts;
+    this.dyno = dyno;
+    this.#options = options;
+    this.#begunAt = clock.now();
+    this.#nodes = new TunnelNodes({
+      dyno: dyno.name,
+      addresses: parts.addresses,
+      names: parts.names,
+      logger,
+      onConnection: (local, short) => void this.#couple(local, short),
+    });
+    this.#link = new DynoLink({
+      dyno: dyno.name,
+      choice: spec.agent,
+      epmdPort: spec.epmdPort ?? EPMD_PORT,
+      transport,
+      secret: () => this.#secret(),
+      createSession: parts.createSession,
+      clock,
+      logger,
+      handlers: {
+        onChange: (state) => this.#onChange(state),
+        onAttemptFailed: (error) => this.#onAttemptFailed(error),
+        onStep: (step) => handlers.onStep(dyno.name === null ? step : `${dyno.name}: ${step}`),
+        onDirectory: (directory) => this.#onDirectory(directory),
+      },
+    });
+  }
+
+  get state(): LinkState {
+    return this.#link.machine.state;
+  }
+
+  get reconnects(): number {
+    return this.#link.machine.reconnects;
+  }
+
+  get lastError(): ErrorStatus | null {
+    const status = this.#link.machine.lastErrorStatus;
+    const error = this.#link.machine.lastError;
+    if (status === null || error === undefined) return null;
+    return { ...status, message: errorOf(this.dyno.name, error).message };
+  }
+
+  /** Why its last attempt failed, since somebody began to wait for it; undefined while there is hope. */
+  get failure(): EpmuxError | undefined {
+    return this.#lastFailure;
+  }
+
+  /** Neither its nodes are known nor has an attempt failed. */
+  get isPending(): boolean {
+    return !this.#hasDirectory && this.#lastFailure === undefined;
+  }
+
+  start(): void {
+    this.#link.start();
+  }
+
+  /** Is it alive? When it is not up: tries at once, also after it had given up. */
+  probe(): void {
+    this.#link.probe();
+  }
+
+  /** Somebody waits anew: what failed before does not count. */
+  forgetFailure(): void {
+    this.#lastFailure = undefined;
+  }
+
+  status(): LinkStatus {
+    return this.#link.status();
+  }
+
+  nodes(): readonly NodeStatus[] {
+    return this.#nodes.list(this.state !== 'up');
+  }
+
+  /** Whether a node of this full name is behind it. */
+  has(node: string): boolean {
+    return this.#nodes.list(false).some(({ name }) => name === node);
+  }
+
+  /** A byte pipe to a node's distribution port. Throws TUNNEL_DOWN or NODE_NOT_FOUND. */
+  openNode(short: string): BytePipe {
+    const { spec, dyno } = this.#options;
+    if (this.state === 'failed' || this.state === 'down') {
+      const what = dyno.name === null ? 'tunnel' : `link to ${dyno.name} of the tunnel`;
+      throw new EpmuxError('TUNNEL_DOWN', `the ${what} ${spec.name} is ${this.state}`);
+    }
+    return this.#link.openNode(short);
+  }
+
+  /** As `NodeWay.knowsCookie`. */
+  knowsCookie(short: string): boolean {
+    return this.#link.knowsCookie(short);
+  }
+
+  /** Withdraws its nodes, ends all their connections and tells the agent. */
+  async close(): Promise<void> {
+    await Promise.all([this.#nodes.close(), this.#link.close()]);
+  }
+
+  /** Given with `up` or kept from it, else what the app tells its own agent. */
+  async #secret(): Promise<string | undefined> {
+    const given = await this.#options.secrets.secret();
+    if (given !== undefined) return given;
+    const { [SECRET_VARIABLE]: variable } = await this.#options.variables();
+    return variable?.trim() || undefined;
+  }
+
+  #onChange(state: LinkState): void {
+    if (state === 'up') this.#lastFailure = undefined;
+    else this.#epmdDown = false;
+    this.#options.handlers.onState(state);
+  }
+
+  #onAttemptFailed(error: EpmuxError): void {
+    const { clock } = this.#options.parts;
+    // The agent is new: the next attempt begins a new session with it.
+    const passes =
+      error.code === 'SESSION_LOST' ||
+      (error.code === 'DYNO_NOT_RUNNING' && clock.now() - this.#begunAt < REGISTRATION_MS);
+    const named = errorOf(this.dyno.name, error);
+    if (!passes) this.#lastFailure = named;
+    this.#options.handlers.onAttemptFailed(named);
+  }
+
+  #onDirectory(directory: Directory | undefined): void {
+    const { transport, handlers } = this.#options;
+    const epmdDown = directory?.epmdDown === true;
+    if (epmdDown && !this.#epmdDown) {
+      const error = new EpmuxError('NO_EPMD', `no epmd answers at ${transport().target}`);
+      this.#link.machine.failedWith(error);
+    }
+    this.#epmdDown = epmdDown;
+    void this.#nodes.set(directory).then(() => {
+      this.#hasDirectory = directory !== undefined;
+      handlers.onNodes();
+    });
+  }
+
+  async #couple(local: BytePipe, short: string): Promise<void> {
+    const { spec, secrets, parts } = this.#options;
+    const { clock, logger, localCookie } = parts;
+    try {
+      const cookies = await relayCookies({
+        agentKnows: this.knowsCookie(short),
+        production: () => secrets.cookie(),
+        local: localCookie,
+      });
+      new NodeCoupling({
+        node: local,
+        tunnel: this.openNode(short),
+        clock,
+        relay: {
+          side: 'connector',
+          hide: true,
+          hiddenOnly: spec.hiddenOnly,
+          ticks: this.#link.ticks,
+          cookies,
+        },
+        onClosed: ({ code, text }) =>
+          logger.info('a connection ended', { node: short, code, text }),
+      });
+      logger.info('a local node connects', { node: short });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.warn('a local connection can not be led on', { node: short, reason });
+      local.close(error instanceof EpmuxError ? error : undefined);
+    }
+  }
+}

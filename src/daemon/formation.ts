@@ -1,0 +1,197 @@
+import type { Dyno } from '../heroku/answers.ts';
+import { formationOf, requireRunning } from '../heroku/formation.ts';
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { ErrorStatus, LinkState } from './control/api.ts';
+import type { Dynos, DynosHandlers, WantedDyno } from './dynos.ts';
+import { asEpmuxError, type Connection, ConnectionLoop, isFatal } from './links/connection-loop.ts';
+
+const CALM_MS = 15_000;
+const ALERT_MS = 2_000;
+const ALERT_FOR_MS = 60_000;
+/** Between two looks whatever happens. */
+const LEAST_MS = 1_000;
+/** After a look that failed: Heroku is to be spared. */
+const FAILED_MS = 5_000;
+const REFUSED_MS = 60_000;
+
+/** The app, as far as a formation asks it. */
+export interface FormationApp {
+  readonly name: string;
+  check(signal: AbortSignal): Promise<readonly string[]>;
+  dynos(signal: AbortSignal): Promise<readonly Dyno[]>;
+  variables(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
+  transport(dyno: string): Transport;
+}
+
+export interface FormationOptions {
+  readonly app: FormationApp;
+  readonly selectors: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * The dynos of a Heroku app that a tunnel leads to: asked of Heroku every 15 s, every 2 s for a minute after a link was lost or a dyno was seen
+ * not up, one call for all of them and never more than one a second.
+ *
+ *     connecting ──app and dynos are fine──▶ up: looks, now and then
+ *         │  ▲                               │
+ *       fatal └── again ── failed ◀── fatal, and no link is up
+ */
+export class Formation implements Dynos {
+  readonly target: string;
+  readonly #options: FormationOptions;
+  readonly #loop: ConnectionLoop;
+  readonly #closing = new AbortController();
+  #handlers: DynosHandlers | undefined;
+  #begun = false;
+  #looks = false;
+  #looking = false;
+  #lookAgain = false;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #alertUntil = Number.NEGATIVE_INFINITY;
+  #seen: ReadonlyMap<string, string> = new Map();
+  #cancel: () => void = () => undefined;
+  #lose: (error: EpmuxError) => void = () => undefined;
+
+  constructor(options: FormationOptions) {
+    const { app, selectors, clock } = options;
+    this.#options = options;
+    this.target = `heroku://${app.name}${selectors.length === 0 ? '' : `/${selectors.join(',')}`}`;
+    this.#loop = new ConnectionLoop({
+      clock,
+      attempt: (signal) => this.#begin(signal),
+      onChange: (state) => this.#handlers?.onChange(state),
+      onAttemptFailed: (error) => this.#handlers?.onAttemptFailed(error),
+    });
+  }
+
+  get state(): LinkState {
+    return this.#loop.machine.state;
+  }
+
+  get lastError(): ErrorStatus | null {
+    return this.#loop.machine.lastErrorStatus;
+  }
+
+  start(handlers: DynosHandlers): void {
+    this.#handlers ??= handlers;
+    this.#loop.start();
+  }
+
+  transport({ name }: WantedDyno): Transport {
+    return this.#options.app.transport(name ?? '');
+  }
+
+  variables(): Promise<Readonly<Record<string, string>>> {
+    return this.#options.app.variables(this.#closing.signal);
+  }
+
+  again(): void {
+    if (this.#looks) this.#lookSoon();
+    else this.#loop.again();
+  }
+
+  onLinkLost(): void {
+    this.#alertUntil = this.#options.clock.now() + ALERT_FOR_MS;
+    this.#lookSoon();
+  }
+
+  async close(): Promise<void> {
+    this.#stopLooking();
+    this.#closing.abort(new EpmuxError('INTERRUPTED', 'the tunnel is taken down'));
+    await this.#loop.close();
+  }
+
+  /** At the beginning somebody looks on: a selector that fits nothing, or no dyno up, is an error then. Later both may come and go. */
+  async #begin(signal: AbortSignal): Promise<Connection> {
+    const { app, selectors, clock, logger } = this.#options;
+    this.#handlers?.onStep(`asking Heroku about ${app.name}`);
+    for (const warning of await app.check(signal)) {
+      logger.warn(warning);
+      this.#handlers?.onStep(warning);
+    }
+    this.#lookedAt = clock.now();
+    const dynos = await app.dynos(signal);
+    if (!this.#begun) requireRunning(app.name, dynos, selectors);
+    this.#begun = true;
+    this.#looks = true;
+    const lost = new Promise<EpmuxError>((resolve) => {
+      this.#lose = (error) => {
+        this.#stopLooking();
+        resolve(error);
+      };
+    });
+    this.#take(dynos);
+    this.#lookAt(clock.now() + this.#waitMs());
+    return { lost };
+  }
+
+  #stopLooking(): void {
+    this.#looks = false;
+    this.#cancel();
+  }
+
+  #lookSoon(): void {
+    this.#lookAgain = this.#looking;
+    if (!this.#looking) this.#lookAt(this.#options.clock.now());
+  }
+
+  #lookAt(at: number): void {
+    this.#cancel();
+    if (!this.#looks) return;
+    const { clock } = this.#options;
+    this.#cancel = clock.wakeAt(Math.max(at, this.#lookedAt + LEAST_MS), () => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    const { app, clock } = this.#options;
+    this.#looking = true;
+    this.#lookedAt = clock.now();
+    let waitMs: number;
+    try {
+      const dynos = await app.dynos(this.#closing.signal);
+      if (this.#looks) this.#take(dynos);
+      waitMs = this.#waitMs();
+    } catch (error) {
+      waitMs = this.#afterFailure(asEpmuxError(error));
+    } finally {
+      this.#looking = false;
+    }
+    this.#lookAt(this.#lookAgain ? clock.now() : this.#lookedAt + waitMs);
+    this.#lookAgain = false;
+  }
+
+  #waitMs(): number {
+    return this.#options.clock.now() < this.#alertUntil ? ALERT_MS : CALM_MS;
+  }
+
+  #afterFailure(error: EpmuxError): number {
+    if (!this.#looks) return CALM_MS;
+    const { logger, app } = this.#options;
+    logger.warn(`the dynos of ${app.name} can not be asked for`, {
+      code: error.code,
+      reason: error.message,
+    });
+    if (isFatal(error) && this.#handlers?.isAnyUp() !== true) {
+      this.#lose(error);
+      return REFUSED_MS;
+    }
+    this.#loop.machine.failedWith(error);
+    if (isFatal(error) || error.code === 'HEROKU_RATE_LIMITED') return REFUSED_MS;
+    return Math.max(this.#waitMs(), FAILED_MS);
+  }
+
+  #take(dynos: readonly Dyno[]): void {
+    const { wanted } = formationOf(dynos, this.#options.selectors);
+    const isNewTrouble = wanted.some(
+      ({ id, isUp, state }) => !isUp && this.#seen.get(id) !== state,
+    );
+    this.#seen = new Map(wanted.map(({ id, state }) => [id, state]));
+    if (isNewTrouble) this.#alertUntil = this.#options.clock.now() + ALERT_FOR_MS;
+    this.#handlers?.onDynos(wanted.map(({ id, name, state }) => ({ id, name, state })));
+  }
+}

@@ -1,0 +1,123 @@
+import type { Dyno } from '../heroku/answers.ts';
+import { type HerokuClient, herokuClient } from '../heroku/client.ts';
+import { herokuTransport } from '../heroku/exec-transport.ts';
+import { sshKeysOnce } from '../heroku/keys.ts';
+import { pause } from '../heroku/pause.ts';
+import { addonUrlOf, execWarnings, preflight } from '../heroku/preflight.ts';
+import type { HerokuSettings } from '../heroku/settings.ts';
+import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Dialer } from '../transport/dial.ts';
+import type { Transport } from '../transport/transport.ts';
+
+/** Config vars do not change without a restart of all dynos, each of which may ask for them at the same time. */
+const VARIABLES_FRESH_MS = 10_000;
+/** Between two registrations of a key, beyond the first few: a hundred dynos are no hundred calls a second. */
+const REGISTER_EVERY_MS = 100;
+const REGISTER_BURST = 5;
+
+export interface HerokuAppOptions {
+  readonly app: string;
+  readonly settings: HerokuSettings;
+  /** Asked for each call anew: another `up` may bring another one. Undefined: ~/.netrc counts. */
+  readonly token: () => string | undefined;
+  /** Where `.netrc` is. */
+  readonly home: string;
+  readonly dial: Dialer;
+  readonly agentPort: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+type Variables = Readonly<Record<string, string>>;
+
+/** One app at Heroku as a tunnel needs it. Calls throw what the clients of src/heroku throw. */
+export class HerokuApp {
+  readonly name: string;
+  readonly #options: HerokuAppOptions;
+  /** One pair for the tunnel's life. */
+  readonly #keys = sshKeysOnce();
+  #client: { readonly token: string | undefined; readonly client: HerokuClient } | undefined;
+  #addonUrl: string | undefined;
+  #variables: { readonly at: number; readonly found: Promise<Variables> } | undefined;
+  #registerAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: HerokuAppOptions) {
+    this.name = options.app;
+    this.#options = options;
+  }
+
+  /** Whether Exec leads into it; gives what a person should know although it does. */
+  async check(signal: AbortSignal): Promise<readonly string[]> {
+    const facts = await preflight(this.#now().platform, signal);
+    this.#addonUrl = addonUrlOf(facts);
+    return execWarnings(facts);
+  }
+
+  dynos(signal: AbortSignal): Promise<readonly Dyno[]> {
+    return this.#now().platform.dynos(signal);
+  }
+
+  /** The app's config vars: secrets. Empty when the key may not read them. */
+  variables(signal: AbortSignal): Promise<Variables> {
+    const now = this.#options.clock.now();
+    const known = this.#variables;
+    if (known !== undefined && now - known.at < VARIABLES_FRESH_MS) return known.found;
+    const found = this.#now()
+      .platform.configVars(signal)
+      .catch((error: unknown) => {
+        if (error instanceof EpmuxError && error.code === 'HEROKU_FORBIDDEN') return {};
+        this.#variables = undefined;
+        throw error;
+      });
+    this.#variables = { at: now, found };
+    return found;
+  }
+
+  transport(dyno: string): Transport {
+    const { dial, agentPort, clock, logger } = this.#options;
+    return herokuTransport({
+      app: this.name,
+      dyno,
+      manager: {
+        register: async (name, key, signal) => {
+          await this.#turn(signal);
+          return this.#now().manager(this.#addonUrl).register(name, key, signal);
+        },
+      },
+      keys: this.#keys,
+      dial,
+      agentPort,
+      clock,
+      logger,
+    });
+  }
+
+  #now(): HerokuClient {
+    const token = this.#options.token();
+    if (this.#client === undefined || this.#client.token !== token) {
+      const { settings, home, clock, logger } = this.#options;
+      const client = herokuClient({
+        app: this.name,
+        settings,
+        apiKey: token,
+        home,
+        clock,
+        logger,
+      });
+      this.#client = { token, client };
+    }
+    return this.#client.client;
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const now = clock.now();
+    const earliest = now - REGISTER_EVERY_MS * REGISTER_BURST;
+    this.#registerAt = Math.max(earliest, this.#registerAt) + REGISTER_EVERY_MS;
+    if (this.#registerAt > now) {
+      await pause(this.#registerAt - now, 'its turn to register a key', clock, signal);
+    }
+  }
+}
