@@ -5,6 +5,7 @@ import type { BytePipe } from '../../runtime/pipe.ts';
 import type { SessionPort } from '../../session/types.ts';
 import type { Carrier, Transport } from '../../transport/transport.ts';
 import type { AgentChoice, LinkStatus } from '../control/api.ts';
+import { AgentSearch } from './agent-search.ts';
 import { AgentWay } from './agent-way.ts';
 import { type Connection, ConnectionLoop } from './connection-loop.ts';
 import { DirectWay } from './direct-way.ts';
@@ -12,8 +13,6 @@ import type { Link, LinkHandlers, NodeWay } from './link.ts';
 import type { LinkStateMachine } from './link-state.ts';
 
 export interface DynoLinkOptions {
-  /** `web.1`; null where the way leads to one place without such a name. */
-  readonly dyno: string | null;
   readonly choice: AgentChoice;
   /** The dyno's epmd, for `direct`. */
   readonly epmdPort: number;
@@ -22,24 +21,13 @@ export interface DynoLinkOptions {
   /** Asked for each attempt anew; undefined: there is none. */
   readonly secret: () => Promise<string | undefined>;
   readonly createSession: () => SessionPort;
+  /** The agent to push, if not the one beside this program. */
+  readonly agentFile?: string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly handlers: LinkHandlers;
 }
 
-/** What `--agent auto` takes for "no agent there". */
-const NO_AGENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AGENT_MISSING', 'NOT_AN_AGENT']);
-
-/** Errors by which an agent shows that it is not the one that knows the session. */
-const ANOTHER_AGENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'SECRET_REFUSED',
-  'VERSION_MISMATCH',
-]);
-/** How a dyno looks that restarts between the registration of a key and the connection. */
-const RESTARTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'SSH_AUTH_REFUSED',
-  'HOST_KEY_MISMATCH',
-]);
 const MISSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AGENT_MISSING']);
 
 function hasCode(error: unknown, codes: ReadonlySet<ErrorCode>): error is EpmuxError {
@@ -55,8 +43,11 @@ export class DynoLink implements Link {
   readonly #loop: ConnectionLoop;
   readonly #agent: AgentWay;
   readonly #direct: DirectWay;
+  /** Undefined: never with an agent. */
+  readonly #search: AgentSearch | undefined;
   #way: NodeWay;
   #carrier: Carrier | undefined;
+  #closing = false;
 
   constructor(options: DynoLinkOptions) {
     this.#options = options;
@@ -64,12 +55,12 @@ export class DynoLink implements Link {
     this.#agent = new AgentWay({ createSession, clock, logger, events: handlers });
     this.#direct = new DirectWay({ epmdPort, clock, logger, events: handlers });
     this.#way = options.choice === 'none' ? this.#direct : this.#agent;
+    this.#search = this.#newSearch();
     this.#loop = new ConnectionLoop({
       clock,
       attempt: (signal) => this.#attempt(signal),
       onChange: (state) => handlers.onChange(state),
       onAttemptFailed: (error) => handlers.onAttemptFailed(error),
-      ...(options.dyno === null ? {} : { passing: RESTARTING }),
     });
   }
 
@@ -95,7 +86,7 @@ export class DynoLink implements Link {
 
   status(): LinkStatus {
     return {
-      dyno: this.#options.dyno,
+      dyno: null,
       mode: this.#way.mode,
       state: this.#loop.machine.state,
       ...this.#way.figures(),
@@ -108,6 +99,7 @@ export class DynoLink implements Link {
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     const looped = this.#loop.close();
     await this.#agent.close();
     await this.#direct.close();
@@ -122,7 +114,10 @@ export class DynoLink implements Link {
       const { lost } = await this.#attach(carrier, signal);
       return {
         // A new connection is quicker than what TCP needs to recover from a loss, so a carrier is not used again.
-        lost: lost.finally(() => this.#dropCarrier()),
+        lost: lost.finally(() => {
+          // At the end the last words have to reach the agent first: `close` waits for that.
+          if (!this.#closing) this.#dropCarrier();
+        }),
       };
     } catch (error) {
       // The carrier works, only nobody listens at its end: asked again on it.
@@ -154,45 +149,9 @@ export class DynoLink implements Link {
   }
 
   async #attach(carrier: Carrier, signal: AbortSignal): Promise<Connection> {
-    const { choice, handlers, logger } = this.#options;
-    if (choice === 'none') return this.#goDirect(carrier);
-    try {
-      handlers.onStep('looking for the agent');
-      return await this.#attachAgent(carrier, signal);
-    } catch (error) {
-      const mayGoWithout =
-        choice === 'auto' && carrier.dial !== undefined && this.#agent.agentSoftware === '';
-      if (!mayGoWithout || !hasCode(error, NO_AGENT)) throw error;
-      logger.info('no agent: going without', { reason: error.message });
-      handlers.onStep('no agent listens there: going without');
-      return this.#goDirect(carrier);
-    }
-  }
-
-  async #attachAgent(carrier: Carrier, signal: AbortSignal): Promise<Connection> {
-    const pipe = await carrier.openAgentPipe(signal).catch((error: unknown) => {
-      // The dyno itself says that nothing listens: the agent that knew the session is gone.
-      if (hasCode(error, MISSING)) this.#agent.abandon(error);
-      throw error;
-    });
-    const secret = await this.#options.secret().catch((error: unknown) => {
-      pipe.close();
-      throw error;
-    });
-    if (secret === undefined) {
-      pipe.close();
-      throw new EpmuxError(
-        'SECRET_MISSING',
-        `${carrier.label} may lead to an agent, and no secret is known for it`,
-      );
-    }
-    const bytes = Buffer.from(secret, 'utf8');
-    const connection = await this.#agent.attach(pipe, bytes, signal).catch((error: unknown) => {
-      if (hasCode(error, ANOTHER_AGENT)) this.#agent.abandon(error);
-      throw error;
-    });
+    const connection = await this.#search?.attach(carrier, signal);
+    if (connection === undefined) return this.#goDirect(carrier);
     this.#way = this.#agent;
-    this.#options.handlers.onStep(`attached to the agent (${this.#agent.agentSoftware})`);
     return connection;
   }
 
@@ -200,5 +159,20 @@ export class DynoLink implements Link {
     this.#way = this.#direct;
     this.#options.handlers.onStep('asking the epmd there');
     return this.#direct.attach(carrier);
+  }
+
+  #newSearch(): AgentSearch | undefined {
+    const { choice, secret, epmdPort, agentFile, clock, logger, handlers } = this.#options;
+    if (choice === 'none') return undefined;
+    return new AgentSearch({
+      choice,
+      agent: this.#agent,
+      secret,
+      epmdPort,
+      agentFile,
+      clock,
+      logger,
+      onStep: (step) => handlers.onStep(step),
+    });
   }
 }

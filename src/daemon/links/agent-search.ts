@@ -1,0 +1,181 @@
+import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { BytePipe } from '../../runtime/pipe.ts';
+import type { Carrier } from '../../transport/transport.ts';
+import type { AgentChoice } from '../control/api.ts';
+import type { AgentWay } from './agent-way.ts';
+import type { Connection } from './connection-loop.ts';
+import { type PushedAgent, pushAgent } from './push.ts';
+
+/** A dyno that could not take an agent is not asked again for so long: its connection may break more often than that. */
+const PUSH_AGAIN_MS = 5 * 60_000;
+
+/** Why no session comes of what listens, or does not listen, on the agent's port: with these another agent may be pushed. */
+const NOT_THIS_AGENT = {
+  AGENT_MISSING: 'no agent listens there',
+  NOT_AN_AGENT: 'what listens there is no agent',
+  SECRET_MISSING: 'no secret is known for an agent that listens there',
+  SECRET_REFUSED: 'the agent that listens there has another secret',
+  VERSION_MISMATCH: 'the agent that listens there is of another version',
+  UNSUPPORTED: 'the agent that listens there is of another version',
+} as const satisfies Partial<Record<ErrorCode, string>>;
+type NotThisAgent = keyof typeof NOT_THIS_AGENT;
+/** With the others a person would want to know rather than go without. */
+const GOES_WITHOUT: readonly ErrorCode[] = ['AGENT_MISSING', 'NOT_AN_AGENT', 'SECRET_MISSING'];
+/** By these an agent shows that it is not the one that knows the session. */
+const ANOTHER_AGENT: readonly ErrorCode[] = ['SECRET_REFUSED', 'VERSION_MISMATCH'];
+/** The agent that was pushed is gone, or something else has its port now. */
+const PUSHED_IS_GONE: readonly ErrorCode[] = ['AGENT_MISSING', 'NOT_AN_AGENT', ...ANOTHER_AGENT];
+
+export interface AgentSearchOptions {
+  readonly choice: Exclude<AgentChoice, 'none'>;
+  readonly agent: AgentWay;
+  /** Asked for each attempt anew; undefined: there is none. */
+  readonly secret: () => Promise<string | undefined>;
+  readonly epmdPort: number;
+  readonly agentFile: string | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onStep: (step: string) => void;
+}
+
+/**
+ * Which agent the link's session is with:
+ *
+ *     one pushed before ──▶ else one that listens, with the secret that is known ──▶ else one pushed now ──▶ else none
+ *
+ * Once one that listens was there, the link waits for it to come back.
+ */
+export class AgentSearch {
+  readonly #options: AgentSearchOptions;
+  #pushed: PushedAgent | undefined;
+  #attachedToListening = false;
+  #cannotPush: { readonly error: EpmuxError; readonly until: number } | undefined;
+
+  constructor(options: AgentSearchOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Undefined: there is none, and the choice is to go without. Fails as `AgentWay.attach` does, with AGENT_MISSING where there has to be one, and with
+   * what the secret fails with.
+   */
+  async attach(carrier: Carrier, signal: AbortSignal): Promise<Connection | undefined> {
+    if (this.#pushed !== undefined) return this.#attachPushed(this.#pushed, carrier, signal);
+    const secret = await this.#options.secret();
+    let refusal: EpmuxError;
+    try {
+      return await this.#attachListening(secret, carrier, signal);
+    } catch (error) {
+      if (this.#attachedToListening || !isNotThisAgent(error)) throw error;
+      refusal = error;
+    }
+    const cannotPush = await this.#push(carrier, signal);
+    if (this.#pushed !== undefined) return this.#attachPushed(this.#pushed, carrier, signal);
+    return this.#goWithout(refusal, cannotPush, carrier);
+  }
+
+  async #attachListening(
+    secret: string | undefined,
+    carrier: Carrier,
+    signal: AbortSignal,
+  ): Promise<Connection> {
+    const { agent, onStep } = this.#options;
+    onStep('looking for the agent');
+    const pipe = await carrier.openAgentPipe(signal).catch((error: unknown) => {
+      // The dyno itself says that nothing listens: the agent that knew the session is gone.
+      if (hasCode(error, ['AGENT_MISSING'])) agent.abandon(error);
+      throw error;
+    });
+    if (secret === undefined) {
+      pipe.close();
+      throw new EpmuxError(
+        'SECRET_MISSING',
+        `${carrier.label} may lead to an agent, and no secret is known for it`,
+      );
+    }
+    const connection = await this.#attach(pipe, secret, signal).catch((error: unknown) => {
+      if (hasCode(error, ANOTHER_AGENT)) agent.abandon(error);
+      throw error;
+    });
+    this.#attachedToListening = true;
+    onStep(`attached to the agent (${agent.agentSoftware})`);
+    return connection;
+  }
+
+  /** Fails with AGENT_MISSING when that agent is gone: the next attempt begins the search anew. */
+  async #attachPushed(
+    { port, secret, node }: PushedAgent,
+    carrier: Carrier,
+    signal: AbortSignal,
+  ): Promise<Connection> {
+    const { agent, onStep } = this.#options;
+    try {
+      const pipe = await carrier.openAgentPipe(signal, port);
+      const connection = await this.#attach(pipe, secret, signal);
+      onStep(`attached to the pushed agent (${agent.agentSoftware}, Node.js ${node})`);
+      return connection;
+    } catch (error) {
+      if (!hasCode(error, PUSHED_IS_GONE)) throw error;
+      this.#pushed = undefined;
+      const gone = new EpmuxError('AGENT_MISSING', 'the agent that was pushed there is gone', {
+        cause: error,
+      });
+      agent.abandon(gone);
+      throw gone;
+    }
+  }
+
+  #attach(pipe: BytePipe, secret: string, signal: AbortSignal): Promise<Connection> {
+    return this.#options.agent.attach(pipe, Buffer.from(secret, 'utf8'), signal);
+  }
+
+  /** Sets `#pushed`, or gives the reason why it can't. */
+  async #push(carrier: Carrier, signal: AbortSignal): Promise<EpmuxError | undefined> {
+    const { clock, logger, epmdPort, agentFile, onStep } = this.#options;
+    if (carrier.exec === undefined) return undefined;
+    const known = this.#cannotPush;
+    if (known !== undefined && clock.now() < known.until) return known.error;
+    onStep('pushing an agent');
+    let broken: EpmuxError | undefined;
+    carrier.onClosed((error) => {
+      broken = error ?? new EpmuxError('PIPE_LOST', `${carrier.label} is closed`);
+    });
+    try {
+      this.#pushed = await pushAgent(carrier, { epmdPort, clock, logger, agentFile }, signal);
+      this.#cannotPush = undefined;
+      return undefined;
+    } catch (error) {
+      if (!hasCode(error, ['AGENT_MISSING', 'PIPE_LOST'])) throw error;
+      if (broken !== undefined) throw broken;
+      logger.debug('no agent can be pushed', { reason: error.message, code: error.code });
+      this.#cannotPush = { error, until: clock.now() + PUSH_AGAIN_MS };
+      return error;
+    }
+  }
+
+  #goWithout(refusal: EpmuxError, cannotPush: EpmuxError | undefined, carrier: Carrier): undefined {
+    const { choice, logger, onStep } = this.#options;
+    const reason = cannotPush?.message;
+    if (choice === 'auto' && carrier.dial !== undefined && hasCode(refusal, GOES_WITHOUT)) {
+      const found = NOT_THIS_AGENT[refusal.code as NotThisAgent];
+      const why = reason === undefined ? found : `${found}, and none can be pushed (${reason})`;
+      logger.info('going without an agent', { reason: why });
+      onStep(`${why}: going without`);
+      return undefined;
+    }
+    if (refusal.code !== 'AGENT_MISSING' || reason === undefined) throw refusal;
+    throw new EpmuxError('AGENT_MISSING', `${refusal.message}, and none can be pushed: ${reason}`, {
+      cause: refusal,
+    });
+  }
+}
+
+function hasCode(error: unknown, codes: readonly ErrorCode[]): error is EpmuxError {
+  return error instanceof EpmuxError && codes.includes(error.code);
+}
+
+function isNotThisAgent(error: unknown): error is EpmuxError {
+  return error instanceof EpmuxError && Object.hasOwn(NOT_THIS_AGENT, error.code);
+}

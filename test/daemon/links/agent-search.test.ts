@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AgentChoice, LinkState, LinkStatus } from '../../../src/daemon/control/api.ts';
+import { DynoLink } from '../../../src/daemon/links/dyno-link.ts';
+import { SESSION_ID_BYTES } from '../../../src/protocol/constants.ts';
+import type { EpmuxError } from '../../../src/protocol/errors.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { SESSION_DEFAULTS } from '../../../src/session/config.ts';
+import { Session } from '../../../src/session/session.ts';
+import { agentBundle } from '../../support/agent-process.ts';
+import { ErlangHost, type ErlangNode } from '../../support/erlang.ts';
+import { PushHost } from '../../support/push-host.ts';
+import { TestAgent } from '../../support/test-agent.ts';
+import { LogBook } from '../../transport/ssh-support.ts';
+
+const SECRET = 'a secret of sixteen bytes';
+
+interface Wanted {
+  readonly choice?: AgentChoice;
+  readonly agentPort?: number;
+  readonly secret?: string | undefined;
+}
+
+describe('a link to a host that may have no agent', function () {
+  this.timeout(30_000);
+  let dyno: ErlangHost;
+  let app: ErlangNode;
+  let host: PushHost;
+  let bare: PushHost;
+  let agentFile = '';
+  let link: DynoLink | undefined;
+  let listening: TestAgent | undefined;
+  let steps: string[];
+  let failures: EpmuxError[];
+  let nodes: string[] | undefined;
+  let log: LogBook;
+
+  before(async () => {
+    agentFile = await agentBundle();
+    dyno = await ErlangHost.start();
+    app = await dyno.node('app');
+    host = await PushHost.start();
+    bare = await PushHost.start({ node: 'none' });
+  });
+  after(async () => {
+    await host?.stop();
+    await bare?.stop();
+    await dyno?.stop();
+  });
+  beforeEach(() => {
+    steps = [];
+    failures = [];
+    nodes = undefined;
+    log = new LogBook();
+  });
+  afterEach(async () => {
+    await link?.close();
+    await listening?.stop();
+    link = undefined;
+    listening = undefined;
+    await host.deserted();
+  });
+
+  const begin = (
+    to: PushHost,
+    { choice = 'auto', agentPort = 1, secret }: Wanted = {},
+  ): DynoLink => {
+    link = new DynoLink({
+      dyno: null,
+      choice,
+      epmdPort: dyno.epmdPort,
+      transport: () => to.transport(agentPort),
+      secret: async () => secret,
+      createSession: () =>
+        new Session('daemon', SESSION_DEFAULTS, randomBytes(SESSION_ID_BYTES), systemClock.now()),
+      agentFile,
+      clock: systemClock,
+      logger: log,
+      handlers: {
+        onChange: () => undefined,
+        onAttemptFailed: (error) => failures.push(error),
+        onStep: (step) => steps.push(step),
+        onDirectory: (directory) => {
+          nodes = directory?.nodes.map(({ name }) => name);
+        },
+      },
+    });
+    link.start();
+    return link;
+  };
+  const until = async (fits: () => boolean): Promise<void> => {
+    while (!fits()) await delay(10);
+  };
+  const reaches = async (state: LinkState): Promise<LinkStatus> => {
+    await until(() => link?.machine.state === state);
+    assert.ok(link !== undefined);
+    return link.status();
+  };
+  const listen = async (secret: string): Promise<number> => {
+    listening = await TestAgent.start(secret, ['--epmd-port', String(dyno.epmdPort)]);
+    return listening.port;
+  };
+
+  it('pushes one, resumes its session when the connection was reset, and leaves nothing', async () => {
+    const closing = begin(host);
+    const { mode, incarnation } = await reaches('up');
+    assert.equal(mode, 'agent');
+    assert.match(
+      steps.join('\n'),
+      /pushing an agent\nattached to the pushed agent \(epmux\/.* v\d/,
+    );
+    await until(() => nodes?.includes(app.name) === true);
+    for (let cut = 1; cut <= 2; cut += 1) {
+      await host.sshd.resetConnections();
+      await until(() => link?.status().resumes === cut);
+      assert.equal((await reaches('up')).incarnation, incarnation);
+    }
+    assert.equal(host.processes().size, 1);
+    assert.deepEqual(nodes, [app.name]);
+    await closing.close();
+    await host.deserted();
+  });
+
+  it('begins anew with another one when the one pushed is gone', async () => {
+    begin(host);
+    const { incarnation } = await reaches('up');
+    for (const pid of host.processes().keys()) process.kill(pid, 'SIGKILL');
+    await until(() => ![null, incarnation].includes(link?.status().incarnation ?? null));
+    await reaches('up');
+    assert.equal(failures[0]?.code, 'AGENT_MISSING');
+    assert.match(failures[0]?.message ?? '', /pushed there is gone/);
+  });
+
+  it('is two of their own when two push at once', async () => {
+    const first = begin(host);
+    const second = begin(host);
+    await until(() => first.machine.state === 'up' && second.machine.state === 'up');
+    assert.notEqual(first.status().incarnation, second.status().incarnation);
+    await first.close();
+    await until(() => host.processes().size === 1);
+    assert.equal(second.machine.state, 'up');
+  });
+
+  it('uses the one that listens', async () => {
+    begin(host, { agentPort: await listen(SECRET), secret: SECRET });
+    await reaches('up');
+    assert.match(steps.at(-1) ?? '', /^attached to the agent/);
+    assert.equal(host.processes().size, 0);
+  });
+
+  for (const [what, secret] of [
+    ['another secret', 'another secret of enough bytes'],
+    ['a secret that nobody told', undefined],
+  ] as const) {
+    it(`pushes one beside an agent with ${what}`, async () => {
+      begin(host, { agentPort: await listen(SECRET), secret });
+      assert.equal((await reaches('up')).mode, 'agent');
+      assert.match(steps.at(-1) ?? '', /^attached to the pushed agent/);
+    });
+  }
+
+  it('pushes one also where one is required', async () => {
+    begin(host, { choice: 'require' });
+    assert.equal((await reaches('up')).mode, 'agent');
+  });
+
+  it('goes without where there is no Node, and says why', async () => {
+    begin(bare);
+    assert.equal((await reaches('up')).mode, 'direct');
+    await until(() => nodes?.includes(app.name) === true);
+    const why = /no agent listens there, and none can be pushed \(no Node\.js was found there.*\)/;
+    assert.match(steps.join('\n'), why);
+    assert.match(log.lines.join('\n'), why);
+    assert.deepEqual(bare.files(), []);
+  });
+
+  it('goes without where no secret is known and none can be pushed', async () => {
+    begin(bare, { agentPort: await listen(SECRET) });
+    assert.equal((await reaches('up')).mode, 'direct');
+    assert.match(steps.join('\n'), /no secret is known .*, and none can be pushed/);
+  });
+
+  it('does not go without when the secret is wrong and none can be pushed', async () => {
+    begin(bare, { agentPort: await listen(SECRET), secret: 'another secret of enough bytes' });
+    await reaches('failed');
+    assert.equal(failures[0]?.code, 'SECRET_REFUSED');
+  });
+
+  it('fails where one is required and none can be pushed, and does not look for Node each time', async () => {
+    begin(bare, { choice: 'require' });
+    await until(() => failures.length === 3);
+    for (const { code, message } of failures) {
+      assert.equal(code, 'AGENT_MISSING');
+      assert.match(message, /nothing listens on .*, and none can be pushed: no Node\.js/);
+    }
+    assert.equal(steps.filter((step) => step === 'pushing an agent').length, 1);
+  });
+
+  it('goes without at once when told to', async () => {
+    begin(host, { choice: 'none' });
+    assert.equal((await reaches('up')).mode, 'direct');
+    assert.ok(!steps.includes('pushing an agent'));
+  });
+});
