@@ -13,6 +13,8 @@ import type { Link, LinkHandlers, NodeWay } from './link.ts';
 import type { LinkStateMachine } from './link-state.ts';
 
 export interface DynoLinkOptions {
+  /** `web.1`; null where the way leads to one place without such a name. */
+  readonly dyno: string | null;
   readonly choice: AgentChoice;
   /** The dyno's epmd, for `direct`. */
   readonly epmdPort: number;
@@ -28,6 +30,11 @@ export interface DynoLinkOptions {
   readonly handlers: LinkHandlers;
 }
 
+/** How a dyno looks that restarts between the registration of a key and the connection. */
+const RESTARTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'SSH_AUTH_REFUSED',
+  'HOST_KEY_MISMATCH',
+]);
 const MISSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AGENT_MISSING']);
 
 function hasCode(error: unknown, codes: ReadonlySet<ErrorCode>): error is EpmuxError {
@@ -61,6 +68,7 @@ export class DynoLink implements Link {
       attempt: (signal) => this.#attempt(signal),
       onChange: (state) => handlers.onChange(state),
       onAttemptFailed: (error) => handlers.onAttemptFailed(error),
+      ...(options.dyno === null ? {} : { passing: RESTARTING }),
     });
   }
 
@@ -86,7 +94,7 @@ export class DynoLink implements Link {
 
   status(): LinkStatus {
     return {
-      dyno: null,
+      dyno: this.#options.dyno,
       mode: this.#way.mode,
       state: this.#loop.machine.state,
       ...this.#way.figures(),
