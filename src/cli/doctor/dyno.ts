@@ -1,11 +1,11 @@
 import type { AgentChoice } from '../../daemon/control/api.ts';
-import { EpmuxError } from '../../protocol/errors.ts';
+import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
 import type { PeerInfo } from '../../protocol/hello.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import type { Carrier } from '../../transport/transport.ts';
 import { broken, type Check, type Finding, ok, warning } from './check.ts';
-import type { DynoFacts } from './facts.ts';
+import { canRunAgent, type DynoFacts, LEAST_NODE } from './facts.ts';
 
 /** Checks inside of one dyno, or whatever the way leads into. */
 export interface DynoContext {
@@ -51,7 +51,17 @@ export interface FoundNode {
   readonly name: string | undefined;
 }
 
-const OLDEST_NODE = 20;
+/** Why another agent may be pushed where these are what the agent's port gives. */
+const NOT_THIS_AGENT: readonly ErrorCode[] = [
+  'AGENT_MISSING',
+  'NOT_AN_AGENT',
+  'SECRET_MISSING',
+  'SECRET_REFUSED',
+  'VERSION_MISMATCH',
+  'UNSUPPORTED',
+];
+/** Why `--agent auto` goes without one. */
+const GOES_WITHOUT: readonly ErrorCode[] = ['AGENT_MISSING', 'NOT_AN_AGENT', 'SECRET_MISSING'];
 const WITHOUT_AGENT =
   'without one a cut closes local connections at once: see docs/agent.md for running `epmux agent` there';
 
@@ -61,7 +71,7 @@ export const SURROUNDINGS_CHECKS: readonly Check<DynoContext>[] = [
 ];
 
 async function lookAtNode(context: DynoContext, signal: AbortSignal): Promise<Finding | undefined> {
-  const { carrier, askFacts, clock, choice } = context;
+  const { carrier, askFacts, clock } = context;
   if (carrier.exec === undefined) return undefined;
   try {
     context.facts = await askFacts(carrier.exec, clock, signal);
@@ -71,15 +81,10 @@ async function lookAtNode(context: DynoContext, signal: AbortSignal): Promise<Fi
     return warning(`can't look around there: ${error.message}`, error.hint);
   }
   const { node } = context.facts;
-  if (node === undefined) {
-    return choice === 'require'
-      ? broken(new EpmuxError('AGENT_MISSING', 'there is no Node, so no agent can run'))
-      : ok('none there: an agent would need it');
-  }
-  const major = Number(node.version.split('.')[0]);
-  return major >= OLDEST_NODE
+  if (node === undefined) return ok('none there: `up` can bring no agent of its own');
+  return canRunAgent(node)
     ? ok(`${node.version} (${node.path})`)
-    : warning(`${node.version} is too old for an agent`, `it needs Node ${OLDEST_NODE} or later`);
+    : warning(`${node.version} is too old for an agent`, `it needs Node ${LEAST_NODE} or later`);
 }
 
 async function lookForAgent(
@@ -99,12 +104,27 @@ async function lookForAgent(
     return ok(`${software} on ${hostName}, and both know the secret`);
   } catch (error) {
     if (!(error instanceof EpmuxError)) throw error;
-    const canGoWithout = choice === 'auto' && carrier.dial !== undefined;
-    const { code, message } = error;
-    if (code === 'SECRET_MISSING' && context.isAttached)
-      return ok('one answers; the tunnel uses it');
-    if (!canGoWithout || (code !== 'AGENT_MISSING' && code !== 'NOT_AN_AGENT')) throw error;
-    const what = code === 'AGENT_MISSING' ? `none listens on ${context.agentPort}` : message;
-    return warning(what, WITHOUT_AGENT);
+    return withoutThisAgent(context, error);
   }
+}
+
+/** As the tunnel would go on: with an agent of its own, else without one, else not at all. */
+function withoutThisAgent(context: DynoContext, error: EpmuxError): Finding {
+  const { code, message } = error;
+  const { carrier, choice, agentPort } = context;
+  if (code === 'SECRET_MISSING' && context.isAttached) return ok('one answers; the tunnel uses it');
+  const what = code === 'AGENT_MISSING' ? `none listens on ${agentPort}` : message;
+  if (NOT_THIS_AGENT.includes(code) && canBringAgent(context)) {
+    const told = `${what}: \`up\` brings its own`;
+    const isExpected = code === 'AGENT_MISSING' || code === 'SECRET_MISSING';
+    return isExpected ? ok(told) : warning(told, error.hint);
+  }
+  const mayGoWithout = choice === 'auto' && carrier.dial !== undefined;
+  if (mayGoWithout && GOES_WITHOUT.includes(code)) return warning(what, WITHOUT_AGENT);
+  return broken(error);
+}
+
+/** Whether a tunnel would push one. */
+export function canBringAgent({ choice, facts }: DynoContext): boolean {
+  return choice !== 'none' && facts?.node !== undefined && canRunAgent(facts.node);
 }

@@ -30,6 +30,7 @@ const LIMIT_MS = 15_000;
 const MAX_BYTES = 262_144;
 /** From ERTS 11 (OTP 23) on the two count in step. */
 const ERTS_BEHIND_OTP = 12;
+export const LEAST_NODE = 20;
 
 /** Runs one script in the dyno. Throws what `exec` throws, TIMEOUT, or EXEC_REFUSED when there is no shell that could run it. */
 export async function dynoFacts(
@@ -79,8 +80,7 @@ class FactsReader {
   take(kind: string, value: string): void {
     const beam = this.#beams.at(-1);
     if (kind === 'node') {
-      const [version = '', path = ''] = value.split(' ');
-      this.#node = { version: version.replace(/^v/, ''), path };
+      this.#takeNode(value);
     } else if (kind === 'beam') {
       this.#beams.push({ pid: Number(value), name: undefined, release: undefined });
     } else if (kind === 'cookie') this.#cookies.add(value);
@@ -88,6 +88,14 @@ class FactsReader {
     else if (kind === 'listen') this.#listeners?.push(...listener(value));
     else if (kind === 'bindir' && beam !== undefined) beam.release = releaseOf(value);
     else if ((kind === 'short' || kind === 'long') && beam !== undefined) beam.name = value;
+  }
+
+  /** The first that an agent can run on, else the first. */
+  #takeNode(value: string): void {
+    const [version = '', path = ''] = value.split(' ');
+    const found = { version: version.replace(/^v/, ''), path };
+    const isBetter = this.#node !== undefined && !canRunAgent(this.#node) && canRunAgent(found);
+    if (this.#node === undefined || isBetter) this.#node = found;
   }
 
   all(): DynoFacts {
@@ -98,6 +106,11 @@ class FactsReader {
       listeners: this.#listeners,
     };
   }
+}
+
+/** Whether the agent runs on this Node. */
+export function canRunAgent({ version }: { readonly version: string }): boolean {
+  return Number(version.split('.')[0]) >= LEAST_NODE;
 }
 
 /** `…/erts-13.1.5/bin` → 25 */

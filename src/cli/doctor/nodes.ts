@@ -4,7 +4,8 @@ import { identifyNode, pingNode } from '../../runtime/node-probe.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import { count } from '../terminal/units.ts';
 import { broken, type Check, type Finding, ok, warning } from './check.ts';
-import type { DynoContext, FoundNode } from './dyno.ts';
+import { canBringAgent, type DynoContext, type FoundNode } from './dyno.ts';
+import type { BeamProcess } from './facts.ts';
 import { readPipe } from './read-pipe.ts';
 
 const ANSWER_MS = 5_000;
@@ -57,17 +58,30 @@ async function askNames(context: DynoContext, signal: AbortSignal): Promise<read
   return (answer.push(bytes) ?? answer.end()).names;
 }
 
-function lookAtBeams({ facts }: DynoContext): Finding | undefined {
+/** Those that run a node of this epmd; the machine may be shared with others. */
+function ownBeams({ facts, nodes = [] }: DynoContext): readonly BeamProcess[] {
+  const isOwn = ({ name }: BeamProcess): boolean =>
+    nodes.some((node) => name === node.short || name === node.name || isShortOf(name, node));
+  return facts?.beams.filter(isOwn) ?? [];
+}
+
+function isShortOf(name: string | undefined, node: FoundNode): boolean {
+  return node.name === undefined && name?.split('@')[0] === node.short;
+}
+
+function lookAtBeams(context: DynoContext): Finding | undefined {
+  const { facts } = context;
   if (facts === undefined) return undefined;
-  const { beams } = facts;
-  if (beams.length === 0) {
+  const own = ownBeams(context);
+  if (own.length > 0) {
+    return ok(`${count(own.length, 'node')} (pid ${own.map(({ pid }) => pid).join(', ')})`);
+  }
+  const nameless = facts.beams.filter(({ name }) => name === undefined);
+  if (nameless.length === 0) {
     return warning('no process of Erlang is seen', 'does it run as another user, or elsewhere?');
   }
-  const nameless = beams.filter(({ name }) => name === undefined);
-  const pids = beams.map(({ pid }) => pid).join(', ');
-  if (nameless.length < beams.length) return ok(`${count(beams.length, 'node')} (pid ${pids})`);
   return warning(
-    `pid ${pids} runs without a name`,
+    `pid ${nameless.map(({ pid }) => pid).join(', ')} runs without a name`,
     'it is a node only with --sname or --name (a release: RELEASE_DISTRIBUTION, not `none`)',
   );
 }
@@ -116,8 +130,9 @@ function lookAtNames({ nodes = [] }: DynoContext): Finding | undefined {
   return ok('long (--name): local nodes need a long name too, which `epmux remsh` gives itself');
 }
 
-function lookAtReleases({ facts, localRelease }: DynoContext): Finding | undefined {
-  const there = [...new Set(facts?.beams.flatMap(({ release }) => release ?? []))];
+function lookAtReleases(context: DynoContext): Finding | undefined {
+  const { localRelease } = context;
+  const there = [...new Set(ownBeams(context).flatMap(({ release }) => release ?? []))];
   if (there.length === 0) return undefined;
   const told = `OTP ${there.join(', ')} there`;
   if (localRelease === undefined) return ok(told);
@@ -149,6 +164,11 @@ async function lookAtCookie(context: DynoContext, signal: AbortSignal): Promise<
   const found = await context.cookies();
   const there = facts?.cookieSources ?? [];
   const seen = there.length === 0 ? '' : `; there it is in ${there.join(', ')}`;
+  const isGuess = found?.isGuess !== false;
+  if (isGuess && there.length > 0 && (context.agent !== undefined || canBringAgent(context))) {
+    // No guess is tried: the node would log a refusal.
+    return ok(`the agent looks in ${there.join(', ')}; proved once the tunnel is up`);
+  }
   if (found === undefined) {
     return warning(
       `none is known here to prove${seen}`,
@@ -163,16 +183,14 @@ async function lookAtCookie(context: DynoContext, signal: AbortSignal): Promise<
       await pingNode({ open, clock, expected: name, timeoutMs: ANSWER_MS }, found.cookie);
     } catch (error) {
       if (!(error instanceof EpmuxError) || error.code !== 'COOKIE_REFUSED') throw error;
-      const refused = `${name} refuses that of ${found.source}${seen}`;
-      if (found.isGuess && context.agent !== undefined && there.length > 0) {
-        return warning(`not proved: ${refused}`, 'the agent uses its own; `epmux ping` proves it');
-      }
-      return broken(new EpmuxError('COOKIE_REFUSED', refused));
+      return broken(
+        new EpmuxError('COOKIE_REFUSED', `${name} refuses that of ${found.source}${seen}`),
+      );
     }
   }
   return ok(`that of ${found.source} is the right one`);
 }
 
-export function hostOf(name: string): string {
+function hostOf(name: string): string {
   return name.slice(name.indexOf('@') + 1);
 }

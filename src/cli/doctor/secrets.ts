@@ -2,14 +2,13 @@ import { open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
+import { cookieOfVariables } from '../../erlang/cookie.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import type { Environment } from '../io.ts';
 import type { CookieSource } from './dyno.ts';
 
 const MAX_BYTES = 4_096;
-/** Config vars of the app that hold the cookie by custom. */
-const COOKIE_VARS = ['RELEASE_COOKIE', 'ERLANG_COOKIE'];
 
 /** What was given, else the file's. Throws USAGE when the file can't be read. */
 export async function secretOf(spec: TunnelSpec, given: UpSecrets): Promise<string | undefined> {
@@ -33,10 +32,8 @@ export function cookieSource({ spec, given, configVars, env }: CookiePlaces): Co
     if (spec.cookieFile !== undefined) {
       return known(await readText(spec.cookieFile), spec.cookieFile);
     }
-    for (const name of COOKIE_VARS) {
-      const cookie = configVars[name];
-      if (cookie) return known(cookie, `the config var ${name}`);
-    }
+    const configured = cookieOfVariables(configVars);
+    if (configured !== undefined) return known(configured, 'the app’s config vars');
     const own = await readText(join(env['HOME'] || homedir(), '.erlang.cookie')).catch(() => '');
     return own === '' ? undefined : { cookie: own, source: '~/.erlang.cookie', isGuess: true };
   };
