@@ -1,3 +1,5 @@
+import { cookieOfVariables } from '../erlang/cookie.ts';
+import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { NodeCoupling } from '../runtime/node-coupling.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
@@ -55,6 +57,8 @@ export class DynoEnd {
   readonly #begunAt: number;
   #lastFailure: EpmuxError | undefined;
   #hasDirectory = false;
+  /** Config vars do not change within the life of a dyno. */
+  #appCookie: string | undefined;
   #epmdDown = false;
 
   constructor(options: DynoEndOptions) {
@@ -155,9 +159,28 @@ export class DynoEnd {
     return this.#link.knowsCookie(short);
   }
 
+  /** For nodes whose cookie no agent knows: given with the tunnel, else what the app's processes have in their environment. */
+  async productionCookie(): Promise<string | undefined> {
+    const given = await this.#options.secrets.cookie();
+    if (given !== undefined) return given;
+    this.#appCookie ??= cookieOfVariables(await this.#variables());
+    return this.#appCookie;
+  }
+
   /** Withdraws its nodes, ends all their connections and tells the agent. */
   async close(): Promise<void> {
     await Promise.all([this.#nodes.close(), this.#link.close()]);
+  }
+
+  /** Empty when they can't be had: a local node may have the right cookie all the same. */
+  async #variables(): Promise<Readonly<Record<string, string>>> {
+    try {
+      return await this.#options.variables();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.parts.logger.warn('no cookie can be looked for in the config vars', { reason });
+      return {};
+    }
   }
 
   /** Given with `up` or kept from it, else what the app tells its own agent. */
@@ -200,12 +223,12 @@ export class DynoEnd {
   }
 
   async #couple(local: BytePipe, short: string): Promise<void> {
-    const { spec, secrets, parts } = this.#options;
+    const { spec, parts } = this.#options;
     const { clock, logger, localCookie } = parts;
     try {
       const cookies = await relayCookies({
         agentKnows: this.knowsCookie(short),
-        production: () => secrets.cookie(),
+        production: () => this.productionCookie(),
         local: localCookie,
       });
       new NodeCoupling({
@@ -219,8 +242,10 @@ export class DynoEnd {
           ticks: this.#link.ticks,
           cookies,
         },
-        onClosed: ({ code, text }) =>
-          logger.info('a connection ended', { node: short, code, text }),
+        onClosed: ({ code, text }) => {
+          const level = code === WireCode.COOKIE ? 'warn' : 'info';
+          logger[level]('a connection ended', { node: short, code, text });
+        },
       });
       logger.info('a local node connects', { node: short });
     } catch (error) {

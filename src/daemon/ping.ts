@@ -9,7 +9,7 @@ import type { FoundNode } from './resolve.ts';
 const TIMEOUT_MS = 10_000;
 
 export interface PingOptions {
-  /** The production cookie; without it the one that the agent knows, the tunnel's, else this user's own. */
+  /** The production cookie; without it the one that the agent knows, the tunnel's or the app's, else this user's own. */
   readonly cookie: string | undefined;
   readonly timeoutMs: number | undefined;
   readonly localCookie: () => Promise<string>;
@@ -24,7 +24,7 @@ export async function ping({ node, tunnel }: FoundNode, options: PingOptions): P
       options.cookie ??
       (tunnel.knowsCookie(node.name)
         ? RELAYED_COOKIE
-        : ((await tunnel.secrets.cookie()) ?? (await options.localCookie())));
+        : ((await tunnel.productionCookie(node.name)) ?? (await options.localCookie())));
     const open = async () => tunnel.openNode(node.name);
     const pong = await pingNode({ open, clock, timeoutMs, expected: node.name }, cookie);
     return { node: pong.node.name, pong: true, rttMs: pong.rttMs, error: null };

@@ -160,6 +160,11 @@ export class Tunnel {
     return this.#endOf(name)?.knowsCookie(splitNodeName(name).short) === true;
   }
 
+  /** As `DynoEnd.productionCookie`, by the node's full name. */
+  async productionCookie(name: string): Promise<string | undefined> {
+    return this.#endOf(name)?.productionCookie();
+  }
+
   /** Ends all its connections and tells the agents. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();

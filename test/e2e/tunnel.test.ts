@@ -46,7 +46,8 @@ describe('a tunnel over SSH, with real nodes at both ends', function () {
     assert.match(await laptop.run('nodes'), new RegExp(`${app.name}\\s`));
   });
 
-  it('pings with the cookie of the dyno', async () => {
+  it('pings with the cookie of the dyno, which nobody here knows', async () => {
+    assert.equal(laptop.env['EPMUX_COOKIE'], undefined);
     assert.match(await laptop.run('ping', app.name), /pong/);
   });
 

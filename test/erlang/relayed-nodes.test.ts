@@ -157,6 +157,19 @@ describe('real nodes through two relays', function () {
     await Promise.all([me.stop(), stranger.stop(), insider.stop()]);
   });
 
+  it('connect with a cookie each when each relay knows one of them', async () => {
+    const local = randomCookie();
+    const near = { cookies: { local } };
+    await join({ near, far: { cookies: { production: dyno.cookie } } });
+    const me = await laptop.node('visitor', { cookie: local });
+    assert.equal(await me.eval(`erpc:call('${app.name}', erlang, node, [])`), `'${app.name}'`);
+    const stranger = await laptop.node('fourth', { cookie: randomCookie() });
+    assert.equal(await stranger.eval(`net_adm:ping('${app.name}')`), 'pang');
+    const insider = await laptop.node('member');
+    assert.equal(await insider.eval(`net_adm:ping('${app.name}')`), 'pong');
+    await Promise.all([me.stop(), stranger.stop(), insider.stop()]);
+  });
+
   it('connect without being registered, and without a name of their own', async () => {
     const path = await join();
     const flags = ['-dist_listen', 'false'];
