@@ -14,12 +14,12 @@ export type AgentChoice = 'auto' | 'require' | 'none';
 /** What a tunnel may be called: one word of at most 64 characters without slashes. Also a file's name, so nothing that leads out of a folder. */
 export const TUNNEL_NAME = /^[^\s/\\\p{Cc}.-][^\s/\\\p{Cc}]{0,63}$/u;
 
-export interface TunnelSpec {
 /** A Heroku app's name or id. */
 export const APP_NAME = /^[a-z0-9][a-z0-9-]*$/;
 /** `web.1`, `web`, `run.1234`. */
 export const DYNO_SELECTOR = /^[A-Za-z0-9][\w-]*(\.\d+)?$/;
 
+export interface TunnelSpec {
   readonly name: string;
   readonly way: Way;
   /** The SOCKS proxy in between, `socks5://[user:pass@]host:port`. May hold a password: never logged. */
@@ -42,9 +42,9 @@ export interface UpSecrets {
   readonly acceptHostKey?: string;
   /** The caller's ssh-agent socket: the daemon may have been started from another login. */
   readonly sshAuthSock?: string;
-}
   /** The caller's HEROKU_API_KEY; without it the daemon reads ~/.netrc. In memory only. */
   readonly herokuToken?: string;
+}
 
 export interface ErrorStatus {
   readonly code: ErrorCode;
