@@ -176,7 +176,7 @@ export const ERROR_CODES = {
   },
   RUNTIME_TOOLS_MISSING: {
     exit: Exit.failed,
-    hint: 'Observer asks it there: add :runtime_tools to extra_applications in mix.exs, and release anew',
+    hint: 'add :runtime_tools to extra_applications in its mix.exs, and deploy: Observer asks it there',
   },
   ERLANG_MISSING: {
     exit: Exit.failed,

@@ -10,6 +10,7 @@ export const Failure = {
   noCompiler: 64,
   connectionLost: 65,
   unknownTerminal: 66,
+  noBackend: 67,
 } as const;
 
 /** What an exit code of a script stands for; undefined when nothing of the above failed. */
@@ -35,6 +36,8 @@ export async function scriptFailure(
       return new EpmuxError('NODE_UNREACHABLE', `the connection to ${node} is lost`, {
         hint: 'has the node ended? `epmux status` shows the link to it',
       });
+    case Failure.noBackend:
+      return new EpmuxError('RUNTIME_TOOLS_MISSING', `${node} comes without runtime_tools`);
     case Failure.noNode:
       return whyNotConnected(node, io);
     default:

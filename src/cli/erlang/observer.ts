@@ -2,8 +2,8 @@ import { Failure } from './failure.ts';
 import { guestName } from './guest.ts';
 
 /**
- * Connects first, so that a window means a connection. Observers that can't be started on a node (before `observer:start/1`) are
- * started here and told where to click. Ends with the window.
+ * Connects first, so that a window means a connection. Where `observer:start/1` is not there yet (OTP 25 and older) the node is chosen as the Nodes
+ * menu does it, whose items stand for the list of nodes in Observer's state, from 1001 on. Ends with the window.
  */
 const SCRIPT = `
 logger:set_primary_config(level, none),
@@ -11,11 +11,25 @@ logger:set_primary_config(level, none),
 Node = list_to_atom(Name),
 case code:ensure_loaded(observer) of {module, _} -> ok; _ -> halt(${Failure.noObserver}) end,
 case net_kernel:connect_node(Node) of true -> ok; _ -> halt(${Failure.noNode}) end,
+case rpc:call(Node, observer_backend, module_info, [module], 30000) of
+  observer_backend -> ok;
+  {badrpc, Lost} when Lost =:= nodedown; Lost =:= timeout -> halt(${Failure.connectionLost});
+  _ -> halt(${Failure.noBackend})
+end,
 Direct = erlang:function_exported(observer, start, 1),
 Started = try case Direct of true -> observer:start(Node); false -> observer:start() end catch _:_ -> failed end,
 Window = erlang:monitor(process, observer),
 case Started of ok -> ok; _ -> halt(${Failure.noWindow}) end,
-Direct orelse io:put_chars(standard_error, ["in Observer choose Nodes, Connect Node, and enter ", Name, "\\n"]),
+Chosen = Direct orelse try
+  [Nodes | _] = [
+    List || State <- sys:get_state(observer), is_tuple(State),
+    List <- tuple_to_list(State), is_list(List), lists:member(Node, List)
+  ],
+  Before = length(lists:takewhile(fun(Other) -> Other =/= Node end, Nodes)),
+  observer ! {wx, 1001 + Before, undefined, [], {wxCommand, command_menu_selected, [], 0, 0}},
+  true
+catch _:_ -> false end,
+Chosen orelse io:put_chars(standard_error, ["in Observer choose Nodes, ", Name, "\\n"]),
 receive {'DOWN', Window, _, _, _} -> halt(0) end.
 `;
 
