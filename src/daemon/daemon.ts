@@ -13,6 +13,7 @@ import { createDynos } from './create-dynos.ts';
 import { oneDyno } from './dynos.ts';
 import { Ending } from './ending.ts';
 import { localCookie } from './erlang-cookie.ts';
+import { ExecBroker } from './exec/broker.ts';
 import { controlHandlers } from './handlers.ts';
 import { Leader } from './leader.ts';
 import { acquireLock, type Lock } from './lock.ts';
@@ -43,6 +44,7 @@ export class Daemon {
   /** Resolves when everything is closed. */
   readonly ended: Promise<void>;
   readonly tunnels: Tunnels;
+  readonly execBroker: ExecBroker;
   readonly startedAt: string;
   readonly localCookie: () => Promise<string>;
   readonly clock: Clock;
@@ -79,6 +81,7 @@ export class Daemon {
       logger: log,
       onDown: () => this.#ending.onDown(),
     });
+    this.execBroker = new ExecBroker({ folder: options.paths.runtimeDir, clock });
     this.#ending = new Ending({
       clock,
       tunnels: () => this.tunnels.size,
@@ -162,6 +165,7 @@ export class Daemon {
     this.#ending.close();
     this.#surroundings.close();
     await this.#control?.close();
+    this.execBroker.close();
     await this.#withinBound(this.tunnels.close());
     await this.#leader.close();
     this.#lock.release();

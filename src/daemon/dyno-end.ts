@@ -96,6 +96,11 @@ export class DynoEnd {
     return this.#link.machine.state;
   }
 
+  /** As `Link.exec`. */
+  get exec(): Link['exec'] {
+    return this.#link.exec;
+  }
+
   get reconnects(): number {
     return this.#link.machine.reconnects;
   }

@@ -3,11 +3,14 @@ import type { Clock } from '../runtime/clock.ts';
 import { VERSION } from '../runtime/version.ts';
 import type { ControlMethods, DaemonStatus, Leading } from './control/api.ts';
 import type { ControlHandlers } from './control/server.ts';
+import type { ExecBroker } from './exec/broker.ts';
+import { execOverTunnel } from './exec/over-tunnel.ts';
 import { ping } from './ping.ts';
 import { resolveNode } from './resolve.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { Tunnels } from './tunnels.ts';
 import {
+  execRequest,
   flag,
   integer,
   object,
@@ -16,12 +19,14 @@ import {
   tunnelName,
   tunnelSpec,
   upSecrets,
+  way,
 } from './validate.ts';
 
 const MAX_PING_MS = 600_000;
 
 export interface HandledDaemon {
   readonly tunnels: Tunnels;
+  readonly execBroker: ExecBroker;
   readonly leading: Leading;
   readonly startedAt: string;
   readonly problems: readonly string[];
@@ -106,6 +111,19 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
           localCookie: daemon.localCookie,
           clock,
         }),
+    },
+    exec: {
+      params: object<Params<'exec'>>({
+        way,
+        via: optional(text(1_024)),
+        dyno: optional(text(255)),
+        request: execRequest,
+      }),
+      async run(params, { signal }) {
+        const exec = execOverTunnel(tunnels.all, params);
+        const socket = await daemon.execBroker.open(() => exec(params.request, signal));
+        return { socket };
+      },
     },
   };
 }

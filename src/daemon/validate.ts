@@ -1,4 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import type { ExecRequest, Terminal } from '../transport/transport.ts';
 import {
   type AgentChoice,
   APP_NAME,
@@ -144,4 +145,12 @@ export const upSecrets: Check<UpSecrets> = object<UpSecrets>({
   acceptHostKey: optional(text(255)),
   sshAuthSock: optional(path),
   herokuToken: optional(text(4_096)),
+});
+
+const MAX_COMMAND = 131_072;
+const cells: Check<number> = integer(0, 65_535);
+
+export const execRequest: Check<ExecRequest> = object<ExecRequest>({
+  command: optional(text(MAX_COMMAND)),
+  terminal: optional(object<Terminal>({ term: text(255), columns: cells, rows: cells })),
 });

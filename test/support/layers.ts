@@ -44,6 +44,7 @@ const PACKAGES: Record<Part, readonly string[]> = {
 const DAEMON_FOR_CLI = [
   'daemon/control/api.ts',
   'daemon/control/client.ts',
+  'daemon/exec/client.ts',
   'daemon/main.ts',
   'daemon/paths.ts',
   'daemon/spawn.ts',

@@ -3,6 +3,7 @@
  * While a request runs the daemon may send `progress` notifications that carry the request's id.
  */
 import type { ErrorCode } from '../../protocol/errors.ts';
+import type { ExecRequest } from '../../transport/transport.ts';
 import type { Way } from '../../transport/way.ts';
 
 export type { Way };
@@ -114,6 +115,15 @@ export interface PingResult {
   readonly error: ErrorStatus | null;
 }
 
+/** Where a command shall run, and what. The command may hold secrets: never logged. */
+export interface ExecParams {
+  readonly way: Way;
+  readonly via?: string;
+  /** `web.1`, `web`. */
+  readonly dyno?: string;
+  readonly request: ExecRequest;
+}
+
 /** Method → [params, result]. The daemon's handler map is proven complete against it. */
 export interface ControlMethods {
   hello: [Record<string, never>, { readonly version: string; readonly pid: number }];
@@ -136,6 +146,11 @@ export interface ControlMethods {
     { readonly node?: string; readonly cookie?: string; readonly timeoutMs?: number },
     PingResult,
   ];
+  /**
+   * A process over the connection of a tunnel that leads there (exec/frames.ts says what its socket speaks; it takes one connection, within 5 s). Fails with
+   * TUNNEL_NOT_FOUND when none does.
+   */
+  exec: [ExecParams, { readonly socket: string }];
 }
 export type ControlMethod = keyof ControlMethods;
 

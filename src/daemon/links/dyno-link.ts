@@ -92,6 +92,10 @@ export class DynoLink implements Link {
     return this.#way.knowsCookie(short);
   }
 
+  get exec(): Carrier['exec'] {
+    return this.#loop.machine.state === 'up' ? this.#carrier?.exec : undefined;
+  }
+
   status(): LinkStatus {
     return {
       dyno: this.#options.dyno,

@@ -1,6 +1,7 @@
 import type { EpmuxError } from '../../protocol/errors.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import type { Directory } from '../../session/types.ts';
+import type { Carrier } from '../../transport/transport.ts';
 import type { LinkMode, LinkState, LinkStatus } from '../control/api.ts';
 import type { LinkStateMachine } from './link-state.ts';
 
@@ -44,6 +45,8 @@ export interface Link {
   openNode(short: string): BytePipe;
   /** As `NodeWay.knowsCookie`. */
   knowsCookie(short: string): boolean;
+  /** Runs a command over the connection that is there: where it can (SSH), and while it is up. */
+  readonly exec: Carrier['exec'];
   status(): LinkStatus;
   /** Is it alive? When it is not up: attempts at once. */
   probe(): void;

@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { RemoteProcess } from '../../transport/transport.ts';
+import { fileError } from '../files.ts';
+import { bridgeProcess } from './bridge.ts';
+
+const MOST_PROCESSES = 64;
+/** Whoever asked for a process connects at once, or is gone. */
+const CONNECT_MS = 5_000;
+
+export interface ExecBrokerOptions {
+  /** 0700, with room in a socket's path for a name as long as `control.sock`. */
+  readonly folder: string;
+  readonly clock: Clock;
+}
+
+/** Hands processes in the dynos over to commands, each on a one-off socket that only this user can reach. */
+export class ExecBroker {
+  readonly #options: ExecBrokerOptions;
+  readonly #ends = new Set<() => void>();
+
+  constructor(options: ExecBrokerOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the process and gives the path of its socket, good for one connection. Throws BUSY, what `start` throws, or what the file system has against it. */
+  async open(start: () => Promise<RemoteProcess>): Promise<string> {
+    if (this.#ends.size >= MOST_PROCESSES) {
+      throw new EpmuxError('BUSY', `${MOST_PROCESSES} commands run through the daemon already`);
+    }
+    // Holds the place while the process starts.
+    const place = (): void => {};
+    this.#ends.add(place);
+    try {
+      const remote = await start();
+      try {
+        return await this.#listen(remote);
+      } catch (error) {
+        remote.close();
+        throw error;
+      }
+    } finally {
+      this.#ends.delete(place);
+    }
+  }
+
+  /** Ends every process. Idempotent. */
+  close(): void {
+    for (const end of [...this.#ends]) end();
+  }
+
+  async #listen(remote: RemoteProcess): Promise<string> {
+    const { folder, clock } = this.#options;
+    const path = join(folder, `exec-${randomBytes(3).toString('hex')}`);
+    const server = createServer({ allowHalfOpen: false });
+    await listening(server, path);
+    const stopListening = (): void => {
+      cancel();
+      server.close();
+      rmSync(path, { force: true });
+    };
+    const end = (): void => {
+      this.#ends.delete(end);
+      stopListening();
+      remote.close();
+    };
+    const cancel = clock.wakeAt(clock.now() + CONNECT_MS, end);
+    this.#ends.add(end);
+    server.once('connection', (socket) => {
+      stopListening();
+      bridgeProcess(socket, remote, () => this.#ends.delete(end));
+    });
+    server.on('error', end);
+    return path;
+  }
+}
+
+async function listening(server: Server, path: string): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    chmodSync(path, 0o600);
+  } catch (error) {
+    server.close();
+    throw fileError(error, path);
+  }
+}

@@ -1,0 +1,262 @@
+import { connect, type Socket } from 'node:net';
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { BytePipe, PipeHandlers } from '../../runtime/pipe.ts';
+import type { ProcessExit, RemoteProcess } from '../../transport/transport.ts';
+import { fromRpcError } from '../control/wire.ts';
+import {
+  creditOf,
+  encodeFrames,
+  encodeJson,
+  type Frame,
+  FrameSplitter,
+  FrameType,
+  jsonOf,
+  WINDOW_BYTES,
+} from './frames.ts';
+
+const HIGH_WATER_BYTES = 128 * 1024;
+const LABEL = 'a process behind the daemon';
+const UNKNOWN: ProcessExit = { code: undefined, signal: undefined };
+
+/** What was received and is not delivered yet, in its order. */
+type Received =
+  | { readonly kind: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'closed'; readonly error: EpmuxError | undefined };
+
+/** The process behind a socket that the daemon has named. Throws DAEMON_NOT_RUNNING. */
+export function connectProcess(path: string): Promise<RemoteProcess> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    const refused = (cause: Error): void =>
+      reject(new EpmuxError('DAEMON_NOT_RUNNING', 'the daemon is gone', { cause }));
+    socket.once('error', refused);
+    socket.once('connect', () => {
+      socket.off('error', refused);
+      resolve(new BrokeredProcess(socket));
+    });
+  });
+}
+
+/** A command's end of a process's socket (frames.ts). */
+class BrokeredProcess implements RemoteProcess, BytePipe {
+  readonly label = LABEL;
+  readonly exited: Promise<ProcessExit>;
+  readonly #socket: Socket;
+  readonly #frames = new FrameSplitter();
+  #tellExit: (exit: ProcessExit) => void = () => {};
+  #handlers: PipeHandlers | undefined;
+  #onStderr: ((chunk: Uint8Array) => void) | undefined;
+  #received: Received[] = [];
+  #paused = false;
+  #delivering = false;
+  #mayBytes = WINDOW_BYTES;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #full = false;
+  #ended = false;
+  #endSent = false;
+  /** Nothing more comes in. */
+  #over = false;
+  #closed = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.exited = new Promise((resolve) => {
+      this.#tellExit = resolve;
+    });
+    socket.on('data', (chunk: Buffer) => this.#onChunk(chunk));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () =>
+      this.#finish(new EpmuxError('PIPE_LOST', 'the daemon broke the connection')),
+    );
+  }
+
+  get io(): BytePipe {
+    return this;
+  }
+
+  get bufferedBytes(): number {
+    return this.#waitingBytes + this.#socket.writableLength;
+  }
+
+  start(handlers: PipeHandlers): void {
+    this.#handlers = handlers;
+    this.#deliverSoon();
+  }
+
+  onStderr(listener: (chunk: Uint8Array) => void): void {
+    this.#onStderr = listener;
+    this.#deliverSoon();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#ended || this.#over || this.#closed) return true;
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    this.#flush();
+    this.#full = this.#waitingBytes >= HIGH_WATER_BYTES;
+    return !this.#full;
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#flush();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#deliverSoon();
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#send(encodeJson(FrameType.resize, [columns, rows]));
+  }
+
+  signal(name: string): void {
+    this.#send(encodeFrames(FrameType.signal, Buffer.from(name)));
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#received = [];
+    this.#paused = false;
+    this.#over = true;
+    this.#received.push({ kind: 'closed', error: undefined });
+    this.#socket.destroy();
+    this.#tellExit(UNKNOWN);
+    this.#deliverSoon();
+  }
+
+  #onChunk(chunk: Buffer): void {
+    try {
+      for (const frame of this.#frames.push(chunk)) this.#onFrame(frame);
+    } catch (error) {
+      this.#finish(
+        error instanceof EpmuxError
+          ? error
+          : new EpmuxError('CONTROL_PROTOCOL', String(error), { cause: error }),
+      );
+      this.#socket.destroy();
+    }
+  }
+
+  #onFrame(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.stdout:
+        this.#receive({ kind: 'stdout', bytes: frame.payload });
+        break;
+      case FrameType.stderr:
+        this.#receive({ kind: 'stderr', bytes: frame.payload });
+        break;
+      case FrameType.stdoutEnd:
+        this.#receive({ kind: 'end' });
+        break;
+      case FrameType.credit:
+        this.#mayBytes += creditOf(frame);
+        this.#flush();
+        break;
+      case FrameType.exit: {
+        const { code, signal } = jsonOf(frame) as Partial<ProcessExit>;
+        this.#tellExit({ code, signal });
+        break;
+      }
+      case FrameType.closed: {
+        const { error } = jsonOf(frame) as { readonly error?: unknown };
+        this.#finish(error === undefined ? undefined : fromRpcError(error));
+        break;
+      }
+      default:
+        throw new EpmuxError('CONTROL_PROTOCOL', 'a frame that only commands send');
+    }
+  }
+
+  /** The first end counts. */
+  #finish(error: EpmuxError | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#tellExit(UNKNOWN);
+    this.#received.push({ kind: 'closed', error });
+    this.#deliverSoon();
+  }
+
+  #receive(received: Received): void {
+    if (this.#over) return;
+    this.#received.push(received);
+    this.#deliver();
+  }
+
+  #deliverSoon(): void {
+    queueMicrotask(() => this.#deliver());
+  }
+
+  #deliver(): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    let takenBytes = 0;
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      if (next.kind === 'stdout' || next.kind === 'stderr') takenBytes += next.bytes.length;
+      this.#hand(next);
+    }
+    this.#delivering = false;
+    if (takenBytes > 0) this.#send(encodeJson(FrameType.credit, takenBytes));
+  }
+
+  #next(): Received | undefined {
+    const [first] = this.#received;
+    if (first === undefined || this.#paused || this.#handlers === undefined) return undefined;
+    if (first.kind === 'stderr' && this.#onStderr === undefined) return undefined;
+    return this.#received.shift();
+  }
+
+  #hand(received: Received): void {
+    switch (received.kind) {
+      case 'stdout':
+        this.#handlers?.onBytes(received.bytes);
+        break;
+      case 'stderr':
+        this.#onStderr?.(received.bytes);
+        break;
+      case 'end':
+        this.#handlers?.onEnd();
+        break;
+      case 'closed':
+        this.#closed = true;
+        this.#socket.destroy();
+        this.#handlers?.onClosed(received.error);
+        break;
+    }
+  }
+
+  #flush(): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      const part = next.subarray(0, this.#mayBytes);
+      if (part.length === 0 && next.length > 0) break;
+      if (part.length === next.length) this.#waiting.shift();
+      else this.#waiting[0] = next.subarray(part.length);
+      this.#mayBytes -= part.length;
+      this.#waitingBytes -= part.length;
+      this.#send(encodeFrames(FrameType.stdin, part));
+    }
+    if (this.#ended && !this.#endSent && this.#waiting.length === 0) {
+      this.#endSent = true;
+      this.#send(encodeFrames(FrameType.stdinEnd, Buffer.alloc(0)));
+    }
+    if (this.#full && this.#waitingBytes < HIGH_WATER_BYTES / 2) {
+      this.#full = false;
+      queueMicrotask(() => this.#handlers?.onWritable());
+    }
+  }
+
+  #send(parts: readonly Buffer[]): void {
+    if (!this.#socket.writable) return;
+    this.#socket.cork();
+    for (const part of parts) this.#socket.write(part);
+    this.#socket.uncork();
+  }
+}

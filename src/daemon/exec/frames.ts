@@ -1,0 +1,98 @@
+import { EpmuxError } from '../../protocol/errors.ts';
+
+/**
+ * What travels on the socket of one process, between a command and the daemon: type (1 byte), length (4 bytes, big-endian), payload. Data flows within windows,
+ * so that what is small (a signal, a size, an exit) is never stuck behind it: each end may send `WINDOW_BYTES` of data, and more as the other grants it.
+ */
+export const FrameType = {
+  /** Data. */
+  stdin: 1,
+  /** stdin has ended. */
+  stdinEnd: 2,
+  /** JSON `[columns, rows]` */
+  resize: 3,
+  /** A signal's name. */
+  signal: 4,
+  /** JSON number: so many bytes more of data may be sent. Both ways. */
+  credit: 5,
+  /** Data. */
+  stdout: 6,
+  /** Data. */
+  stderr: 7,
+  stdoutEnd: 8,
+  /** JSON `{ code?, signal? }` */
+  exit: 9,
+  /** The last one: JSON `{ error? }`, an error as JSON-RPC has it. All output came before. */
+  closed: 10,
+} as const;
+export type FrameType = (typeof FrameType)[keyof typeof FrameType];
+
+export const WINDOW_BYTES = 256 * 1024;
+const HEADER_BYTES = 5;
+const MOST_PAYLOAD_BYTES = 64 * 1024;
+const TYPES: ReadonlySet<number> = new Set(Object.values(FrameType));
+
+export interface Frame {
+  readonly type: FrameType;
+  readonly payload: Buffer;
+}
+
+/** One frame; data of more than 64 KiB becomes several. */
+export function encodeFrames(type: FrameType, payload: Uint8Array): Buffer[] {
+  const parts: Buffer[] = [];
+  let at = 0;
+  do {
+    const part = payload.subarray(at, at + MOST_PAYLOAD_BYTES);
+    const header = Buffer.alloc(HEADER_BYTES);
+    header.writeUInt8(type);
+    header.writeUInt32BE(part.length, 1);
+    parts.push(header, Buffer.from(part.buffer, part.byteOffset, part.length));
+    at += part.length;
+  } while (at < payload.length);
+  return parts;
+}
+
+export function encodeJson(type: FrameType, value: unknown): Buffer[] {
+  return encodeFrames(type, Buffer.from(JSON.stringify(value)));
+}
+
+/** CONTROL_PROTOCOL when it is no JSON. */
+export function jsonOf({ payload }: Frame): unknown {
+  try {
+    return JSON.parse(payload.toString('utf8'));
+  } catch (cause) {
+    throw new EpmuxError('CONTROL_PROTOCOL', 'a frame holds no JSON', { cause });
+  }
+}
+
+/** The grant of a credit frame. CONTROL_PROTOCOL when it is none. */
+export function creditOf(frame: Frame): number {
+  const credit = jsonOf(frame);
+  if (Number.isInteger(credit) && Number(credit) > 0 && Number(credit) <= WINDOW_BYTES * 2) {
+    return Number(credit);
+  }
+  throw new EpmuxError('CONTROL_PROTOCOL', 'a frame grants what can be no credit');
+}
+
+/** Bytes in, whole frames out. CONTROL_PROTOCOL for a type or a length that is none. */
+export class FrameSplitter {
+  #held: Buffer = Buffer.alloc(0);
+
+  push(chunk: Buffer): Frame[] {
+    const frames: Frame[] = [];
+    let bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    while (bytes.length >= HEADER_BYTES) {
+      const type = bytes.readUInt8();
+      const length = bytes.readUInt32BE(1);
+      if (!TYPES.has(type) || length > MOST_PAYLOAD_BYTES) {
+        throw new EpmuxError('CONTROL_PROTOCOL', 'what arrives there is no frame');
+      }
+      const end = HEADER_BYTES + length;
+      if (bytes.length < end) break;
+      frames.push({ type: type as FrameType, payload: bytes.subarray(HEADER_BYTES, end) });
+      bytes = bytes.subarray(end);
+    }
+    this.#held = bytes;
+    return frames;
+  }
+}

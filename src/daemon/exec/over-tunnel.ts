@@ -1,0 +1,62 @@
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { Carrier } from '../../transport/transport.ts';
+import type { ExecParams, LinkState, TunnelSpec, Way } from '../control/api.ts';
+
+/** What of a tunnel counts here. */
+export interface ExecTunnel {
+  readonly spec: Pick<TunnelSpec, 'way' | 'via'>;
+  readonly ends: readonly ExecEnd[];
+}
+
+export interface ExecEnd {
+  readonly dyno: { readonly name: string | null };
+  readonly state: LinkState;
+  /** Over the connection that is there. */
+  readonly exec: Carrier['exec'];
+}
+
+const FIRST_DYNO = 'web.1';
+
+/**
+ * Runs commands where a connection of the command's own would lead, over a tunnel's connection. Throws TUNNEL_NOT_FOUND when none that is up leads
+ * there: whether there is a tunnel must not change where a command runs.
+ */
+export function execOverTunnel(
+  tunnels: readonly ExecTunnel[],
+  params: Pick<ExecParams, 'way' | 'via' | 'dyno'>,
+): NonNullable<Carrier['exec']> {
+  for (const tunnel of tunnels) {
+    if (!leadsThere(tunnel.spec, params)) continue;
+    const exec = chosenEnd(tunnel, params.dyno)?.exec;
+    if (exec !== undefined) return exec;
+  }
+  throw new EpmuxError('TUNNEL_NOT_FOUND', 'no tunnel that is up leads there over SSH');
+}
+
+function leadsThere(spec: ExecTunnel['spec'], { way, via }: Pick<ExecParams, 'way' | 'via'>) {
+  if (spec.via !== via) return false;
+  if (spec.way.kind === 'heroku' || way.kind === 'heroku') {
+    return spec.way.kind === 'heroku' && way.kind === 'heroku' && spec.way.app === way.app;
+  }
+  // Both went through the same check, which orders the fields.
+  return JSON.stringify(spec.way) === JSON.stringify(way);
+}
+
+function chosenEnd({ spec: { way }, ends }: ExecTunnel, selector: string | undefined) {
+  const up = ends
+    .filter((end) => end.state === 'up' && end.exec !== undefined)
+    .toSorted((a, b) => nameOf(a).localeCompare(nameOf(b), 'en', { numeric: true }));
+  const named = up.find((end) => nameOf(end) === (selector ?? FIRST_DYNO));
+  if (named !== undefined || way.kind !== 'heroku') return named ?? up[0];
+  if (!knowsAll(way, selector)) return undefined;
+  return up.find((end) => selector === undefined || nameOf(end).split('.')[0] === selector);
+}
+
+/** The tunnel leads to every dyno that the selector means. */
+function knowsAll(way: Extract<Way, { kind: 'heroku' }>, selector: string | undefined): boolean {
+  return way.dynos.length === 0 || (selector !== undefined && way.dynos.includes(selector));
+}
+
+function nameOf(end: ExecEnd): string {
+  return end.dyno.name ?? '';
+}
