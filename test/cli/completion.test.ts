@@ -66,7 +66,7 @@ describe('completion', () => {
     [['up', '--agent=re'], ['--agent=require']],
     [['up', '--agent-p'], ['--agent-port']],
     [['up', '--json', '--js'], []],
-    [['up', '--ap'], []],
+    [['up', '--ap'], ['--app']],
     [['up', '--identity', ''], 'files'],
     [['up', '--identity=x'], 'files'],
     [['up', '--connect', ''], []],

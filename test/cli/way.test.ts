@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { parseHostPort, parseSshAddress } from '../../src/cli/way/address.ts';
 import type { WayInput } from '../../src/cli/way/options.ts';
 import { planTunnel, upSecrets } from '../../src/cli/way/plan.ts';
+import type { TunnelSpec } from '../../src/daemon/control/api.ts';
 import { CliHome } from '../support/cli.ts';
 
 describe('an address', () => {
@@ -66,10 +68,10 @@ describe('the tunnel that up is about', () => {
     planTunnel(name, input, cwd, { HOME: home.folder, XDG_CONFIG_HOME: join(home.folder, 'xdg') });
 
   const refused = (name: string | undefined, input: WayInput, code: string, message: RegExp) =>
-    assert.throws(() => plan(name, input), { code, message });
+    assert.rejects(plan(name, input), { code, message });
 
-  it('comes from the command line with defaults', () => {
-    assert.deepEqual(plan(undefined, { ssh: 'deploy@example.com' }), {
+  it('comes from the command line with defaults', async () => {
+    assert.deepEqual(await plan(undefined, { ssh: 'deploy@example.com' }), {
       name: 'example.com',
       way: { kind: 'ssh', user: 'deploy', host: 'example.com', port: 22 },
       agent: 'auto',
@@ -78,86 +80,144 @@ describe('the tunnel that up is about', () => {
     });
   });
 
-  it('is called after its way unless it is named', () => {
-    assert.equal(plan(undefined, { connect: 'localhost:9001' }).name, 'localhost:9001');
-    assert.equal(plan(undefined, { command: '/usr/bin/kubectl exec -i app' }).name, 'kubectl');
-    assert.equal(plan('prod', { connect: 'localhost:9001' }).name, 'prod');
+  it('is called after its way unless it is named', async () => {
+    assert.equal((await plan(undefined, { connect: 'localhost:9001' })).name, 'localhost:9001');
+    assert.equal(
+      (await plan(undefined, { command: '/usr/bin/kubectl exec -i app' })).name,
+      'kubectl',
+    );
+    assert.equal((await plan('prod', { connect: 'localhost:9001' })).name, 'prod');
   });
 
-  it('refuses names that are no word', () => {
+  it('refuses names that are no word', async () => {
     for (const name of ['a b', '../x', '.', '-x', 'x\u0007', 'x'.repeat(65)]) {
-      refused(name, { connect: 'h:1' }, 'USAGE', /can't be a tunnel's name/);
+      await refused(name, { connect: 'h:1' }, 'USAGE', /can't be a tunnel's name/);
     }
   });
 
-  it('leads exactly one way', () => {
-    refused(undefined, {}, 'USAGE', /not said where/);
-    refused(undefined, { ssh: 'h', connect: 'h:1' }, 'USAGE', /^--ssh and --connect exclude/);
-    refused(undefined, { connect: 'h:1', identity: 'x' }, 'USAGE', /^--identity goes with --ssh/);
-    refused(undefined, { command: 'c', via: 'socks5://h' }, 'USAGE', /^--via goes with --ssh or/);
-    refused(undefined, { command: ' ' }, 'USAGE', /^--command takes a command/);
+  it('leads exactly one way', async () => {
+    await refused(undefined, {}, 'USAGE', /not said where/);
+    await refused(undefined, { ssh: 'h', connect: 'h:1' }, 'USAGE', /^--ssh and --connect exclude/);
+    await refused(
+      undefined,
+      { connect: 'h:1', identity: 'x' },
+      'USAGE',
+      /^--identity goes with --ssh/,
+    );
+    await refused(
+      undefined,
+      { command: 'c', via: 'socks5://h' },
+      'USAGE',
+      /^--via goes with --app, --ssh, --connect$/,
+    );
+    await refused(undefined, { command: ' ' }, 'USAGE', /^--command takes a command/);
   });
 
-  it('says of what is not in this version that it is not', () => {
-    refused(undefined, { app: 'x' }, 'USAGE', /^--app: Heroku Exec is not in this version/);
-    refused(undefined, { dyno: ['web'] }, 'USAGE', /^--dyno: Heroku/);
+  it('to Heroku names the app and its dynos, each once', async () => {
+    const spec = await plan(undefined, { app: 'my-app', dyno: ['web.1', 'worker', 'web.1'] });
+    assert.equal(spec.name, 'my-app');
+    assert.deepEqual(spec.way, { kind: 'heroku', app: 'my-app', dynos: ['web.1', 'worker'] });
+    await refused(
+      undefined,
+      { app: 'My App' },
+      'USAGE',
+      /^--app takes an app's name, not "My App"/,
+    );
+    await refused(undefined, { app: 'x', dyno: ['web/1'] }, 'USAGE', /^--dyno takes a dyno/);
+    await refused(undefined, { app: 'x', ssh: 'h' }, 'USAGE', /^--app and --ssh exclude/);
+    await refused(undefined, { app: 'x', remote: 'y' }, 'USAGE', /^--app and --remote exclude/);
+    await refused(undefined, { ssh: 'h', dyno: ['web'] }, 'USAGE', /^--dyno goes with --app only/);
+    await refused(undefined, { remote: 'y' }, 'USAGE', /in no git repository/);
   });
 
-  it('takes ports and choices in their ranges only', () => {
-    refused(undefined, { ssh: 'h', 'agent-port': '0' }, 'USAGE', /^--agent-port takes a port/);
-    refused(undefined, { ssh: 'h', agent: 'al' }, 'USAGE', /^--agent takes auto, require, none/);
+  it('to Heroku is that of the git remote when nothing else is said', async () => {
+    const git = (...args: string[]) => execFileSync('git', ['-C', home.folder, ...args]);
+    git('init', '-q');
+    git('remote', 'add', 'heroku', 'https://git.heroku.com/my-app.git');
+    git('remote', 'add', 'staging', 'git@heroku.com:my-app-staging.git');
+    const app = async (input: WayInput) => {
+      const { way } = await plan(undefined, input);
+      return way.kind === 'heroku' ? [way.app, ...way.dynos] : way;
+    };
+    assert.deepEqual(await app({}), ['my-app']);
+    assert.deepEqual(await app({ dyno: ['web'] }), ['my-app', 'web']);
+    assert.deepEqual(await app({ remote: 'staging' }), ['my-app-staging']);
+    await refused(undefined, { remote: 'nope' }, 'APP_NOT_FOUND', /no git remote nope/);
+    await home.write('epmux.toml', '[tunnels.prod]\nremote = "staging"\ndyno = "web.1"');
+    assert.deepEqual(await app({}), ['my-app-staging', 'web.1']);
+    assert.deepEqual(await app({ dyno: ['worker'] }), ['my-app-staging', 'worker']);
+  });
+
+  it('takes ports and choices in their ranges only', async () => {
+    await refused(
+      undefined,
+      { ssh: 'h', 'agent-port': '0' },
+      'USAGE',
+      /^--agent-port takes a port/,
+    );
+    await refused(
+      undefined,
+      { ssh: 'h', agent: 'al' },
+      'USAGE',
+      /^--agent takes auto, require, none/,
+    );
   });
 
   it('has absolute paths of files that are there', async () => {
     const key = await home.write('keys/id', 'k');
-    const spec = plan(undefined, { ssh: 'h', identity: 'keys/id', 'secret-file': key });
+    const spec = await plan(undefined, { ssh: 'h', identity: 'keys/id', 'secret-file': key });
     assert.equal(spec.way.kind === 'ssh' && spec.way.identityFile, key);
     assert.equal(spec.secretFile, key);
-    refused(undefined, { ssh: 'h', identity: 'nope' }, 'USAGE', /can't read .*nope: there is no/);
-    refused(undefined, { ssh: 'h', 'cookie-file': 'keys' }, 'USAGE', /no ordinary file/);
+    await refused(
+      undefined,
+      { ssh: 'h', identity: 'nope' },
+      'USAGE',
+      /can't read .*nope: there is no/,
+    );
+    await refused(undefined, { ssh: 'h', 'cookie-file': 'keys' }, 'USAGE', /no ordinary file/);
   });
 
   describe('from a configuration file', () => {
     it('is found in the folder, in a parent, in the user’s own', async () => {
       await home.write('xdg/epmux/config.toml', '[tunnels.mine]\nconnect = "h:1"');
-      assert.equal(plan('mine', {}).name, 'mine');
+      assert.equal((await plan('mine', {})).name, 'mine');
       await home.write('project/epmux.toml', '[tunnels.prod]\nconnect = "h:1"');
       await home.write('project/deep/down/x', '');
       const deep = join(home.folder, 'project/deep/down');
-      assert.equal(plan('prod', {}, deep).name, 'prod');
-      assert.equal(plan(undefined, {}, deep).name, 'prod', 'the only one needs no name');
+      assert.equal((await plan('prod', {}, deep)).name, 'prod');
+      assert.equal((await plan(undefined, {}, deep)).name, 'prod', 'the only one needs no name');
     });
 
     it('has paths relative to the file and in the home folder', async () => {
       await home.write('project/secret', 's'.repeat(16));
       await home.write('project/epmux.toml', '[tunnels.prod]\nssh = "h"\nsecret-file = "secret"');
       await home.write('project/deep/x', '');
-      const spec = plan('prod', {}, join(home.folder, 'project/deep'));
+      const spec = await plan('prod', {}, join(home.folder, 'project/deep'));
       assert.equal(spec.secretFile, join(home.folder, 'project/secret'));
     });
 
     it('is overruled by what the command line says beside the way', async () => {
       const toml = '[tunnels.prod]\nssh = "h"\nagent = "none"\nagent-port = 1\nhidden-only = true';
       await home.write('epmux.toml', toml);
-      const spec = plan('prod', { agent: 'require', 'agent-port': '2' });
+      const spec = await plan('prod', { agent: 'require', 'agent-port': '2' });
       assert.deepEqual([spec.agent, spec.agentPort, spec.hiddenOnly], ['require', 2, true]);
     });
 
     it('is left alone when the command line names a way', async () => {
       await home.write('epmux.toml', 'this is no TOML');
-      assert.equal(plan('prod', { connect: 'h:1' }).hiddenOnly, false);
+      assert.equal((await plan('prod', { connect: 'h:1' })).hiddenOnly, false);
     });
 
     it('has to be named when there are several, and spelt right', async () => {
       const toml = '[tunnels.prod]\nconnect = "h:1"\n[tunnels.staging]\nconnect = "h:2"';
       await home.write('epmux.toml', toml);
-      refused(undefined, {}, 'USAGE', /several tunnels are configured/);
-      refused('prud', {}, 'TUNNEL_NOT_FOUND', /no tunnel prud .*did you mean prod\?/);
+      await refused(undefined, {}, 'USAGE', /several tunnels are configured/);
+      await refused('prud', {}, 'TUNNEL_NOT_FOUND', /no tunnel prud .*did you mean prod\?/);
     });
 
     it('tells its own mistakes with the file', async () => {
       await home.write('epmux.toml', '[tunnels.prod]\nconnect = "h"');
-      refused(
+      await refused(
         'prod',
         {},
         'CONFIG_INVALID',
@@ -168,12 +228,21 @@ describe('the tunnel that up is about', () => {
 });
 
 describe('the secrets for the daemon', () => {
-  const spec = planTunnel('x', { connect: 'h:1' }, '/', {});
+  let spec: TunnelSpec;
+  before(async () => {
+    spec = await planTunnel('x', { connect: 'h:1' }, '/', {});
+  });
 
   it('come from the environment', () => {
     const env = { EPMUX_SECRET: 's', EPMUX_COOKIE: 'c', SSH_AUTH_SOCK: '/a', HOME: '/' };
     assert.deepEqual(upSecrets(spec, env), { secret: 's', cookie: 'c', sshAuthSock: '/a' });
     assert.deepEqual(upSecrets(spec, { EPMUX_SECRET: '' }), {});
+  });
+
+  it('hold the key for Heroku where the tunnel leads there, and only there', async () => {
+    const heroku = await planTunnel('x', { app: 'my-app' }, '/', {});
+    assert.deepEqual(upSecrets(heroku, { HEROKU_API_KEY: ' k\n' }), { herokuToken: 'k' });
+    assert.deepEqual(upSecrets(spec, { HEROKU_API_KEY: 'k' }), {});
   });
 
   it('give way to files that the person named', () => {

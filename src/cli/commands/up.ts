@@ -14,6 +14,7 @@ import { askYesNo } from '../terminal/ask.ts';
 import { printable } from '../terminal/printable.ts';
 import { renderNodes } from '../terminal/status-view.ts';
 import { createSteps, type Steps } from '../terminal/steps.ts';
+import { withExecEnabled } from '../way/enable-exec.ts';
 import { WAY_OPTIONS } from '../way/options.ts';
 import { planTunnel, upSecrets } from '../way/plan.ts';
 
@@ -37,9 +38,16 @@ export const up = defineCommand({
       type: 'boolean',
       describe: 'stay, log to stderr, take the tunnel down at SIGINT or SIGTERM',
     },
+    yes: {
+      type: 'boolean',
+      alias: 'y',
+      describe: 'enable Heroku Exec where it is off: ALL dynos restart',
+    },
     json: JSON_OPTION,
   },
   examples: [
+    ['up -a my-app', 'every running dyno of a Heroku app'],
+    ['up -a my-app -d web.1 -d worker', 'one of its dynos, and all of a type'],
     ['up --ssh deploy@example.com', "that host's nodes; the tunnel is called example.com"],
     ['up prod --connect localhost:9001', 'an agent behind a port that something else forwards'],
     ["up --command 'kubectl exec -i app -- epmux agent --stdio'", 'an agent behind a command'],
@@ -52,11 +60,15 @@ export const up = defineCommand({
         '--foreground and --json exclude each other: it prints no result',
       );
     }
-    const spec = planTunnel(positional, options, io.cwd, io.env);
+    const spec = await planTunnel(positional, options, io.cwd, io.env);
     const secrets = upSecrets(spec, io.env);
-    if (options.foreground === true)
-      return stayInForeground(spec, secrets, options['log-level'], io);
-    const result = await bringUp(spec, secrets, options['log-level'], io);
+    const level = options['log-level'];
+    const enabled = <T>(work: () => Promise<T>): Promise<T> =>
+      withExecEnabled(spec.way, options.yes === true, io, work);
+    if (options.foreground === true) {
+      return enabled(() => stayInForeground(spec, secrets, level, io));
+    }
+    const result = await enabled(() => bringUp(spec, secrets, level, io));
     const { tunnel } = result;
     if (result.alreadyUp) io.talk(`${tunnel.name} is up already`);
     assertNodes(tunnel);

@@ -1,10 +1,27 @@
 import type { OptionSpec } from '../command.ts';
 
-/**
- * The options that say where a tunnel leads and how; the configuration file knows the same keys. The Heroku ones
- * are known by name so that they can be told apart from a slip of the pen.
- */
+/** The options that say where a tunnel leads and how; the configuration file knows the same keys. */
 export const WAY_OPTIONS = {
+  app: {
+    type: 'string',
+    alias: 'a',
+    requiresArg: true,
+    describe: 'a Heroku app, through Heroku Exec',
+  },
+  remote: {
+    type: 'string',
+    alias: 'r',
+    requiresArg: true,
+    describe: 'the git remote of a Heroku app (default heroku)',
+  },
+  dyno: {
+    type: 'string',
+    alias: 'd',
+    array: true,
+    requiresArg: true,
+    describe:
+      'a dyno (web.1) or a process type (web); may stand several times (default: every dyno)',
+  },
   ssh: {
     type: 'string',
     requiresArg: true,
@@ -40,7 +57,7 @@ export const WAY_OPTIONS = {
   via: {
     type: 'string',
     requiresArg: true,
-    describe: 'a SOCKS proxy before --ssh or --connect: socks5://[user:pass@]host:port',
+    describe: 'a SOCKS proxy in between: socks5://[user:pass@]host:port',
   },
   'epmd-port': {
     type: 'string',
@@ -63,9 +80,6 @@ export const WAY_OPTIONS = {
     type: 'boolean',
     describe: 'refuse visible local nodes rather than hide them',
   },
-  app: { type: 'string', alias: 'a', requiresArg: true, hidden: true },
-  remote: { type: 'string', alias: 'r', requiresArg: true, hidden: true },
-  dyno: { type: 'string', alias: 'd', array: true, requiresArg: true, hidden: true },
 } as const satisfies Record<string, OptionSpec>;
 
 /** What the command line or one `[tunnels.NAME]` says, by the same keys. Values are not looked at yet. */

@@ -4,26 +4,42 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import { didYouMean } from '../../runtime/spelling.ts';
 import { type ConfigurationFile, loadConfiguration } from '../config/file.ts';
 import type { Environment } from '../io.ts';
+import { usualApp, withAppOfRemote } from './app.ts';
 import type { WayInput } from './options.ts';
 import { type Label, namesWay, optionLabel, tunnelSpec, withAbsolutePaths } from './spec.ts';
 
+const WAYS_HINT = 'give --app, --ssh, --connect or --command';
+
 /**
  * Which tunnel `up` is about. A way on the command line stands alone; otherwise the tunnel comes from the configuration
- * file, and what else the command line says wins over it. Throws USAGE, CONFIG_INVALID or TUNNEL_NOT_FOUND.
+ * file, and what else the command line says wins over it; without either it leads to the Heroku app of the folder's git remote.
+ * Throws USAGE, CONFIG_INVALID, TUNNEL_NOT_FOUND or APP_NOT_FOUND.
  */
-export function planTunnel(
+export async function planTunnel(
   name: string | undefined,
   input: WayInput,
   cwd: string,
   env: Environment,
-): TunnelSpec {
+): Promise<TunnelSpec> {
   const spoken = withAbsolutePaths(input, cwd);
-  if (namesWay(input)) return tunnelSpec(name, spoken, optionLabel);
+  if (namesWay(input)) {
+    const way = await withAppOfRemote(spoken, optionLabel, cwd, env);
+    return tunnelSpec(name, way, optionLabel);
+  }
   const file = loadConfiguration(cwd, env);
+  const configuredNames = Object.keys(file?.configuration.tunnels ?? {});
+  if (name === undefined && configuredNames.length === 0) {
+    return tunnelSpec(name, { ...spoken, app: await impliedApp(cwd, env) }, optionLabel);
+  }
   const [chosen, written] = chooseConfigured(name, file);
   const folder = dirname(file?.path ?? cwd);
-  const configured = withAbsolutePaths(written, folder);
   const keyLabel: Label = (key) => `${key} in [tunnels.${chosen}]`;
+  const configured = await withAppOfRemote(
+    withAbsolutePaths(written, folder),
+    keyLabel,
+    folder,
+    env,
+  );
   assertConfigured(chosen, configured, keyLabel, file?.path ?? '');
   const merged = { ...configured, ...definedOnly(spoken) };
   return tunnelSpec(chosen, merged, (key) =>
@@ -31,14 +47,28 @@ export function planTunnel(
   );
 }
 
+async function impliedApp(cwd: string, env: Environment): Promise<string> {
+  try {
+    return await usualApp(cwd, env);
+  } catch (cause) {
+    if (!(cause instanceof EpmuxError) || cause.code !== 'USAGE') throw cause;
+    throw new EpmuxError('USAGE', `it is not said where the tunnel leads (${cause.message})`, {
+      cause,
+      hint: `${WAYS_HINT}, or write a [tunnels.NAME] into epmux.toml`,
+    });
+  }
+}
+
 export function upSecrets(spec: TunnelSpec, env: Environment): UpSecrets {
   const secret = env['EPMUX_SECRET'];
   const cookie = env['EPMUX_COOKIE'];
   const sshAuthSock = env['SSH_AUTH_SOCK'];
+  const herokuToken = spec.way.kind === 'heroku' ? env['HEROKU_API_KEY']?.trim() : undefined;
   return {
     ...(secret && spec.secretFile === undefined ? { secret } : {}),
     ...(cookie && spec.cookieFile === undefined ? { cookie } : {}),
     ...(sshAuthSock ? { sshAuthSock } : {}),
+    ...(herokuToken ? { herokuToken } : {}),
   };
 }
 
@@ -51,21 +81,15 @@ function chooseConfigured(
   const chosen = name ?? (names.length === 1 ? names[0] : undefined);
   const configured = chosen === undefined ? undefined : tunnels[chosen];
   if (chosen !== undefined && configured !== undefined) return [chosen, configured];
-  const ways = 'give --ssh, --connect or --command';
   if (chosen !== undefined) {
     const where = file === undefined ? 'there is no epmux.toml' : `${file.path} has none`;
     const message = `no tunnel ${chosen} is configured (${where})${didYouMean(chosen, names)}`;
     throw new EpmuxError('TUNNEL_NOT_FOUND', message, {
-      hint: `${ways}, or write [tunnels.${chosen}] into epmux.toml`,
+      hint: `${WAYS_HINT}, or write [tunnels.${chosen}] into epmux.toml`,
     });
   }
-  if (names.length > 1) {
-    throw new EpmuxError('USAGE', 'several tunnels are configured and none is named', {
-      hint: `name one of ${names.join(', ')}`,
-    });
-  }
-  throw new EpmuxError('USAGE', 'it is not said where the tunnel leads', {
-    hint: `${ways}, or write a [tunnels.NAME] into epmux.toml`,
+  throw new EpmuxError('USAGE', 'several tunnels are configured and none is named', {
+    hint: `name one of ${names.join(', ')}`,
   });
 }
 

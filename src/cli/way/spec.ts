@@ -3,6 +3,8 @@ import { homedir } from 'node:os';
 import { basename, isAbsolute, join, resolve } from 'node:path';
 import {
   type AgentChoice,
+  APP_NAME,
+  DYNO_SELECTOR,
   TUNNEL_NAME,
   type TunnelSpec,
   type Way,
@@ -15,8 +17,9 @@ import type { WayInput } from './options.ts';
 
 const DEFAULT_AGENT_PORT = 9001;
 const AGENT_CHOICES: readonly AgentChoice[] = ['auto', 'require', 'none'];
-const WAYS = ['ssh', 'connect', 'command'] as const;
-type WayKind = (typeof WAYS)[number];
+const WAYS = ['app', 'ssh', 'connect', 'command'] as const;
+type WayKey = (typeof WAYS)[number];
+const WITHOUT_VIA: readonly WayKey[] = ['command'];
 
 /** How a key is written to a person: `ssh` → `--ssh`. */
 export type Label = (key: keyof WayInput) => string;
@@ -24,17 +27,14 @@ export type Label = (key: keyof WayInput) => string;
 export const optionLabel: Label = (key) => `--${key}`;
 
 export function namesWay(input: WayInput): boolean {
-  return [...WAYS, 'app', 'remote', 'dyno'].some(
-    (key) => input[key as keyof WayInput] !== undefined,
-  );
+  return [...WAYS, 'remote' as const].some((key) => input[key] !== undefined);
 }
 
 /**
- * Checks the input and makes it what the daemon takes. `name`: what the person calls it, if anything. Paths are absolute
- * already. Throws USAGE.
+ * Checks the input and makes it what the daemon takes. `name`: what the person calls it, if anything. Paths are absolute and
+ * a git remote has become its app already (app.ts). Throws USAGE.
  */
 export function tunnelSpec(name: string | undefined, input: WayInput, label: Label): TunnelSpec {
-  refuseHeroku(input, label);
   const kind = theOneWay(input, label);
   const way = parseWay(kind, input, label);
   const secretFile = input['secret-file'];
@@ -56,16 +56,7 @@ export function tunnelSpec(name: string | undefined, input: WayInput, label: Lab
   };
 }
 
-function refuseHeroku(input: WayInput, label: Label): void {
-  const heroku = (['app', 'remote', 'dyno'] as const).find((key) => input[key] !== undefined);
-  if (heroku !== undefined) {
-    throw new EpmuxError('USAGE', `${label(heroku)}: Heroku Exec is not in this version`, {
-      hint: 'use --ssh [user@]host, or --connect host:port with `heroku ps:forward`',
-    });
-  }
-}
-
-function theOneWay(input: WayInput, label: Label): WayKind {
+function theOneWay(input: WayInput, label: Label): WayKey {
   const given = WAYS.filter((way) => input[way] !== undefined);
   const [first, second] = given;
   if (first === undefined) {
@@ -82,28 +73,43 @@ function theOneWay(input: WayInput, label: Label): WayKind {
   if (input.identity !== undefined && first !== 'ssh') {
     throw new EpmuxError('USAGE', `${label('identity')} goes with ${label('ssh')} only`);
   }
-  if (input.via !== undefined && first === 'command') {
-    throw new EpmuxError(
-      'USAGE',
-      `${label('via')} goes with ${label('ssh')} or ${label('connect')}`,
-    );
+  if (input.dyno !== undefined && first !== 'app') {
+    throw new EpmuxError('USAGE', `${label('dyno')} goes with ${label('app')} only`);
+  }
+  if (input.via !== undefined && WITHOUT_VIA.includes(first)) {
+    const others = WAYS.filter((way) => !WITHOUT_VIA.includes(way)).map((way) => label(way));
+    throw new EpmuxError('USAGE', `${label('via')} goes with ${others.join(', ')}`);
   }
   return first;
 }
 
-function parseWay(kind: WayKind, input: WayInput, label: Label): Way {
-  const text = input[kind] ?? '';
-  if (kind === 'connect') return { kind, ...parseHostPort(label(kind), text) };
-  if (kind === 'command') {
+function parseWay(key: WayKey, input: WayInput, label: Label): Way {
+  const text = input[key] ?? '';
+  if (key === 'app') return herokuWay(text, input, label);
+  if (key === 'connect') return { kind: key, ...parseHostPort(label(key), text) };
+  if (key === 'command') {
     if (text.trim() === '')
-      throw new EpmuxError('USAGE', `${label(kind)} takes a command, not nothing`);
-    return { kind, command: text };
+      throw new EpmuxError('USAGE', `${label(key)} takes a command, not nothing`);
+    return { kind: key, command: text };
   }
-  const address = parseSshAddress(label(kind), text);
+  const address = parseSshAddress(label(key), text);
   const identityFile = input.identity;
-  if (identityFile === undefined) return { kind, ...address };
+  if (identityFile === undefined) return { kind: key, ...address };
   assertReadable(identityFile);
-  return { kind, ...address, identityFile };
+  return { kind: key, ...address, identityFile };
+}
+
+function herokuWay(app: string, { dyno = [] }: WayInput, label: Label): Way {
+  if (!APP_NAME.test(app)) {
+    throw new EpmuxError('USAGE', `${label('app')} takes an app's name, not ${quoted(app)}`);
+  }
+  const dynos = [...new Set([dyno].flat())];
+  const wrong = dynos.find((text) => !DYNO_SELECTOR.test(text));
+  if (wrong === undefined) return { kind: 'heroku', app, dynos };
+  throw new EpmuxError(
+    'USAGE',
+    `${label('dyno')} takes a dyno (web.1) or a process type (web), not ${quoted(wrong)}`,
+  );
 }
 
 function parseAgentChoice(text: string | undefined, label: Label): AgentChoice {
@@ -116,7 +122,7 @@ function parseAgentChoice(text: string | undefined, label: Label): AgentChoice {
   );
 }
 
-/** What a tunnel without a name is called: the ssh host, `host:port`, the command's first word. */
+/** What a tunnel without a name is called: the app, the ssh host, `host:port`, the command's first word. */
 function defaultName(way: Way): string {
   return (
     nameSource(way)
@@ -128,6 +134,7 @@ function defaultName(way: Way): string {
 
 function nameSource(way: Way): string {
   if (way.kind === 'ssh') return way.host;
+  if (way.kind === 'heroku') return way.app;
   if (way.kind === 'connect') return `${way.host}:${way.port}`;
   return basename(way.command.trim().split(/\s+/)[0] ?? '');
 }
