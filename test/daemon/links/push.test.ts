@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type PushedAgent, pushAgent } from '../../../src/daemon/links/push.ts';
+import { PUSH_COMMAND } from '../../../src/daemon/links/push-script.ts';
 import type { EpmuxError } from '../../../src/protocol/errors.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
@@ -11,8 +13,8 @@ import type { Carrier, RemoteProcess } from '../../../src/transport/transport.ts
 import { agentBundle } from '../../support/agent-process.ts';
 import { DaemonEnd } from '../../support/daemon-end.ts';
 import { freePort } from '../../support/erlang.ts';
-import type { ManualClock } from '../../support/manual-clock.ts';
-import { PushHost } from '../../support/push-host.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { PushHost, type PushHostOptions } from '../../support/push-host.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const never = new AbortController().signal;
@@ -178,21 +180,39 @@ describe('pushing an agent', function () {
   });
 });
 
+describe('the command that begins a push', () => {
+  for (const shell of ['sh', 'bash', 'zsh', 'fish']) {
+    it(`is understood by ${shell}`, () => {
+      const env = { PATH: process.env['PATH'], HOME: '/nowhere' };
+      const run = spawnSync(shell, ['-c', PUSH_COMMAND], { input: '{', encoding: 'utf8', env });
+      assert.equal(run.stderr, '');
+      assert.equal(
+        run.stdout,
+        `epmux-push ready ${process.version}\nepmux-push failed the upload was cut short\n`,
+      );
+    });
+  }
+});
+
 describe('pushing an agent to a host that can’t take it', function () {
   this.timeout(30_000);
-  const why = async (
-    options: Parameters<typeof PushHost.start>[0],
-    clock = systemClock as typeof systemClock | ManualClock,
-  ): Promise<EpmuxError> => {
+  const why = async (options: PushHostOptions, silentMs = 0): Promise<EpmuxError> => {
     const host = await PushHost.start(options);
     const carrier = await host.connect();
     const agentFile = await agentBundle();
+    const clock = silentMs > 0 ? new ManualClock() : systemClock;
     try {
-      return await pushAgent(
+      const pushed = pushAgent(
         carrier,
         { epmdPort: 1, clock, logger: silentLogger, agentFile },
         never,
-      ).then(
+      );
+      pushed.catch(() => undefined);
+      if (clock instanceof ManualClock) {
+        while (clock.waiting === 0) await delay(10);
+        clock.advance(silentMs);
+      }
+      return await pushed.then(
         () => assert.fail('it was taken'),
         (error: EpmuxError) => error,
       );
@@ -216,4 +236,10 @@ describe('pushing an agent to a host that can’t take it', function () {
       assert.match(error.message, message);
     });
   }
+
+  it('does not wait for long for what says nothing', async () => {
+    const error = await why({ config: ['ForceCommand cat'] }, 8_000);
+    assert.equal(error.code, 'AGENT_MISSING');
+    assert.match(error.message, /said nothing for 8 s/);
+  });
 });
