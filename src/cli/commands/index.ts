@@ -56,6 +56,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./ping.ts')).ping,
   },
   {
+    name: 'exec',
+    summary: 'a command or a login shell in a dyno',
+    load: async () => (await import('./exec.ts')).exec,
+  },
+  {
+    name: 'doctor',
+    summary: 'check the whole way, link by link',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  {
     name: 'logs',
     summary: "the daemon's log",
     load: async () => (await import('./logs.ts')).logs,

@@ -1,0 +1,132 @@
+import { homedir } from 'node:os';
+import { type HerokuClient, herokuClient } from '../../heroku/client.ts';
+import { herokuTransport } from '../../heroku/exec-transport.ts';
+import { formationOf, requireRunning } from '../../heroku/formation.ts';
+import { sshKeysOnce } from '../../heroku/keys.ts';
+import { addonUrlOf, execWarnings, preflight } from '../../heroku/preflight.ts';
+import { herokuSettings } from '../../heroku/settings.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { createDialer } from '../../transport/create.ts';
+import type { Carrier } from '../../transport/transport.ts';
+import type { HerokuWay } from '../../transport/way.ts';
+import type { Io } from '../io.ts';
+
+/** No agent is asked for. */
+const AGENT_PORT = 9_001;
+const FIRST_DYNO = 'web.1';
+
+export interface HerokuExecOptions {
+  readonly way: HerokuWay;
+  readonly via: string | undefined;
+  readonly logger: Logger;
+  readonly io: Io;
+}
+
+export interface DynoExecStatus {
+  readonly name: string;
+  /** Undefined: the platform does not list it. */
+  readonly type: string | undefined;
+  readonly state: string | undefined;
+  /** Its SSH server is registered with the exec manager. */
+  readonly exec: boolean;
+}
+
+/** The only dyno selector, for `exec` runs in one dyno. Throws USAGE. */
+export function oneSelector(way: HerokuWay): string | undefined {
+  const [selector, other] = way.dynos;
+  if (other === undefined) return selector;
+  throw new EpmuxError('USAGE', 'exec runs in one dyno, and several are named', {
+    hint: 'run it once for each',
+  });
+}
+
+/** One app's Heroku, with the credentials of whoever calls. */
+export class HerokuExec {
+  readonly #options: HerokuExecOptions;
+  readonly #client: HerokuClient;
+
+  /** Throws CONFIG_INVALID. */
+  constructor(options: HerokuExecOptions) {
+    const { io, logger, way } = options;
+    this.#options = options;
+    this.#client = herokuClient({
+      app: way.app,
+      settings: herokuSettings({ ...io.env }),
+      apiKey: io.env['HEROKU_API_KEY'],
+      home: io.env['HOME'] || homedir(),
+      clock: systemClock,
+      logger,
+    });
+  }
+
+  get app(): string {
+    return this.#options.way.app;
+  }
+
+  /** Secrets. */
+  configVars(): Promise<Readonly<Record<string, string>>> {
+    return this.#client.platform.configVars(this.#signal);
+  }
+
+  /** A connection into the dyno that is meant; web.1 or the first one that is up unless told. Throws EXEC_DISABLED and others. */
+  async connect(): Promise<Carrier> {
+    const { way, via, logger, io } = this.#options;
+    const selector = oneSelector(way);
+    const keys = sshKeysOnce();
+    // Made while Heroku is asked; a failure shows when they are needed.
+    keys().catch(() => undefined);
+    const facts = await preflight(this.#client.platform, this.#signal);
+    for (const warning of execWarnings(facts)) io.talk(`warning: ${warning}`);
+    const dynos = await this.#client.platform.dynos(this.#signal);
+    const selectors = selector === undefined ? [] : [selector];
+    const up = requireRunning(way.app, dynos, selectors).filter((dyno) => dyno.isUp);
+    const dyno = up.find(({ name }) => name === FIRST_DYNO) ?? up[0];
+    const transport = herokuTransport({
+      app: way.app,
+      dyno: dyno?.name ?? FIRST_DYNO,
+      manager: this.#client.manager(addonUrlOf(facts)),
+      keys,
+      dial: createDialer(via, systemClock),
+      agentPort: AGENT_PORT,
+      clock: systemClock,
+      logger,
+    });
+    return transport.connect(this.#signal);
+  }
+
+  /** Every dyno that is meant, and those that only the exec manager knows. */
+  async status(): Promise<readonly DynoExecStatus[]> {
+    const { way } = this.#options;
+    const facts = await preflight(this.#client.platform, this.#signal);
+    const [dynos, running] = await Promise.all([
+      this.#client.platform.dynos(this.#signal),
+      this.#client.manager(addonUrlOf(facts)).list(this.#signal),
+    ]);
+    const { wanted, unmatched } = formationOf(dynos, way.dynos);
+    const unlisted = running.filter(
+      (name) => !dynos.some((dyno) => dyno.name === name) && isMeant(name, way.dynos),
+    );
+    const [missing] = unmatched.filter((selector) => !unlisted.some((name) => name === selector));
+    if (missing !== undefined) requireRunning(way.app, dynos, [missing]);
+    return [
+      ...wanted.map(({ name, type, state }) => ({
+        name,
+        type,
+        state,
+        exec: running.includes(name),
+      })),
+      ...unlisted.map((name) => ({ name, type: undefined, state: undefined, exec: true })),
+    ];
+  }
+
+  get #signal(): AbortSignal {
+    return this.#options.io.interrupted;
+  }
+}
+
+function isMeant(name: string, selectors: readonly string[]): boolean {
+  const type = name.split('.')[0] ?? '';
+  return selectors.length === 0 || selectors.includes(name) || selectors.includes(type);
+}

@@ -1,0 +1,23 @@
+import { EpmuxError } from '../../protocol/errors.ts';
+
+/** The most that Linux takes as one argument, and so as a login shell's `-c`, with its end. */
+const MOST_LINE_BYTES = 128 * 1024 - 1;
+
+/** One word for any POSIX shell (and fish), whatever is in it. */
+export function shellQuoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * The line for the login shell there: one word is a line already, of several each stays one word. Undefined: nothing is to be run but the shell itself.
+ * Throws USAGE when it is too long.
+ */
+export function shellLine(words: readonly string[]): string | undefined {
+  const [only] = words;
+  if (only === undefined) return undefined;
+  const line = words.length === 1 ? only : words.map(shellQuoted).join(' ');
+  if (Buffer.byteLength(line) <= MOST_LINE_BYTES) return line;
+  throw new EpmuxError('USAGE', `the command is longer than ${MOST_LINE_BYTES} bytes`, {
+    hint: 'send what is long on stdin: `epmux exec --pipe sh < script`',
+  });
+}
