@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { WantedDyno } from '../../src/daemon/dynos.ts';
+import { Formation, type FormationApp } from '../../src/daemon/formation.ts';
+import type { Dyno } from '../../src/heroku/answers.ts';
+import { EpmuxError } from '../../src/protocol/errors.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import type { Transport } from '../../src/transport/transport.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+const STEP_MS = 100;
+
+function dyno(name: string, state = 'up', id = name): Dyno {
+  return { id, name, type: name.split('.')[0] ?? name, state };
+}
+
+class FakeApp implements FormationApp {
+  readonly name = 'my-app';
+  shown: Dyno[] = [dyno('web.1')];
+  failure: EpmuxError | undefined;
+  obstacle: EpmuxError | undefined;
+  readonly #clock: ManualClock;
+  /** When it was asked for its dynos. */
+  readonly looks: number[] = [];
+
+  constructor(clock: ManualClock) {
+    this.#clock = clock;
+  }
+
+  async check(): Promise<readonly string[]> {
+    if (this.obstacle !== undefined) throw this.obstacle;
+    return [];
+  }
+
+  async dynos(): Promise<readonly Dyno[]> {
+    this.looks.push(this.#clock.now());
+    if (this.failure !== undefined) throw this.failure;
+    return this.shown;
+  }
+
+  async variables(): Promise<Record<string, string>> {
+    return {};
+  }
+
+  transport(name: string): Transport {
+    throw new Error(`${name} is not to be reached`);
+  }
+}
+
+describe('a formation', () => {
+  let clock: ManualClock;
+  let app: FakeApp;
+  let formation: Formation;
+  let dynos: readonly WantedDyno[];
+  let failed: EpmuxError[];
+  let isAnyUp: boolean;
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    app = new FakeApp(clock);
+    dynos = [];
+    failed = [];
+    isAnyUp = true;
+  });
+  afterEach(() => formation.close());
+
+  const start = async (...selectors: string[]): Promise<void> => {
+    formation = new Formation({ app, selectors, clock, logger: silentLogger });
+    formation.start({
+      onDynos: (now) => {
+        dynos = now;
+      },
+      onChange: () => undefined,
+      onAttemptFailed: (error) => failed.push(error),
+      onStep: () => undefined,
+      isAnyUp: () => isAnyUp,
+    });
+    await turn();
+  };
+  const pass = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += STEP_MS) {
+      clock.advance(STEP_MS);
+      await turn();
+    }
+  };
+  /** How often the app is asked within this time. */
+  const looksWithin = async (ms: number): Promise<number> => {
+    const before = app.looks.length;
+    await pass(ms);
+    return app.looks.length - before;
+  };
+
+  it('is looked at every 15 s while all is well', async () => {
+    await start();
+    assert.deepEqual(dynos, [{ id: 'web.1', name: 'web.1', state: 'up' }]);
+    assert.equal(formation.state, 'up');
+    assert.equal(await looksWithin(150_000), 10);
+  });
+
+  it('is looked at once a link was lost, and every 2 s for a minute', async () => {
+    await start();
+    await pass(5_000);
+    formation.onLinkLost();
+    assert.equal(await looksWithin(STEP_MS), 1);
+    assert.equal(await looksWithin(58_000), 29);
+    await pass(10_000);
+    assert.equal(await looksWithin(60_000), 4);
+  });
+
+  it('is looked at every 2 s for a minute after a dyno was seen not up', async () => {
+    await start();
+    app.shown = [dyno('web.1'), dyno('worker.1', 'starting')];
+    await pass(15_000);
+    assert.equal(dynos.length, 2);
+    assert.equal(await looksWithin(58_000), 29);
+    await pass(20_000);
+    assert.equal(await looksWithin(60_000), 4, 'also when it stays so');
+  });
+
+  it('is never looked at more than once a second, whatever happens', async () => {
+    await start();
+    for (let i = 0; i < 200; i += 1) {
+      formation.onLinkLost();
+      formation.again();
+      await pass(STEP_MS);
+    }
+    const gaps = app.looks.slice(1).map((at, index) => at - (app.looks[index] ?? 0));
+    assert.ok(gaps.length >= 18, `${gaps.length} looks in 20 s`);
+    assert.ok(
+      gaps.every((gap) => gap >= 1_000),
+      `gaps ${gaps}`,
+    );
+  });
+
+  it('gives the selected ones only, and no one-off dynos', async () => {
+    app.shown = [dyno('web.1'), dyno('worker.1'), dyno('run.1234')];
+    await start('web', 'run.1234');
+    assert.deepEqual(
+      dynos.map(({ name }) => name),
+      ['run.1234', 'web.1'],
+    );
+    assert.equal(formation.target, 'heroku://my-app/web,run.1234');
+  });
+
+  it('at the beginning has to have what was selected, up', async () => {
+    await start('web.2');
+    assert.equal(failed[0]?.code, 'DYNO_NOT_FOUND');
+    await formation.close();
+    app.shown = [dyno('web.1', 'crashed')];
+    await start();
+    assert.equal(failed[1]?.code, 'DYNO_NOT_RUNNING');
+    app.shown = [dyno('web.1')];
+    await pass(2_000);
+    assert.equal(dynos.length, 1, 'tried again by itself');
+  });
+
+  it('later may be without any', async () => {
+    await start();
+    app.shown = [];
+    await pass(15_000);
+    assert.deepEqual(dynos, []);
+    assert.equal(formation.state, 'up');
+    assert.deepEqual(failed, []);
+  });
+
+  it('is given up where only a person can help, until somebody asks again', async () => {
+    app.obstacle = new EpmuxError('EXEC_DISABLED', 'off');
+    await start();
+    assert.equal(formation.state, 'failed');
+    assert.equal(await looksWithin(120_000), 0);
+    app.obstacle = undefined;
+    formation.again();
+    await turn();
+    assert.equal(formation.state, 'up');
+    assert.equal(dynos.length, 1);
+  });
+
+  it('stays as it was known while Heroku does not answer, and says so', async () => {
+    await start();
+    app.failure = new EpmuxError('HEROKU_UNAVAILABLE', 'away');
+    await pass(16_000);
+    assert.equal(dynos.length, 1);
+    assert.equal(formation.state, 'up');
+    assert.equal(formation.lastError?.code, 'HEROKU_UNAVAILABLE');
+    formation.onLinkLost();
+    assert.ok((await looksWithin(20_000)) <= 5, 'Heroku is spared');
+    app.failure = new EpmuxError('HEROKU_RATE_LIMITED', 'too often');
+    await pass(5_000);
+    assert.equal(await looksWithin(55_000), 0);
+  });
+
+  it('outlives a refused key while a link is up, and is given up when none is', async () => {
+    await start();
+    app.failure = new EpmuxError('HEROKU_AUTH_REFUSED', 'revoked');
+    app.obstacle = app.failure;
+    await pass(15_000);
+    assert.equal(formation.state, 'up');
+    assert.equal(formation.lastError?.code, 'HEROKU_AUTH_REFUSED');
+    isAnyUp = false;
+    formation.onLinkLost();
+    await pass(3_000);
+    assert.equal(formation.state, 'failed');
+    app.failure = undefined;
+    app.obstacle = undefined;
+    formation.again();
+    await turn();
+    assert.equal(formation.state, 'up');
+  });
+});
