@@ -23,7 +23,6 @@ export const remsh = defineCommand({
   examples: [
     ['remsh', 'in the only node'],
     ['remsh my_app -- --dot-iex prod.exs', "with a dot-iex file of the node's machine"],
-    ['remsh my_app < script.exs', 'without a terminal: ends with its input'],
   ],
   async run({ options, positional, rest }, io): Promise<number> {
     const host = await resolveHost(positional, io);
