@@ -41,6 +41,7 @@ export class HerokuApp {
   #client: { readonly token: string | undefined; readonly client: HerokuClient } | undefined;
   #addonUrl: string | undefined;
   #variables: { readonly at: number; readonly found: Promise<Variables> } | undefined;
+  #known: Variables | undefined;
   #registerAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: HerokuAppOptions) {
@@ -52,6 +53,8 @@ export class HerokuApp {
   async check(signal: AbortSignal): Promise<readonly string[]> {
     const facts = await preflight(this.#now().platform, signal);
     this.#addonUrl = addonUrlOf(facts);
+    this.#known = facts.configVars ?? {};
+    this.#variables = { at: this.#options.clock.now(), found: Promise.resolve(this.#known) };
     return execWarnings(facts);
   }
 
@@ -59,18 +62,12 @@ export class HerokuApp {
     return this.#now().platform.dynos(signal);
   }
 
-  /** The app's config vars: secrets. Empty when the key may not read them. */
+  /** The app's config vars: secrets. Empty when the key may not read them; while Heroku can't tell, what it told last. */
   variables(signal: AbortSignal): Promise<Variables> {
     const now = this.#options.clock.now();
     const known = this.#variables;
     if (known !== undefined && now - known.at < VARIABLES_FRESH_MS) return known.found;
-    const found = this.#now()
-      .platform.configVars(signal)
-      .catch((error: unknown) => {
-        if (error instanceof EpmuxError && error.code === 'HEROKU_FORBIDDEN') return {};
-        this.#variables = undefined;
-        throw error;
-      });
+    const found = this.#askForVariables(signal);
     this.#variables = { at: now, found };
     return found;
   }
@@ -109,6 +106,22 @@ export class HerokuApp {
       this.#client = { token, client };
     }
     return this.#client.client;
+  }
+
+  async #askForVariables(signal: AbortSignal): Promise<Variables> {
+    try {
+      this.#known = await this.#now().platform.configVars(signal);
+    } catch (error) {
+      if (!(error instanceof EpmuxError)) throw error;
+      const { code, message } = error;
+      if (code === 'HEROKU_FORBIDDEN') this.#known = {};
+      if (this.#known === undefined) {
+        this.#variables = undefined;
+        throw error;
+      }
+      this.#options.logger.warn('the config vars can not be asked for', { code, reason: message });
+    }
+    return this.#known;
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
