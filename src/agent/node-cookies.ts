@@ -71,7 +71,7 @@ export class NodeCookies {
       return { again, text };
     }
     if (!ours) {
-      const text = `${name} refused the cookie that was brought: it is neither the node's nor the one of this user's own nodes`;
+      const text = `${name} refused the cookie that was brought; the agent knows another one`;
       return { again: false, text };
     }
     if (again) entry.fitting = undefined;

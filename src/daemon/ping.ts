@@ -1,4 +1,4 @@
-import { RELAYED_COOKIE } from '../erlang/handshake.ts';
+import { type Cookie, RELAYED_COOKIE } from '../erlang/handshake.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { pingNode } from '../runtime/node-probe.ts';
@@ -19,12 +19,10 @@ export interface PingOptions {
 /** What `net_adm:ping` would say, by a handshake of a hidden node of our own. A pang is a result, not a failure. */
 export async function ping({ node, tunnel }: FoundNode, options: PingOptions): Promise<PingResult> {
   const { clock, timeoutMs = TIMEOUT_MS } = options;
+  let shown = '';
   try {
-    const cookie =
-      options.cookie ??
-      (tunnel.knowsCookie(node.name)
-        ? RELAYED_COOKIE
-        : ((await tunnel.productionCookie(node.name)) ?? (await options.localCookie())));
+    const { cookie, what } = await choose({ node, tunnel }, options);
+    shown = what;
     const open = async () => tunnel.openNode(node.name);
     const pong = await pingNode({ open, clock, timeoutMs, expected: node.name }, cookie);
     return { node: pong.node.name, pong: true, rttMs: pong.rttMs, error: null };
@@ -34,7 +32,34 @@ export async function ping({ node, tunnel }: FoundNode, options: PingOptions): P
       node: node.name,
       pong: false,
       rttMs: null,
-      error: errorStatus(error, clock.wallNow()),
+      error: errorStatus(explained(error, shown), clock.wallNow()),
     };
   }
+}
+
+interface Shown {
+  readonly cookie: Cookie;
+  /** For a person whose cookie is refused; empty where the agent says it. */
+  readonly what: string;
+}
+
+async function choose({ node, tunnel }: FoundNode, options: PingOptions): Promise<Shown> {
+  if (options.cookie !== undefined) return { cookie: options.cookie, what: 'the one given' };
+  if (tunnel.knowsCookie(node.name)) return { cookie: RELAYED_COOKIE, what: '' };
+  const production = await tunnel.productionCookie(node.name);
+  if (production !== undefined) {
+    return {
+      cookie: production,
+      what: "the one given with the tunnel or by the app's config vars",
+    };
+  }
+  const what = "this user's own, for none is given with the tunnel or by the app's config vars";
+  return { cookie: await options.localCookie(), what };
+}
+
+function explained(error: EpmuxError, shown: string): EpmuxError {
+  if (error.code !== 'COOKIE_REFUSED' || shown === '') return error;
+  return new EpmuxError(error.code, `${error.message}; the cookie shown was ${shown}`, {
+    cause: error,
+  });
 }

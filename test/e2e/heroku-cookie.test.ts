@@ -78,7 +78,7 @@ describe(`${title}${missing === undefined ? '' : ` (left out: ${missing})`}`, fu
     await laptop.run('up', '-a', 'my-app', '--agent', 'none');
     const { code, stdout } = await laptop.epmux(['ping']);
     assert.equal(code, 5);
-    assert.match(stdout, /COOKIE_REFUSED/);
+    assert.match(stdout, /refused the cookie; .* this user's own, for none .*COOKIE_REFUSED/);
     assert.equal(await pingFromHere(), 'pang');
   });
 });
