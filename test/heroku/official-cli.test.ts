@@ -49,13 +49,13 @@ describe('the official CLI against the stand-in for Heroku', function () {
 
   it('runs a command by ps:exec', async () => {
     const exec = new OfficialRun(program, ['ps:exec', '-a', 'my-app', '--', 'hostname'], heroku);
-    assert.equal(await exec.ended(), 0);
+    assert.equal(await exec.ended(), 0, exec.output);
     assert.ok(exec.output.includes(dyno.hostName), exec.output);
   });
 
   it('lists dynos by ps:exec --status', async () => {
     const status = run('ps:exec', '--status');
-    assert.equal(await status.ended(), 0);
+    assert.equal(await status.ended(), 0, status.output);
     assert.match(status.output, /web\.1\s+up\s+running/);
   });
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { within } from '../erlang-process.ts';
 
 const HOLD = 'hostname "$1" && ip link set lo up && echo ready && exec cat';
@@ -34,10 +35,32 @@ export class Namespace {
     return ['nsenter', '--target', String(this.#holder.pid), '--net', '--uts'];
   }
 
+  /** Ends with all that runs in it, as a dyno does. */
   async stop(): Promise<void> {
+    const { pid } = this.#holder;
     if (this.#holder.exitCode !== null || this.#holder.signalCode !== null) return;
     const exited = once(this.#holder, 'exit');
-    this.#holder.stdin?.end();
+    const network = networkOf(String(pid));
+    for (const each of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      if (network !== undefined && networkOf(each) === network) killIfThere(Number(each));
+    }
     await exited;
+  }
+}
+
+/** Undefined where the process has gone meanwhile. */
+function networkOf(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
