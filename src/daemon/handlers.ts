@@ -91,6 +91,10 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
         return daemon.leading;
       },
     },
+    spec: {
+      params: object<Params<'spec'>>({ name: tunnelName }),
+      run: ({ name }) => ({ spec: tunnels.get(name).spec }),
+    },
     resolve: {
       params: object<Params<'resolve'>>({ node: nodeText }),
       run(params) {

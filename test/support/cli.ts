@@ -121,6 +121,7 @@ const METHODS: readonly ControlMethod[] = [
   'down',
   'status',
   'leading',
+  'spec',
   'resolve',
   'ping',
 ];

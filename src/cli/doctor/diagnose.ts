@@ -1,3 +1,6 @@
+import type { TunnelSpec } from '../../daemon/control/api.ts';
+import { connectDaemon } from '../../daemon/control/client.ts';
+import { daemonPaths } from '../../daemon/paths.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Io } from '../io.ts';
 import type { WayInput } from '../way/options.ts';
@@ -24,7 +27,14 @@ export async function diagnose({ name, input, io, tell }: Diagnosis): Promise<vo
   const local: LocalContext = { ports: localPorts(io.env) };
   await runChecks(LOCAL_CHECKS, local, round);
   const { daemon } = local;
-  const target: TargetContext = { name, input, daemon, io, wallNow: systemClock.wallNow() };
+  const target: TargetContext = {
+    name,
+    input,
+    daemon,
+    io,
+    wallNow: systemClock.wallNow(),
+    specOf: (tunnel, signal) => specOf(tunnel, io, signal),
+  };
   await runChecks(TARGET_CHECKS, target, round);
   const { spec, running } = target;
   if (spec !== undefined) {
@@ -40,4 +50,13 @@ export async function diagnose({ name, input, io, tell }: Diagnosis): Promise<vo
     else await diagnosePlain(spec.way, checks);
   }
   if (running !== undefined) await runChecks(PING_CHECKS, { running, env: io.env }, round);
+}
+
+async function specOf(name: string, { env }: Io, signal: AbortSignal): Promise<TunnelSpec> {
+  const client = await connectDaemon(daemonPaths(env), { signal });
+  try {
+    return (await client.call('spec', { name }, { signal })).spec;
+  } finally {
+    client.close();
+  }
 }

@@ -14,6 +14,8 @@ export interface TargetContext {
   readonly daemon: DaemonSide | undefined;
   readonly io: Pick<Io, 'cwd' | 'env'>;
   readonly wallNow: number;
+  /** Asks the daemon where a tunnel of its leads. */
+  readonly specOf: (name: string, signal: AbortSignal) => Promise<TunnelSpec>;
   /** Learned: the tunnel of that name that the daemon has. */
   running?: TunnelStatus;
   /** Learned: where it leads. */
@@ -26,19 +28,20 @@ export const TARGET_CHECKS: readonly Check<TargetContext>[] = [
   { id: 'tunnel', title: 'tunnel', look: lookAtTunnel },
 ];
 
-async function lookForTarget(context: TargetContext): Promise<Finding> {
+async function lookForTarget(context: TargetContext, signal: AbortSignal): Promise<Finding> {
   const { name, input, io } = context;
-  if (!namesWay(input)) takeRunning(context);
+  const isWayNamed = namesWay(input);
+  if (!isWayNamed) takeRunning(context);
   const { running } = context;
   try {
-    context.spec = await planTunnel(name ?? running?.name, input, io.cwd, io.env);
+    context.spec =
+      running === undefined
+        ? await planTunnel(name, input, io.cwd, io.env)
+        : await context.specOf(running.name, signal);
     return ok(`${context.spec.name}: ${running?.target ?? wayOf(context.spec)}`);
   } catch (error) {
-    if (!(error instanceof EpmuxError)) throw error;
-    if (running !== undefined && error.code === 'TUNNEL_NOT_FOUND') {
-      return ok(`${running.name}: ${running.target}`);
-    }
-    const isNothingNamed = name === undefined && !namesWay(input) && error.code === 'USAGE';
+    const isNothingNamed =
+      name === undefined && !isWayNamed && error instanceof EpmuxError && error.code === 'USAGE';
     if (!isNothingNamed) throw error;
     return warning(`${error.message}: only this machine is checked`, error.hint);
   }

@@ -137,6 +137,8 @@ export interface ControlMethods {
   ];
   status: [{ readonly name?: string }, DaemonStatus];
   leading: [{ readonly name?: string }, Leading];
+  /** Where a tunnel leads, as it was given with `up`. */
+  spec: [{ readonly name: string }, { readonly spec: TunnelSpec }];
   /** NODE as on the command line, or nothing when there is only one; fails with NODE_NOT_FOUND or NODE_AMBIGUOUS. */
   resolve: [
     { readonly node?: string },

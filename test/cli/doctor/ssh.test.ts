@@ -187,10 +187,14 @@ describe('epmux doctor, on the way over SSH', function () {
   });
 
   it('pings by a tunnel that is up, also one that nothing configures', async () => {
-    await laptop.run('up', 'prod', ...laptop.wayTo(dyno));
-    const found = await examine(['prod']);
-    assert.deepEqual(found.broken, []);
-    assert.match(found.detail('tunnel'), /^up for /);
-    assert.match(found.detail('ping'), new RegExp(`^pong: app@${dyno.erlang.hostName} `));
+    await laptop.run('up', 'prod', ...way);
+    for (const name of [['prod'], []]) {
+      const found = await examine(name);
+      assert.deepEqual(found.broken, []);
+      assert.match(found.detail('tunnel'), /^up for /);
+      assert.match(found.detail('target'), /^prod: ssh:/);
+      assert.equal(found.state('login'), 'ok');
+      assert.match(found.detail('ping'), new RegExp(`^pong: app@${dyno.erlang.hostName} `));
+    }
   });
 });

@@ -41,6 +41,7 @@ function handlers(up: (call: ControlCall) => Promise<unknown>): ControlHandlers 
       },
     },
     leading: { params: anything, run: never },
+    spec: { params: anything, run: never },
     resolve: { params: anything, run: never },
     ping: { params: anything, run: never },
     exec: { params: anything, run: never },
