@@ -17,6 +17,9 @@ const LEAST_MS = 1_000;
 const FAILED_MS = 5_000;
 const REFUSED_MS = 60_000;
 
+/** How long a lost link waits to hear whether its dyno is still the same one. */
+const CONFIRM_MS = 1_500;
+
 /** The app, as far as a formation asks it. */
 export interface FormationApp {
   readonly name: string;
@@ -53,6 +56,10 @@ export class Formation implements Dynos {
   #lookAgain = false;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #alertUntil = Number.NEGATIVE_INFINITY;
+  #lostAt = Number.NEGATIVE_INFINITY;
+  /** When the last look that was answered began. */
+  #toldAt = Number.NEGATIVE_INFINITY;
+  readonly #confirming = new Set<() => void>();
   #seen: ReadonlyMap<string, string> = new Map();
   #cancel: () => void = () => undefined;
   #lose: (error: EpmuxError) => void = () => undefined;
@@ -82,8 +89,16 @@ export class Formation implements Dynos {
     this.#loop.start();
   }
 
-  transport({ name }: WantedDyno): Transport {
-    return this.#options.app.transport(name ?? '');
+  /** A connection is to this very dyno: after a loss it waits to hear that no other one has its name now. */
+  transport(dyno: WantedDyno): Transport {
+    const { target, connect } = this.#options.app.transport(dyno.name ?? '');
+    return {
+      target,
+      connect: async (signal) => {
+        await this.#confirm(dyno);
+        return connect(signal);
+      },
+    };
   }
 
   variables(): Promise<Readonly<Record<string, string>>> {
@@ -96,7 +111,8 @@ export class Formation implements Dynos {
   }
 
   onLinkLost(): void {
-    this.#alertUntil = this.#options.clock.now() + ALERT_FOR_MS;
+    this.#lostAt = this.#options.clock.now();
+    this.#alertUntil = this.#lostAt + ALERT_FOR_MS;
     this.#lookSoon();
   }
 
@@ -116,6 +132,7 @@ export class Formation implements Dynos {
     }
     this.#lookedAt = clock.now();
     const dynos = await app.dynos(signal);
+    this.#toldAt = this.#lookedAt;
     if (!this.#begun) requireRunning(app.name, dynos, selectors);
     this.#begun = true;
     this.#looks = true;
@@ -154,6 +171,7 @@ export class Formation implements Dynos {
     let waitMs: number;
     try {
       const dynos = await app.dynos(this.#closing.signal);
+      this.#toldAt = this.#lookedAt;
       if (this.#looks) this.#take(dynos);
       waitMs = this.#waitMs();
     } catch (error) {
@@ -161,8 +179,27 @@ export class Formation implements Dynos {
     } finally {
       this.#looking = false;
     }
+    if (this.#lookedAt >= this.#lostAt) for (const confirmed of this.#confirming) confirmed();
     this.#lookAt(this.#lookAgain ? clock.now() : this.#lookedAt + waitMs);
     this.#lookAgain = false;
+  }
+
+  async #confirm({ id, name }: WantedDyno): Promise<void> {
+    const { clock } = this.#options;
+    if (this.#toldAt < this.#lostAt && this.#looks) {
+      await new Promise<void>((resolve) => {
+        const confirmed = (): void => {
+          cancel();
+          this.#confirming.delete(confirmed);
+          resolve();
+        };
+        const cancel = clock.wakeAt(clock.now() + CONFIRM_MS, confirmed);
+        this.#confirming.add(confirmed);
+        if (!this.#looking) this.#lookSoon();
+      });
+    }
+    if (this.#toldAt < this.#lostAt || this.#seen.has(id)) return;
+    throw new EpmuxError('DYNO_RESTARTED', `${name} is another dyno now, or gone`);
   }
 
   #waitMs(): number {

@@ -43,7 +43,10 @@ class FakeApp implements FormationApp {
   }
 
   transport(name: string): Transport {
-    throw new Error(`${name} is not to be reached`);
+    return {
+      target: name,
+      connect: () => Promise.reject(new EpmuxError('CONNECT_FAILED', 'as far as it gets')),
+    };
   }
 }
 
@@ -130,6 +133,36 @@ describe('a formation', () => {
       gaps.every((gap) => gap >= 1_000),
       `gaps ${gaps}`,
     );
+  });
+
+  describe('after a link was lost', () => {
+    const connect = (): Promise<unknown> => {
+      const [lost] = dynos;
+      assert.ok(lost !== undefined);
+      formation.onLinkLost();
+      return formation.transport(lost).connect(new AbortController().signal);
+    };
+
+    it('does not let it connect to another dyno of the same name', async () => {
+      await start();
+      await pass(5_000);
+      app.shown = [dyno('web.1', 'up', 'another')];
+      const refused = assert.rejects(connect(), { code: 'DYNO_RESTARTED' });
+      await pass(2_000);
+      await refused;
+    });
+
+    it('lets it connect again to the same one, also while Heroku does not answer', async () => {
+      await start();
+      await pass(5_000);
+      const again = assert.rejects(connect(), { code: 'CONNECT_FAILED' });
+      await pass(1_200);
+      await again;
+      app.failure = new EpmuxError('HEROKU_UNAVAILABLE', 'away');
+      const blindly = assert.rejects(connect(), { code: 'CONNECT_FAILED' });
+      await pass(2_000);
+      await blindly;
+    });
   });
 
   it('gives the selected ones only, and no one-off dynos', async () => {
