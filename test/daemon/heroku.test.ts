@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { TunnelSpec } from '../../src/daemon/control/api.ts';
+import type { ControlClient } from '../../src/daemon/control/client.ts';
+import { HerokuApp } from '../../src/daemon/heroku-app.ts';
+import { herokuSettings } from '../../src/heroku/settings.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
+import { freePort } from '../support/erlang.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const TOKEN = 'HRKU-of-the-caller';
+
+describe('a tunnel to Heroku', () => {
+  const folder = tempFolder();
+  let daemon: DaemonFixture;
+  let client: ControlClient;
+  let spec: TunnelSpec;
+
+  beforeEach(async () => {
+    // Nobody listens there: whatever asks Heroku fails at once.
+    const url = `http://127.0.0.1:${await freePort()}`;
+    daemon = new DaemonFixture(folder.path, { HEROKU_API_URL: url, HEROKU_EXEC_URL: url });
+    spec = connectSpec(1, { way: { kind: 'heroku', app: 'my-app', dynos: [] } });
+  });
+  afterEach(() => daemon.stop());
+
+  const start = async (): Promise<void> => {
+    await daemon.start();
+    client = await daemon.client();
+  };
+
+  it('comes back with the daemon, and waits for a key when there is none in ~/.netrc', async () => {
+    const { stateFile } = daemon.paths;
+    mkdirSync(dirname(stateFile), { recursive: true, mode: 0o700 });
+    writeFileSync(stateFile, JSON.stringify({ schema: '1', tunnels: [spec] }), { mode: 0o600 });
+    await start();
+    for (;;) {
+      const { tunnels } = await client.call('status', {});
+      if (tunnels[0]?.state !== 'failed') continue;
+      assert.equal(tunnels[0].lastError?.code, 'HEROKU_AUTH_MISSING');
+      assert.equal(tunnels[0].target, 'heroku://my-app');
+      break;
+    }
+    const given = client.call('up', { spec, secrets: { herokuToken: TOKEN } });
+    await assert.rejects(given, { code: 'HEROKU_UNAVAILABLE' }, 'the key that is given counts');
+  });
+
+  it('writes the key of its caller nowhere', async () => {
+    await start();
+    const refused = client.call('up', { spec, secrets: { herokuToken: TOKEN } });
+    await assert.rejects(refused, { code: 'HEROKU_UNAVAILABLE' });
+    assert.equal(readFileSync(daemon.paths.logFile, 'utf8').includes(TOKEN), false);
+  });
+
+  it('has an app and dynos that are named as such, or is no tunnel', async () => {
+    await start();
+    for (const way of [
+      { kind: 'heroku', app: 'a/../b', dynos: [] },
+      { kind: 'heroku', app: 'my-app', dynos: ['web.1/x'] },
+    ] as const) {
+      await assert.rejects(client.call('up', { spec: { ...spec, way }, secrets: {} }), {
+        code: 'CONTROL_PROTOCOL',
+      });
+    }
+  });
+});
+
+describe('a hundred dynos', () => {
+  it('are not a hundred calls a second', async () => {
+    const clock = new ManualClock();
+    const app = new HerokuApp({
+      app: 'my-app',
+      settings: herokuSettings({ HEROKU_API_URL: 'http://127.0.0.1:1' }),
+      token: () => {
+        registered.push(clock.now());
+        throw new Error('as far as it gets');
+      },
+      home: '/nonexistent',
+      dial: () => Promise.reject(new Error('nothing is dialled')),
+      agentPort: 9_001,
+      clock,
+      logger: silentLogger,
+    });
+    const registered: number[] = [];
+    const attempts = Array.from({ length: 100 }, (_, index) =>
+      app.transport(`web.${index}`).connect(new AbortController().signal),
+    );
+    const settled = Promise.allSettled(attempts);
+    // The key pair is made off the main thread.
+    while (clock.waiting < 90) await new Promise((resolve) => setImmediate(resolve));
+    for (let passed = 0; passed < 10_000; passed += 100) {
+      clock.advance(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await settled;
+    assert.equal(registered.length, 100);
+    for (let from = 0; from < 10_000; from += 500) {
+      const within = registered.filter((at) => at >= from && at < from + 1_000).length;
+      assert.ok(within <= 16, `${within} in the second from ${from} ms`);
+    }
+  });
+});
