@@ -242,7 +242,7 @@ describe('pushing an agent to a host that can’t take it', function () {
   }
 
   it('does not wait for long for what says nothing', async () => {
-    const error = await why({ config: ['ForceCommand cat'] }, 8_000);
+    const error = await why({ config: ['ForceCommand /bin/cat'] }, 8_000);
     assert.equal(error.code, 'AGENT_MISSING');
     assert.match(error.message, /said nothing for 8 s/);
   });
