@@ -38,7 +38,7 @@ export interface DynoEndHandlers {
 }
 
 /** Says which dyno it is about. */
-export function errorOf(dyno: string | null, error: EpmuxError): EpmuxError {
+function errorOf(dyno: string | null, error: EpmuxError): EpmuxError {
   if (dyno === null || error.message.includes(dyno)) return error;
   const { code, message, cause, hint, details } = error;
   return new EpmuxError(code, `${dyno}: ${message}`, {
