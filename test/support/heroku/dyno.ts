@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ErlangHost, type ErlangNode, type ErlangNodeOptions } from '../erlang.ts';
@@ -55,7 +55,7 @@ export class StandInDyno {
     const folder = mkdtempSync(join(tmpdir(), 'epmux-dyno-'));
     const home = join(folder, 'app');
     mkdirSync(home);
-    const path = options.node === false ? '/usr/bin:/bin' : process.env['PATH'];
+    const path = options.node === false ? pathWithoutNode(folder) : process.env['PATH'];
     const sshd = await startSshd({
       hostKeys: ['rsa'],
       prefix: namespace.prefix,
@@ -94,6 +94,16 @@ export class StandInDyno {
     await this.#namespace.stop();
     rmSync(join(this.home, '..'), { recursive: true, force: true });
   }
+}
+
+/** The system's programs, for Node may be one of them. */
+function pathWithoutNode(folder: string): string {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  for (const name of readdirSync('/usr/bin')) {
+    if (!/^(node|nodejs|npm|npx)$/.test(name)) symlinkSync(join('/usr/bin', name), join(bin, name));
+  }
+  return bin;
 }
 
 interface Parts {
