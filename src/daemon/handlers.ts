@@ -120,7 +120,6 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
       params: object<Params<'exec'>>({
         way,
         via: optional(text(1_024)),
-        dyno: optional(text(255)),
         request: execRequest,
       }),
       async run(params, { signal }) {

@@ -1,11 +1,15 @@
-import { EpmuxError, Exit } from '../../protocol/errors.ts';
+import { TUNNEL_NAME, type TunnelSpec } from '../../daemon/control/api.ts';
+import type { ControlClient } from '../../daemon/control/client.ts';
+import { EpmuxError, type ErrorCode, Exit } from '../../protocol/errors.ts';
 import { defineCommand, JSON_OPTION, type OptionSpec } from '../command.ts';
+import { withDaemon } from '../daemon.ts';
 import { runHere } from '../exec/local.ts';
 import { talkLogger } from '../exec/logger.ts';
 import { assertInput, type ExecInput, planRequest } from '../exec/plan.ts';
 import { type ExecSource, herokuOf, startProcess } from '../exec/source.ts';
 import { printExecStatus } from '../exec/status.ts';
-import { WAY_OPTIONS } from '../way/options.ts';
+import type { Io } from '../io.ts';
+import { WAY_OPTIONS, type WayInput } from '../way/options.ts';
 import { planTunnel } from '../way/plan.ts';
 
 const WAY = {
@@ -26,8 +30,8 @@ export const exec = defineCommand({
     "Runs a command in a dyno, or a login shell. Exits with the command's code, 128+n when a signal ended it.",
   positional: {
     name: 'NAME',
-    describe: 'a configured tunnel; a command stands behind --',
-    complete: 'configured',
+    describe: 'a tunnel that is configured or up; a command stands behind --',
+    complete: 'tunnel',
   },
   options: {
     ...WAY,
@@ -58,12 +62,7 @@ export const exec = defineCommand({
   async run({ options, positional, rest }, io): Promise<number> {
     const input: ExecInput = options;
     assertInput(input, rest);
-    const way = Object.fromEntries(
-      Object.keys(WAY).map((key) => [key, options[key as keyof typeof WAY]]),
-    );
-    const spec = await planTunnel(positional, way, io.cwd, io.env).catch((error: unknown) => {
-      throw positional === undefined ? error : asNoCommand(error, positional);
-    });
+    const spec = await targetOf(positional, wayOf(options), io);
     const logger = talkLogger(options['log-level'] ?? 'warn', io.talk);
     const source: ExecSource = { spec, yes: options.yes === true, logger, io };
     if (input.status === true) {
@@ -86,11 +85,45 @@ export const exec = defineCommand({
   },
 });
 
+function wayOf(options: WayInput): WayInput {
+  return Object.fromEntries(Object.keys(WAY).map((key) => [key, options[key as keyof typeof WAY]]));
+}
+
+/** As `up` finds it; NAME may also be a tunnel that runs. */
+async function targetOf(name: string | undefined, way: WayInput, io: Io): Promise<TunnelSpec> {
+  try {
+    return await planTunnel(name, way, io.cwd, io.env);
+  } catch (error) {
+    const isUnknown = error instanceof EpmuxError && error.code === 'TUNNEL_NOT_FOUND';
+    if (name === undefined || !isUnknown) throw error;
+    const spec = await runningSpec(name, io);
+    if (spec === undefined) throw asNoCommand(error, name);
+    return way.dyno === undefined || spec.way.kind !== 'heroku'
+      ? spec
+      : { ...spec, way: { ...spec.way, dynos: [way.dyno].flat() } };
+  }
+}
+
+async function runningSpec(name: string, io: Io): Promise<TunnelSpec | undefined> {
+  if (!TUNNEL_NAME.test(name)) return undefined;
+  try {
+    const ask = (daemon: ControlClient) =>
+      daemon.call('spec', { name }, { signal: io.interrupted });
+    return (await withDaemon(io, ask)).spec;
+  } catch (error) {
+    if (error instanceof EpmuxError && NO_TUNNEL.has(error.code)) return undefined;
+    throw error;
+  }
+}
+
+const NO_TUNNEL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  ...(['DAEMON_NOT_RUNNING', 'TUNNEL_NOT_FOUND', 'CONTROL_PROTOCOL'] as const),
+]);
+
 /** Who left `--` out meant a command. */
-function asNoCommand(error: unknown, word: string): unknown {
-  if (!(error instanceof EpmuxError) || error.code !== 'TUNNEL_NOT_FOUND') return error;
-  return new EpmuxError(error.code, error.message, {
-    cause: error,
+function asNoCommand(cause: EpmuxError, word: string): EpmuxError {
+  return new EpmuxError(cause.code, cause.message, {
+    cause,
     hint: `if ${word} is a command, it stands behind --: \`epmux exec -- ${word}\``,
   });
 }

@@ -5,7 +5,6 @@ import { formationOf, requireRunning } from '../../heroku/formation.ts';
 import { sshKeysOnce } from '../../heroku/keys.ts';
 import { addonUrlOf, execWarnings, preflight } from '../../heroku/preflight.ts';
 import { herokuSettings } from '../../heroku/settings.ts';
-import { EpmuxError } from '../../protocol/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { createDialer } from '../../transport/create.ts';
@@ -31,15 +30,6 @@ export interface DynoExecStatus {
   readonly state: string | undefined;
   /** Its SSH server is registered with the exec manager. */
   readonly exec: boolean;
-}
-
-/** The only dyno selector, for `exec` runs in one dyno. Throws USAGE. */
-export function oneSelector(way: HerokuWay): string | undefined {
-  const [selector, other] = way.dynos;
-  if (other === undefined) return selector;
-  throw new EpmuxError('USAGE', 'exec runs in one dyno, and several are named', {
-    hint: 'run it once for each',
-  });
 }
 
 /** One app's Heroku, with the credentials of whoever calls. */
@@ -70,18 +60,16 @@ export class HerokuExec {
     return this.#client.platform.configVars(this.#signal);
   }
 
-  /** A connection into the dyno that is meant; web.1 or the first one that is up unless told. Throws EXEC_DISABLED and others. */
+  /** A connection into web.1, if it is meant, else into the first that is meant and up. Throws EXEC_DISABLED and others. */
   async connect(): Promise<Carrier> {
     const { way, via, logger, io } = this.#options;
-    const selector = oneSelector(way);
     const keys = sshKeysOnce();
     // Made while Heroku is asked; a failure shows when they are needed.
     keys().catch(() => undefined);
     const facts = await preflight(this.#client.platform, this.#signal);
     for (const warning of execWarnings(facts)) io.talk(`warning: ${warning}`);
     const dynos = await this.#client.platform.dynos(this.#signal);
-    const selectors = selector === undefined ? [] : [selector];
-    const up = requireRunning(way.app, dynos, selectors).filter((dyno) => dyno.isUp);
+    const up = requireRunning(way.app, dynos, way.dynos).filter((dyno) => dyno.isUp);
     const dyno = up.find(({ name }) => name === FIRST_DYNO) ?? up[0];
     const transport = herokuTransport({
       app: way.app,

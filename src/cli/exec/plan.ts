@@ -13,6 +13,7 @@ export interface ExecInput {
   readonly 'no-tty'?: boolean | undefined;
   readonly status?: boolean | undefined;
   readonly json?: boolean | undefined;
+  readonly dyno?: readonly string[] | undefined;
 }
 
 export interface ExecPlan {
@@ -36,6 +37,11 @@ export function assertInput(input: ExecInput, rest: readonly string[]): void {
   }
   if (input.status === true && (rest.length > 0 || input.pipe !== undefined)) {
     exclude('--status', 'a command', 'it runs none');
+  }
+  if ((input.dyno ?? []).length > 1 && input.status !== true) {
+    throw new EpmuxError('USAGE', 'exec runs in one dyno, and several are named', {
+      hint: 'run it once for each',
+    });
   }
   if (input.json === true && input.status !== true) {
     throw new EpmuxError(

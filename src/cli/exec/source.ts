@@ -6,7 +6,7 @@ import type { Carrier, ExecRequest, RemoteProcess } from '../../transport/transp
 import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
 import { withExecEnabled } from '../way/enable-exec.ts';
-import { HerokuExec, oneSelector } from './heroku.ts';
+import { HerokuExec } from './heroku.ts';
 import { connectSsh } from './ssh.ts';
 
 /** Where the command shall run. */
@@ -49,12 +49,10 @@ async function startOverTunnel(
   { spec: { way, via }, io, logger }: ExecSource,
   request: ExecRequest,
 ): Promise<RunningProcess | undefined> {
-  const dyno = way.kind === 'heroku' ? oneSelector(way) : undefined;
   const params: ExecParams = {
     way,
     request,
     ...(via === undefined ? {} : { via }),
-    ...(dyno === undefined ? {} : { dyno }),
   };
   try {
     const { socket } = await withDaemon(io, (daemon) =>

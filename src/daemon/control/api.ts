@@ -117,10 +117,9 @@ export interface PingResult {
 
 /** Where a command shall run, and what. The command may hold secrets: never logged. */
 export interface ExecParams {
+  /** Of several dynos web.1, or the first that is up. */
   readonly way: Way;
   readonly via?: string;
-  /** `web.1`, `web`. */
-  readonly dyno?: string;
   readonly request: ExecRequest;
 }
 

@@ -23,11 +23,11 @@ const FIRST_DYNO = 'web.1';
  */
 export function execOverTunnel(
   tunnels: readonly ExecTunnel[],
-  params: Pick<ExecParams, 'way' | 'via' | 'dyno'>,
+  params: Pick<ExecParams, 'way' | 'via'>,
 ): NonNullable<Carrier['exec']> {
   for (const tunnel of tunnels) {
     if (!leadsThere(tunnel.spec, params)) continue;
-    const exec = chosenEnd(tunnel, params.dyno)?.exec;
+    const exec = chosenEnd(tunnel, params.way)?.exec;
     if (exec !== undefined) return exec;
   }
   throw new EpmuxError('TUNNEL_NOT_FOUND', 'no tunnel that is up leads there over SSH');
@@ -42,19 +42,25 @@ function leadsThere(spec: ExecTunnel['spec'], { way, via }: Pick<ExecParams, 'wa
   return JSON.stringify(spec.way) === JSON.stringify(way);
 }
 
-function chosenEnd({ spec: { way }, ends }: ExecTunnel, selector: string | undefined) {
+function chosenEnd({ spec, ends }: ExecTunnel, way: Way): ExecEnd | undefined {
+  const selectors = way.kind === 'heroku' ? way.dynos : [];
   const up = ends
     .filter((end) => end.state === 'up' && end.exec !== undefined)
+    .filter((end) => selectors.length === 0 || selectors.some((text) => fits(nameOf(end), text)))
     .toSorted((a, b) => nameOf(a).localeCompare(nameOf(b), 'en', { numeric: true }));
-  const named = up.find((end) => nameOf(end) === (selector ?? FIRST_DYNO));
-  if (named !== undefined || way.kind !== 'heroku') return named ?? up[0];
-  if (!knowsAll(way, selector)) return undefined;
-  return up.find((end) => selector === undefined || nameOf(end).split('.')[0] === selector);
+  const [only = FIRST_DYNO] = selectors.length === 1 ? selectors : [];
+  const certain = up.find((end) => nameOf(end) === FIRST_DYNO || nameOf(end) === only);
+  return certain ?? (knowsAll(spec.way, selectors) ? up[0] : undefined);
 }
 
-/** The tunnel leads to every dyno that the selector means. */
-function knowsAll(way: Extract<Way, { kind: 'heroku' }>, selector: string | undefined): boolean {
-  return way.dynos.length === 0 || (selector !== undefined && way.dynos.includes(selector));
+/** The tunnel leads to every dyno that the selectors mean. */
+function knowsAll(way: Way, selectors: readonly string[]): boolean {
+  if (way.kind !== 'heroku' || way.dynos.length === 0) return true;
+  return selectors.length > 0 && selectors.every((selector) => way.dynos.includes(selector));
+}
+
+function fits(name: string, selector: string): boolean {
+  return name === selector || name.split('.')[0] === selector;
 }
 
 function nameOf(end: ExecEnd): string {

@@ -117,6 +117,8 @@ describe(`epmux exec --app${missing === undefined ? '' : ` (left out: ${missing}
     assert.equal(asked(), before);
     assert.equal((await run(['-d', 'worker.1', '--', 'hostname'])).stdout, hostOf('worker.1'));
     assert.ok(asked() > before);
+    const named = await home.run(['exec', 'my-app', '--', 'hostname']);
+    assert.equal(named.stdout, hostOf('web.1'), named.stderr);
     assert.equal((await home.run(['down'])).code, 0);
   });
 });

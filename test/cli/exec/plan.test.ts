@@ -13,6 +13,7 @@ describe('what exec asks for', () => {
     [{ tty: true, 'no-tty': true }, [], /--tty and --no-tty exclude/],
     [{ status: true }, ['ls'], /--status and a command exclude/],
     [{ status: true, pipe: 'cat' }, [], /--status and a command exclude/],
+    [{ dyno: ['web.1', 'web.2'] }, ['ls'], /exec runs in one dyno/],
     [{ json: true }, ['ls'], /--json goes with --status only/],
   ];
   for (const [input, rest, what] of refused) {

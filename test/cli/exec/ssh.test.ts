@@ -166,7 +166,7 @@ describe('epmux exec --ssh', () => {
       assert.match(stdout, /03 1a 1c 04/);
     });
 
-    it('leaves the terminal as it was, also when it is ended or the connection breaks', async () => {
+    it('leaves the terminal as it was, also when it is killed', async () => {
       const files = ['a', 'b', 'c', 'd'].map((name) => join(home.folder, name));
       const [before, after] = files;
       const settings = async (script: string, keys?: { after: string; text: string }) => {

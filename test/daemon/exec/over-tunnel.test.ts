@@ -20,8 +20,7 @@ function tunnel(way: Way, ends: Record<string, LinkState>, via?: string): ExecTu
 
 async function dynoFor(tunnels: readonly ExecTunnel[], way: Way, dyno?: string, via?: string) {
   const params = {
-    way,
-    ...(dyno === undefined ? {} : { dyno }),
+    way: way.kind === 'heroku' && dyno !== undefined ? { ...way, dynos: [dyno] } : way,
     ...(via === undefined ? {} : { via }),
   };
   const exec = execOverTunnel(tunnels, params);
@@ -50,6 +49,16 @@ describe('a command over a tunnel', () => {
     await assert.rejects(dynoFor([some], APP, 'worker'), { code: 'TUNNEL_NOT_FOUND' });
     assert.equal(await dynoFor([some], APP, 'worker.1'), 'worker.1');
     assert.equal(await dynoFor([some, all], APP), 'web.1');
+  });
+
+  it('runs in one of several that are named, web.1 first', async () => {
+    const way = { ...APP, dynos: ['worker', 'web'] } as const;
+    assert.equal(await dynoFor([all], way), 'web.1');
+    const ends = { 'worker.2': 'up', 'web.2': 'up' } as const;
+    assert.equal(await dynoFor([tunnel(way, ends)], way), 'web.2');
+    await assert.rejects(dynoFor([tunnel({ ...APP, dynos: ['web'] }, ends)], way), {
+      code: 'TUNNEL_NOT_FOUND',
+    });
   });
 
   it('goes over SSH to the same place alone', async () => {
