@@ -81,8 +81,23 @@ function asker({ app, settings, addonUrl, credentials, http }: ExecManagerOption
     };
     return own === undefined
       ? withApiKey(credentials, ({ key, source }) => call(app, key, source))
-      : call(own.user, own.password, `the config var HEROKU_EXEC_URL of ${app}`);
+      : call(own.user, own.password, `the config var HEROKU_EXEC_URL of ${app}`).catch(
+          (error: unknown) => {
+            throw withAddonHint(error, app);
+          },
+        );
   };
+}
+
+/** Another key of the person's is no help: the add-on has credentials of its own. */
+function withAddonHint(error: unknown, app: string): unknown {
+  if (!(error instanceof EpmuxError)) return error;
+  const { code, message, cause } = error;
+  if (code !== 'HEROKU_AUTH_REFUSED' && code !== 'HEROKU_FORBIDDEN') return error;
+  return new EpmuxError(code, message, {
+    cause,
+    hint: `remove the add-on of old with \`heroku addons:destroy heroku-exec -a ${app}\`, then run \`epmux up --yes\`: it enables Heroku Exec, and ALL dynos restart`,
+  });
 }
 
 function credentialsOf(url: URL): { user: string; password: string } {
