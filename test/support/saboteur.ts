@@ -26,6 +26,8 @@ export class Saboteur {
   passedBytes = 0;
   /** For connections made from now on, and for each direction of each. */
   bytesPerSecond = Number.POSITIVE_INFINITY;
+  /** For connections made from now on: one that carries nothing for so long is dropped, silently, as proxies and NATs do. */
+  idleLimitMs = Number.POSITIVE_INFINITY;
 
   private constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target;
@@ -54,12 +56,7 @@ export class Saboteur {
   /** From now on nothing passes and nothing is told to anybody. */
   blackhole(): void {
     this.#mode = 'blackhole';
-    for (const { near, far } of this.#passages) {
-      near.unpipe();
-      far.unpipe();
-      near.pause();
-      far.pause();
-    }
+    for (const passage of this.#passages) freeze(passage);
   }
 
   /** The path is back: for new connections, and for those that waited to be accepted. */
@@ -99,18 +96,34 @@ export class Saboteur {
     far.on('error', end);
     near.once('close', end);
     far.once('close', end);
-    near.pipe(this.#pace()).pipe(far);
-    far.pipe(this.#pace()).pipe(near);
+    const timer = this.#freezeWhenIdle(passage);
+    near.once('close', () => clearTimeout(timer));
+    near.pipe(this.#pace(timer)).pipe(far);
+    far.pipe(this.#pace(timer)).pipe(near);
   }
 
-  #pace(): Transform {
+  #freezeWhenIdle(passage: Passage): NodeJS.Timeout | undefined {
+    if (this.idleLimitMs === Number.POSITIVE_INFINITY) return undefined;
+    return setTimeout(() => freeze(passage), this.idleLimitMs);
+  }
+
+  #pace(idle: NodeJS.Timeout | undefined): Transform {
     const { bytesPerSecond } = this;
     return new Transform({
       transform: (chunk: Uint8Array, _encoding, done) => {
         this.passedBytes += chunk.length;
+        idle?.refresh();
         if (bytesPerSecond === Number.POSITIVE_INFINITY) done(null, chunk);
         else setTimeout(() => done(null, chunk), (chunk.length / bytesPerSecond) * 1_000);
       },
     });
   }
+}
+
+/** Both sockets stay open, and nothing is read from either any more. */
+function freeze({ near, far }: Passage): void {
+  near.unpipe();
+  far.unpipe();
+  near.pause();
+  far.pause();
 }
