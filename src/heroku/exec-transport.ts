@@ -87,7 +87,13 @@ function withOwnHint(error: unknown, app: string, dyno: string): unknown {
   if (code === 'CONNECT_FAILED') {
     return new EpmuxError(code, `${dyno} of ${app} could not be reached: ${message}`, {
       cause,
-      hint: 'a firewall that lets nothing but HTTP through port 80 stops it: try another network, or --via a SOCKS proxy',
+      hint: 'a firewall may let nothing but HTTP through port 80, or the dyno has just restarted: try again, another network, or --via a SOCKS proxy',
+    });
+  }
+  if (code === 'HOST_KEY_MISMATCH') {
+    return new EpmuxError(code, message, {
+      cause,
+      hint: `nothing was sent. ${dyno} may have just restarted: try again. If it stays so, somebody may be in between: try another network`,
     });
   }
   return error;

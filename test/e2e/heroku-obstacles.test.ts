@@ -34,7 +34,7 @@ describe(`an app at Heroku${missing === undefined ? '' : ` (left out: ${missing}
     await heroku?.stop();
   });
 
-  /** An app of its own, so that what another test left up asks about another one; in front of the same dyno. */
+  /** An app of its own in front of the same dyno: one whose tunnel a failed test left up does no harm to others. */
   const addApp = (name: string, options: AppOptions = {}): StandInApp => {
     const added = heroku.addApp(name, options);
     added.dynos.set('web.1', dyno);
@@ -75,6 +75,7 @@ describe(`an app at Heroku${missing === undefined ? '' : ` (left out: ${missing}
     const run = await up('-a', 'image');
     assertUp(run);
     assert.match(run.stderr, /container image: Heroku Exec needs bash, curl and openssh-server/);
+    await laptop.run('down', 'image');
   });
 
   it('with the add-on of old comes up by its service and credentials, with a warning', async () => {
@@ -88,10 +89,9 @@ describe(`an app at Heroku${missing === undefined ? '' : ` (left out: ${missing}
     const run = await up('-a', 'addon');
     assertUp(run);
     assert.match(run.stderr, /addons:destroy heroku-exec -a addon/);
-    assert.deepEqual(
-      heroku.requests.filter((request) => request === 'PUT /api/v1/web.1').length,
-      2,
-    );
+    const registered = heroku.requests.filter((request) => request === 'PUT /api/v1/web.1');
+    assert.equal(registered.length, 2);
+    await laptop.run('down', 'addon');
     const said = refused.stderr + run.stderr + (await laptop.run('logs'));
     assert.equal(said.includes('old-password'), false);
   });
@@ -103,13 +103,14 @@ describe(`an app at Heroku${missing === undefined ? '' : ` (left out: ${missing}
     for (const route of FIRST) heroku.fail(route, { status: 503, times: 3 });
     assertUp(await up('-a', 'shaken'));
     assert.ok(asked().length - before >= 8, 'each was asked four times');
+    await laptop.run('down', 'shaken');
   });
 
   it('with an SSH port that is closed is told as such', async () => {
     heroku.tunnelHost = () => '127.0.0.1:1';
     const run = await up('-a', 'my-app');
     heroku.tunnelHost = (port) => `127.0.0.1:${port}`;
-    assertFailed(run, 3, 'CONNECT_FAILED', /web\.1 of my-app .*\nhint: a firewall/);
+    assertFailed(run, 3, 'CONNECT_FAILED', /web\.1 of my-app .*\nhint: a firewall may/);
   });
 
   it('with a key other than the exec manager told is refused, with both fingerprints', async () => {
@@ -118,7 +119,12 @@ describe(`an app at Heroku${missing === undefined ? '' : ` (left out: ${missing}
     heroku.tunnelHost = () => `127.0.0.1:${impostor.path.port}`;
     const run = await up('-a', 'my-app');
     heroku.tunnelHost = (port) => `127.0.0.1:${port}`;
-    assertFailed(run, 5, 'HOST_KEY_MISMATCH', /somebody may be in between/);
+    assertFailed(
+      run,
+      5,
+      'HOST_KEY_MISMATCH',
+      /hint: nothing was sent\. web\.1 may have just restarted/,
+    );
     assert.ok(run.stderr.includes(impostor.sshd.fingerprint), run.stderr);
     assert.ok(run.stderr.includes(dyno.sshd.fingerprint), run.stderr);
   });
