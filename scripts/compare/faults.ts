@@ -68,11 +68,13 @@ async function broken(
       ? `${inSeconds(atMs / 1_000)} after the path is back`
       : `after ${inSeconds(seconds)}`;
   const returned = `the call gives ${said(value)} ${when}`;
-  const pong = await untilPong(node, target, PONG_LIMIT_MS);
-  const reached = pong === undefined ? 'no `pong` for 60 s' : `\`pong\` ${inSeconds(back.seconds)}`;
   await pause(SETTLE_MS);
+  const outcome = `${down(watched)}; ${returned}`;
+  if (watched.downAfter === undefined) return outcome;
+  const pong = await untilPong(node, target, PONG_LIMIT_MS);
   const since = kind === 'blackhole' ? 'the path is back' : 'the reset';
-  return `${down(watched)}; ${returned}; ${reached} after ${since}`;
+  const reached = pong === undefined ? 'no `pong` for 60 s' : `\`pong\` ${inSeconds(back.seconds)}`;
+  return `${outcome}; ${reached} after ${since}`;
 }
 
 async function restart(tool: Tool, node: ErlangNode, watched: Watched): Promise<string> {

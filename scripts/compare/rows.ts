@@ -63,11 +63,12 @@ export const ROWS: Readonly<Record<string, Row>> = {
     ...both((tool) => fault(tool, 'idle', 10_000)),
   },
   reset: {
-    title: 'a TCP reset in the middle of a call of 5 s',
+    title: 'a TCP reset 0.5 s after a call of 5 s began',
     ...both((tool) => fault(tool, 'reset', 0)),
   },
   blackhole: {
-    title: 'nothing passes for 90 s, silently, in the middle of a call; `net_ticktime` 60 s',
+    title:
+      'nothing passes for 90 s, silently, from 0.5 s after a call of 2 s began; `net_ticktime` 60 s',
     ...both((tool) => fault(tool, 'blackhole', 90_000)),
   },
   restart: { title: 'the dyno restarts', ...both((tool) => fault(tool, 'restart', 0)) },
