@@ -1,4 +1,4 @@
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Tunnel } from './tunnel.ts';
 
@@ -8,6 +8,9 @@ const NAMES_WAIT_MS = 3_000;
 /** How long the other dynos may take once the nodes of one can be reached. */
 const OTHERS_WAIT_MS = 5_000;
 
+/** The next connection would end as this one did. */
+const BROKEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PROTOCOL', 'UNSUPPORTED']);
+
 export interface ReadyCall {
   readonly signal: AbortSignal;
   progress(step: string, done?: boolean): void;
@@ -15,7 +18,7 @@ export interface ReadyCall {
 
 /**
  * Resolves when a link is up, a node can be reached, and what is behind each other link is known or fails; or when a bound is reached before. Fails with the
- * error of the first attempt that fails wherever nothing is up, INTERRUPTED when the caller is gone, TUNNEL_DOWN when the tunnel is taken down meanwhile.
+ * error of the first attempt that fails wherever nothing is up (an agent that breaks the protocol once attached counts as one), INTERRUPTED when the caller is gone, TUNNEL_DOWN when the tunnel is taken down meanwhile.
  */
 export function tunnelReady(tunnel: Tunnel, call: ReadyCall, clock: Clock): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -40,7 +43,13 @@ export function tunnelReady(tunnel: Tunnel, call: ReadyCall, clock: Clock): Prom
       const { state, links, nodes } = tunnel.status();
       if (state === 'down')
         fail(new EpmuxError('TUNNEL_DOWN', `${tunnel.spec.name} was taken down`));
-      if (!links.some((link) => link.state === 'up')) return;
+      if (!links.some((link) => link.state === 'up')) {
+        const { lastError } = tunnel;
+        if (state === 'reconnecting' && lastError !== null && BROKEN.has(lastError.code)) {
+          fail(new EpmuxError(lastError.code, lastError.message));
+        }
+        return;
+      }
       if (nodes.some((node) => node.unreachable === undefined)) {
         if (tunnel.isPending) limit(OTHERS_WAIT_MS);
         else settle(resolve);

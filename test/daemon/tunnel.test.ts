@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { TunnelStatus, UpSecrets } from '../../src/daemon/control/api.ts';
 import type { ControlClient } from '../../src/daemon/control/client.ts';
 import { type StandInNode, startStandInNode } from '../../src/demo/stand-in-node.ts';
+import { FrameType } from '../../src/protocol/constants.ts';
 import { askNode } from '../../src/runtime/epmd-client.ts';
 import { AgentEnd } from '../support/agent-end.ts';
 import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
@@ -250,6 +251,14 @@ describe('a tunnel', () => {
     agent.cut();
     await assert.rejects(second);
     assert.equal((await up()).tunnel.state, 'up');
+  });
+
+  it('does not come up with an agent that breaks the protocol, and says so at once', async () => {
+    const tailOfNothing = Uint8Array.of(FrameType.TAIL, 0, 0, 1, 0, 0, 0, 0, 0);
+    agent.setNodes({});
+    agent.noise = tailOfNothing;
+    await assert.rejects(up(), { code: 'PROTOCOL' });
+    assert.deepEqual((await client.call('status', {})).tunnels, []);
   });
 
   it('is given up when the agent has another secret, and taken up again with the right one', async () => {

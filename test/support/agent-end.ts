@@ -28,6 +28,8 @@ export class AgentEnd {
   goodbyes = 0;
   /** Connections are taken and nothing is said on them. */
   mute = false;
+  /** Sends these bytes on each pipe, once it is attached. */
+  noise: Uint8Array | undefined;
   readonly #secret: Uint8Array;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -103,6 +105,7 @@ export class AgentEnd {
     const driver = known ?? this.#newSession(sessionId);
     this.attaches += 1;
     driver.acceptAttach(opened);
+    if (this.noise !== undefined) opened.pipe.write(this.noise);
   }
 
   #newSession(id: string): SessionDriver {
