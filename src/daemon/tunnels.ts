@@ -70,6 +70,7 @@ export class Tunnels {
     const known = this.#entries.get(spec.name);
     const entry = known ?? this.#add(spec, given);
     const { tunnel } = entry;
+    const alreadyUp = known?.tunnel.status().state === 'up';
     if (known !== undefined) {
       if (!sameSpec(known.tunnel.spec, spec)) {
         throw new EpmuxError('TUNNEL_EXISTS', `the tunnel ${spec.name} leads elsewhere already`);
@@ -89,7 +90,7 @@ export class Tunnels {
       if (!entry.established && entry.waiting === 0) await this.#remove(entry);
     }
     if (this.#entries.get(spec.name) === entry) await this.#keep(tunnel);
-    return { tunnel, alreadyUp: known !== undefined };
+    return { tunnel, alreadyUp };
   }
 
   /** Those of the last daemon. What is wrong with one shows in its status. */

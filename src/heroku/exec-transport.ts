@@ -93,7 +93,7 @@ function withOwnHint(error: unknown, app: string, dyno: string): unknown {
   if (code === 'HOST_KEY_MISMATCH') {
     return new EpmuxError(code, message, {
       cause,
-      hint: `nothing was sent. ${dyno} may have just restarted: try again. If it stays so, somebody may be in between: try another network`,
+      hint: `nothing was sent; ${dyno} may have just restarted: try again, and if it stays so, somebody may be in between: try another network`,
     });
   }
   return error;

@@ -123,7 +123,7 @@ describe(`an app at Heroku${missing === undefined ? '' : ` (left out: ${missing}
       run,
       5,
       'HOST_KEY_MISMATCH',
-      /hint: nothing was sent\. web\.1 may have just restarted/,
+      /hint: nothing was sent; web\.1 may have just restarted/,
     );
     assert.ok(run.stderr.includes(impostor.sshd.fingerprint), run.stderr);
     assert.ok(run.stderr.includes(dyno.sshd.fingerprint), run.stderr);
@@ -143,6 +143,8 @@ describe(`an app at Heroku${missing === undefined ? '' : ` (left out: ${missing}
     assertFailed(await up('-a', 'my-app'), 5, 'HEROKU_AUTH_REFUSED', /HEROKU_API_KEY/);
 
     heroku.heal();
-    assertUp(await up('-a', 'my-app'));
+    const back = await up('-a', 'my-app');
+    assertUp(back);
+    assert.doesNotMatch(back.stderr, /up already/);
   });
 });
