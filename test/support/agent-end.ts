@@ -6,6 +6,7 @@ import { BOOT_ID_BYTES, WireCode } from '../../src/protocol/constants.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { refusePipe } from '../../src/runtime/linger.ts';
 import { openAgentPipe } from '../../src/runtime/open-session-pipe.ts';
+import type { BytePipe } from '../../src/runtime/pipe.ts';
 import { SessionDriver } from '../../src/runtime/session-driver.ts';
 import type { IncomingStream } from '../../src/runtime/session-stream.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
@@ -28,8 +29,9 @@ export class AgentEnd {
   goodbyes = 0;
   /** Connections are taken and nothing is said on them. */
   mute = false;
-  /** Sends these bytes on each pipe, once it is attached. */
+  /** Sends these bytes on each pipe, once it has brought the answer to a ping: the daemon has long been attached. */
   noise: Uint8Array | undefined;
+  #newest: BytePipe | undefined;
   readonly #secret: Uint8Array;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -105,7 +107,7 @@ export class AgentEnd {
     const driver = known ?? this.#newSession(sessionId);
     this.attaches += 1;
     driver.acceptAttach(opened);
-    if (this.noise !== undefined) opened.pipe.write(this.noise);
+    this.#newest = opened.pipe;
   }
 
   #newSession(id: string): SessionDriver {
@@ -121,7 +123,9 @@ export class AgentEnd {
         },
         onDirectory: () => undefined,
         onIncoming: (stream) => this.#serve(stream),
-        onRtt: () => undefined,
+        onRtt: () => {
+          if (this.noise !== undefined) this.#newest?.write(this.noise);
+        },
       },
     });
     this.#sessions.set(id, driver);
