@@ -68,12 +68,13 @@ async function broken(
       ? `${inSeconds(atMs / 1_000)} after the path is back`
       : `after ${inSeconds(seconds)}`;
   const returned = `the call gives ${said(value)} ${when}`;
+  const pong = value === 'ok' ? 0 : await untilPong(node, target, PONG_LIMIT_MS);
+  const backAfter = back.seconds;
   await pause(SETTLE_MS);
   const outcome = `${down(watched)}; ${returned}`;
-  if (watched.downAfter === undefined) return outcome;
-  const pong = await untilPong(node, target, PONG_LIMIT_MS);
+  if (value === 'ok') return outcome;
   const since = kind === 'blackhole' ? 'the path is back' : 'the reset';
-  const reached = pong === undefined ? 'no `pong` for 60 s' : `\`pong\` ${inSeconds(back.seconds)}`;
+  const reached = pong === undefined ? 'no `pong` for 60 s' : `\`pong\` ${inSeconds(backAfter)}`;
   return `${outcome}; ${reached} after ${since}`;
 }
 
@@ -93,7 +94,7 @@ async function restart(tool: Tool, node: ErlangNode, watched: Watched): Promise<
 async function again(node: ErlangNode, target: string, watched: Watched): Promise<string> {
   if (watched.downAfter === undefined) return '';
   const pong = await untilPong(node, target, PONG_LIMIT_MS);
-  return `, ${down(watched)}; ${pong === undefined ? 'no `pong` for 60 s' : `then \`pong\` after ${inSeconds(pong)}`}`;
+  return pong === undefined ? '; no `pong` for 60 s' : `; then \`pong\` after ${inSeconds(pong)}`;
 }
 
 function down({ downAfter }: Watched): string {
