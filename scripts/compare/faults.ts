@@ -25,9 +25,12 @@ export async function fault(tool: Tool, kind: Fault, lastsMs: number): Promise<s
   const target = tool.stage.target();
   if ((await untilPong(node, target, PONG_LIMIT_MS)) === undefined) return 'never a `pong`';
   const watched = watchDown(node, target);
-  if (kind === 'idle') return idle(node, target, watched, lastsMs);
   if (kind === 'restart') return restart(tool, node, watched);
-  return broken(tool, node, { kind, lastsMs, watched });
+  const outcome =
+    kind === 'idle'
+      ? await idle(node, target, watched, lastsMs)
+      : await broken(tool, node, { kind, lastsMs, watched });
+  return `${outcome}${await tool.beneath()}`;
 }
 
 async function idle(

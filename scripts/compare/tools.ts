@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DaemonStatus } from '../../src/daemon/control/api.ts';
 import type { ErlangNode } from '../../test/support/erlang.ts';
 import { within } from '../../test/support/erlang-process.ts';
 import { OfficialRun, officialCli } from '../../test/support/heroku/official-cli.ts';
@@ -21,6 +22,8 @@ export interface Tool {
   node(): Promise<ErlangNode>;
   /** What a person has to tell the running local node after the dyno got another host name. */
   learn(node: ErlangNode, hostName: string): Promise<void>;
+  /** What it tells of the connection's life beneath; empty where it knows of none. */
+  beneath(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -54,6 +57,10 @@ export class Official implements Tool {
 
   async learn(node: ErlangNode, hostName: string): Promise<void> {
     await node.eval(`inet_db:add_host({127,0,0,1}, ["${hostName}"])`);
+  }
+
+  async beneath(): Promise<string> {
+    return '';
   }
 
   async stop(): Promise<void> {
@@ -117,6 +124,12 @@ export class Epmux implements Tool {
 
   /** Nothing: a running node learns from the hosts file. */
   async learn(): Promise<void> {}
+
+  async beneath(): Promise<string> {
+    const { tunnels } = JSON.parse(await this.run('status', '--json')) as DaemonStatus;
+    const links = tunnels.flatMap((tunnel) => tunnel.links);
+    return `; ${links.map(({ mode, resumes }) => `${mode}, resumes: ${resumes}`).join('; ')}`;
+  }
 
   async stop(): Promise<void> {
     await this.run('down', '--all');
