@@ -109,7 +109,7 @@ describe('epmux exec --ssh', () => {
   it('hands SIGINT to the command, and exits with 130', async () => {
     const child = start([
       '--',
-      'trap "echo got it; exit 9" INT; echo ready; while :; do sleep 0.05; done',
+      'trap "echo got it; exit 9" INT; echo ready; for i in $(seq 200); do sleep 0.05; done',
     ]);
     child.stdout?.once('data', () => child.kill('SIGINT'));
     const { code, stdout } = await outcome(child, 'SIGINT');

@@ -51,16 +51,21 @@ describe('a process that the daemon hands over', () => {
   let clock: ManualClock;
   let broker: ExecBroker;
   let remote: ScriptedProcess;
+  const connected: RemoteProcess[] = [];
 
   beforeEach(() => {
     clock = new ManualClock();
     broker = new ExecBroker({ folder: folder.path, clock });
     remote = new ScriptedProcess();
   });
-  afterEach(() => broker.close());
+  afterEach(() => {
+    for (const process of connected.splice(0)) process.close();
+    broker.close();
+  });
 
   const open = async () => {
     const process = await connectProcess(await broker.open(async () => remote));
+    connected.push(process);
     const owner = own(process.io);
     let stderr = '';
     process.onStderr((chunk) => {
