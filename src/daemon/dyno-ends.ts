@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { AgentChoice, ErrorStatus, LinkState, LinkStatus } from './control/api.ts';
 import type { DynoEnd } from './dyno-end.ts';
 import type { WantedDyno } from './dynos.ts';
+import { ASKED_FOR } from './links/dyno-link.ts';
 import { errorStatus } from './links/link-state.ts';
 
 /** Heroku's words for a dyno that nothing runs in. With any other one it is on its way up. */
@@ -26,6 +27,8 @@ function linkless({ name, state }: WantedDyno, choice: AgentChoice): LinkStatus 
   return {
     dyno: name,
     mode: choice === 'none' ? 'direct' : 'agent',
+    agent: null,
+    whyDirect: choice === 'none' ? ASKED_FOR : null,
     state: AT_REST.has(state) ? 'down' : 'connecting',
     rttMs: null,
     bytesIn: 0,

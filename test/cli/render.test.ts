@@ -98,6 +98,8 @@ const daemon = { pid: 1, version: '0.1.0', startedAt: before(9e6) };
 const link = {
   dyno: null,
   mode: 'agent',
+  agent: 'listening',
+  whyDirect: null,
   state: 'up',
   rttMs: 24.4,
   bytesIn: 1_536,
@@ -152,6 +154,21 @@ describe('status', () => {
       'staging  failed for 5 s  tcp://localhost:9001',
       '  node  app@dyno  127.0.0.2:4711    another tunnel has its name',
     ]);
+  });
+
+  it('tells a pushed agent from one that was there, and why there is none', () => {
+    const [prod] = status.tunnels;
+    assert.ok(prod !== undefined);
+    const links = [
+      { ...link, dyno: 'web.1', agent: 'pushed' },
+      { ...link, dyno: 'web.2', mode: 'direct', agent: null, whyDirect: 'no Node\u0007' },
+    ] as const;
+    const lines = renderStatus({ daemon, tunnels: [{ ...prod, links }] }, plain, NOW);
+    assert.match(lines[1] ?? '', /^ {2}web\.1 {2}up {2}pushed agent {2}rtt 24 ms .* away$/);
+    assert.match(
+      lines[2] ?? '',
+      /^ {2}web\.2 {2}up {2}direct {8}rtt 24 ms .* away {2}no Node\ufffd$/,
+    );
   });
 
   it('says when there is none, and what troubles the daemon', () => {

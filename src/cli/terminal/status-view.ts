@@ -49,7 +49,7 @@ function linkRow(link: LinkStatus, paint: Paint): string[] {
   return [
     paint('dim', link.dyno === null ? 'link' : printable(link.dyno)),
     paint(STATE_STYLE[link.state], link.state),
-    link.mode,
+    link.agent === 'pushed' ? 'pushed agent' : link.mode,
     link.rttMs === null ? '' : `rtt ${formatRtt(link.rttMs)}`,
     count(link.streams, 'stream'),
     `${formatBytes(link.bytesIn)} in`,
@@ -57,6 +57,7 @@ function linkRow(link: LinkStatus, paint: Paint): string[] {
     link.resumes > 0
       ? `${count(link.resumes, 'resume')}, ${formatDuration(link.outageMs)} away`
       : '',
+    link.whyDirect === null ? '' : paint('dim', printable(link.whyDirect)),
   ];
 }
 

@@ -10,6 +10,8 @@ export type { Way };
 
 export type LinkState = 'connecting' | 'up' | 'reconnecting' | 'down' | 'failed';
 export type LinkMode = 'agent' | 'direct';
+/** Pushed by the link itself, or one that was there and listened. */
+export type AgentKind = 'pushed' | 'listening';
 export type AgentChoice = 'auto' | 'require' | 'none';
 
 /** What a tunnel may be called: one word of at most 64 characters without slashes. Also a file's name, so nothing that leads out of a folder. */
@@ -57,7 +59,12 @@ export interface ErrorStatus {
 export interface LinkStatus {
   readonly dyno: string | null;
   readonly mode: LinkMode;
+  /** Null where none is there (`direct`), or none was ever attached to. */
+  readonly agent: AgentKind | null;
+  /** Why it goes without an agent; null in mode `agent`. */
+  readonly whyDirect: string | null;
   readonly state: LinkState;
+  /** Rounded to hundredths. */
   readonly rttMs: number | null;
   readonly bytesIn: number;
   readonly bytesOut: number;

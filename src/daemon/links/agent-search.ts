@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import type { Carrier } from '../../transport/transport.ts';
-import type { AgentChoice } from '../control/api.ts';
+import type { AgentChoice, AgentKind } from '../control/api.ts';
 import type { AgentWay } from './agent-way.ts';
 import type { Connection } from './connection-loop.ts';
 import { type PushedAgent, pushAgent } from './push.ts';
@@ -50,11 +50,22 @@ export interface AgentSearchOptions {
 export class AgentSearch {
   readonly #options: AgentSearchOptions;
   #pushed: PushedAgent | undefined;
-  #attachedToListening = false;
+  #found: AgentKind | undefined;
+  #whyNone: string | undefined;
   #cannotPush: { readonly error: EpmuxError; readonly until: number } | undefined;
 
   constructor(options: AgentSearchOptions) {
     this.#options = options;
+  }
+
+  /** Which one the link is, or was last, attached to. */
+  get found(): AgentKind | undefined {
+    return this.#found;
+  }
+
+  /** Why the link goes without one. */
+  get whyNone(): string | undefined {
+    return this.#whyNone;
   }
 
   /**
@@ -68,7 +79,7 @@ export class AgentSearch {
     try {
       return await this.#attachListening(secret, carrier, signal);
     } catch (error) {
-      if (this.#attachedToListening || !isNotThisAgent(error)) throw error;
+      if (this.#found === 'listening' || !isNotThisAgent(error)) throw error;
       refusal = error;
     }
     const cannotPush = await this.#push(carrier, signal);
@@ -99,7 +110,7 @@ export class AgentSearch {
       if (hasCode(error, ANOTHER_AGENT)) agent.abandon(error);
       throw error;
     });
-    this.#attachedToListening = true;
+    this.#found = 'listening';
     onStep(`attached to the agent (${agent.agentSoftware})`);
     return connection;
   }
@@ -114,11 +125,13 @@ export class AgentSearch {
     try {
       const pipe = await carrier.openAgentPipe(signal, port);
       const connection = await this.#attach(pipe, secret, signal);
+      this.#found = 'pushed';
       onStep(`attached to the pushed agent (${agent.agentSoftware}, Node.js ${node})`);
       return connection;
     } catch (error) {
       if (!hasCode(error, PUSHED_IS_GONE)) throw error;
       this.#pushed = undefined;
+      this.#found = undefined;
       const gone = new EpmuxError('AGENT_MISSING', 'the agent that was pushed there is gone', {
         cause: error,
       });
@@ -161,6 +174,7 @@ export class AgentSearch {
     if (choice === 'auto' && carrier.dial !== undefined && hasCode(refusal, GOES_WITHOUT)) {
       const found = NOT_THIS_AGENT[refusal.code as NotThisAgent];
       const why = reason === undefined ? found : `${found}, and none can be pushed (${reason})`;
+      this.#whyNone = why;
       logger.info('going without an agent', { reason: why });
       onStep(`${why}: going without`);
       return undefined;

@@ -30,6 +30,9 @@ export interface DynoLinkOptions {
   readonly handlers: LinkHandlers;
 }
 
+/** Why a link is `direct` whatever is there. */
+export const ASKED_FOR = '--agent none';
+
 /** How a dyno looks that restarts between the registration of a key and the connection. */
 const RESTARTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SSH_AUTH_REFUSED',
@@ -97,11 +100,16 @@ export class DynoLink implements Link {
   }
 
   status(): LinkStatus {
+    const { mode } = this.#way;
+    const { rttMs, ...figures } = this.#way.figures();
     return {
       dyno: this.#options.dyno,
-      mode: this.#way.mode,
+      mode,
+      agent: mode === 'agent' ? (this.#search?.found ?? null) : null,
+      whyDirect: mode === 'direct' ? (this.#search?.whyNone ?? ASKED_FOR) : null,
       state: this.#loop.machine.state,
-      ...this.#way.figures(),
+      rttMs: rttMs === null ? null : Math.round(rttMs * 100) / 100,
+      ...figures,
     };
   }
 

@@ -5,7 +5,7 @@ import type { Carrier } from '../../transport/transport.ts';
 import type { LinkMode, LinkState, LinkStatus } from '../control/api.ts';
 import type { LinkStateMachine } from './link-state.ts';
 
-export type LinkFigures = Omit<LinkStatus, 'dyno' | 'mode' | 'state'>;
+export type LinkFigures = Omit<LinkStatus, 'dyno' | 'mode' | 'agent' | 'whyDirect' | 'state'>;
 
 /** What a way to the nodes tells the link that owns it. */
 export interface LinkEvents {

@@ -104,8 +104,9 @@ describe('a link to a host that may have no agent', function () {
 
   it('pushes one, resumes its session when the connection was reset, and leaves nothing', async () => {
     const closing = begin(host);
-    const { mode, incarnation } = await reaches('up');
-    assert.equal(mode, 'agent');
+    assert.deepEqual([closing.status().mode, closing.status().agent], ['agent', null]);
+    const { mode, agent, whyDirect, incarnation } = await reaches('up');
+    assert.deepEqual([mode, agent, whyDirect], ['agent', 'pushed', null]);
     assert.match(
       steps.join('\n'),
       /pushing an agent\nattached to the pushed agent \(epmux\/.* v\d/,
@@ -115,7 +116,10 @@ describe('a link to a host that may have no agent', function () {
       await host.sshd.resetConnections();
       await until(() => link?.status().resumes === cut);
       assert.equal((await reaches('up')).incarnation, incarnation);
+      assert.equal(link?.status().agent, 'pushed');
     }
+    const { rttMs } = link?.status() ?? {};
+    assert.match(String(rttMs), /^\d+(\.\d\d?)?$/, 'rounded to hundredths');
     assert.equal(host.processes().size, 1);
     assert.deepEqual(nodes, [app.name]);
     await closing.close();
@@ -144,7 +148,7 @@ describe('a link to a host that may have no agent', function () {
 
   it('uses the one that listens', async () => {
     begin(host, { agentPort: await listen(SECRET), secret: SECRET });
-    await reaches('up');
+    assert.equal((await reaches('up')).agent, 'listening');
     assert.match(steps.at(-1) ?? '', /^attached to the agent/);
     assert.equal(host.processes().size, 0);
   });
@@ -155,7 +159,7 @@ describe('a link to a host that may have no agent', function () {
   ] as const) {
     it(`pushes one beside an agent with ${what}`, async () => {
       begin(host, { agentPort: await listen(SECRET), secret });
-      assert.equal((await reaches('up')).mode, 'agent');
+      assert.equal((await reaches('up')).agent, 'pushed');
       assert.match(steps.at(-1) ?? '', /^attached to the pushed agent/);
     });
   }
@@ -167,11 +171,13 @@ describe('a link to a host that may have no agent', function () {
 
   it('goes without where there is no Node, and says why', async () => {
     begin(bare);
-    assert.equal((await reaches('up')).mode, 'direct');
+    const { mode, agent, whyDirect } = await reaches('up');
+    assert.deepEqual([mode, agent], ['direct', null]);
     await until(() => nodes?.includes(app.name) === true);
     const why = /no agent listens there, and none can be pushed \(no Node\.js was found there.*\)/;
     assert.match(steps.join('\n'), why);
     assert.match(log.lines.join('\n'), why);
+    assert.match(whyDirect ?? '', why);
     assert.deepEqual(bare.files(), []);
   });
 
@@ -199,7 +205,8 @@ describe('a link to a host that may have no agent', function () {
 
   it('goes without at once when told to', async () => {
     begin(host, { choice: 'none' });
-    assert.equal((await reaches('up')).mode, 'direct');
+    const { mode, whyDirect } = await reaches('up');
+    assert.deepEqual([mode, whyDirect], ['direct', '--agent none']);
     assert.ok(!steps.includes('pushing an agent'));
   });
 });
