@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { EpmuxError } from '../../src/protocol/errors.ts';
+import { CliHome } from '../support/cli.ts';
+import { EPMUX } from '../support/dyno.ts';
+import { within } from '../support/erlang.ts';
+import { document, leading, prod } from './commands-support.ts';
+
+describe('the commands', function () {
+  this.timeout(30_000);
+  let home: CliHome;
+  beforeEach(async () => {
+    home = await CliHome.make();
+  });
+  afterEach(() => home.remove());
+
+  describe('up', () => {
+    const result = { alreadyUp: false, tunnel: prod, leading };
+
+    it('sends what was meant, shows the steps as talk and prints the nodes', async () => {
+      let asked: unknown;
+      await home.daemon({
+        up: (params, call) => {
+          asked = params;
+          call.progress('connecting to localhost:9001');
+          call.progress('the agent answers', true);
+          return result;
+        },
+      });
+      const env = { EPMUX_SECRET: 'a secret of sixteen', EPMUX_COOKIE: 'monster' };
+      const run = await home.run(['up', 'prod', '--connect', 'localhost:9001'], { env });
+      assert.equal(run.code, 0, run.stderr);
+      assert.equal(run.stdout, 'node  app@dyno  127.0.0.2:4712\n');
+      assert.equal(
+        run.stderr,
+        '- reaching the daemon\n- connecting to localhost:9001\n- the agent answers\n',
+      );
+      assert.deepEqual(asked, {
+        spec: {
+          name: 'prod',
+          way: { kind: 'connect', host: 'localhost', port: 9001 },
+          agent: 'auto',
+          agentPort: 9001,
+          hiddenOnly: false,
+        },
+        secrets: { secret: 'a secret of sixteen', cookie: 'monster' },
+      });
+    });
+
+    it('says when it was up already, and prints JSON', async () => {
+      await home.daemon({ up: () => ({ ...result, alreadyUp: true }) });
+      const run = await home.run(['up', '--connect', 'h:1', '--json']);
+      assert.match(run.stderr, /prod is up already\n$/);
+      assert.deepEqual(document(run), { alreadyUp: true, tunnel: prod });
+    });
+
+    it('tells a dyno without epmd from one without a node, and leaves the tunnel', async () => {
+      const lastError = { code: 'NO_EPMD', message: 'x', at: '' } as const;
+      const tunnels = [
+        { ...prod, nodes: [], lastError },
+        { ...prod, nodes: [] },
+      ];
+      await home.daemon({ up: () => ({ ...result, tunnel: tunnels.shift() ?? prod }) });
+      const noEpmd = await home.run(['up', '--connect', 'h:1']);
+      assert.equal(noEpmd.code, 3);
+      assert.match(noEpmd.stderr, /prod is up and stays up, but no epmd answers there \(NO_EPMD\)/);
+      const noNode = await home.run(['up', '--connect', 'h:1']);
+      assert.equal(noNode.code, 3);
+      assert.match(noNode.stderr, /stays up, but no node is registered .*\(NODE_UNREACHABLE\)/);
+    });
+
+    describe('at a host whose key nobody knows', () => {
+      const fingerprint = `SHA256:${'A'.repeat(43)}`;
+      const given: unknown[] = [];
+
+      beforeEach(async () => {
+        given.length = 0;
+        await home.daemon({
+          up: ({ secrets }) => {
+            given.push(secrets.acceptHostKey);
+            if (secrets.acceptHostKey === fingerprint) return result;
+            throw new EpmuxError('HOST_KEY_UNKNOWN', `h has the new key ${fingerprint}`, {
+              details: { host: 'h', keyType: 'ssh-ed25519', fingerprint },
+            });
+          },
+        });
+      });
+
+      async function answering(answer: string): Promise<{ code: number; said: string }> {
+        const command = [...EPMUX, 'up', '--ssh', 'h'].map((word) => `'${word}'`).join(' ');
+        const env = { ...home.env, TERM: 'xterm' };
+        const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: home.folder, env });
+        let said = '';
+        child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+          const asked = said.includes('[y/N]');
+          said += chunk;
+          if (!asked && said.includes('[y/N]')) child.stdin.write(answer);
+        });
+        const [code] = await within(once(child, 'close'), () => said);
+        return { code, said };
+      }
+
+      it('fails with 5 where nobody can be asked', async () => {
+        const run = await home.run(['up', '--ssh', 'h']);
+        assert.equal(run.code, 5);
+        assert.match(run.stderr, /\(HOST_KEY_UNKNOWN\)\nhint: /);
+        assert.deepEqual(given, [undefined]);
+      });
+
+      it('shows the fingerprint on a terminal, asks, and goes on after a yes', async () => {
+        const { code, said } = await answering('y\n');
+        assert.equal(code, 0, said);
+        assert.ok(said.includes(fingerprint));
+        assert.deepEqual(given, [undefined, fingerprint]);
+      });
+
+      it('fails after anything but a yes, and after Ctrl-C', async () => {
+        assert.equal((await answering('\n')).code, 5);
+        assert.equal((await answering('\u0003')).code, 130);
+        assert.deepEqual(given, [undefined, undefined]);
+      });
+    });
+  });
+});
