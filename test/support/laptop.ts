@@ -22,20 +22,28 @@ export interface Run {
   readonly stderr: string;
 }
 
+export interface LaptopOptions {
+  readonly cookie?: string;
+  readonly program?: readonly string[];
+}
+
 export class Laptop {
   /** The machine's own epmd (as on 4369) and the home folder. */
   readonly erlang: ErlangHost;
   /** Set for every `epmux` from here on. */
   readonly env: Record<string, string>;
+  readonly #program: readonly string[];
 
-  private constructor(erlang: ErlangHost) {
+  private constructor(erlang: ErlangHost, program: readonly string[]) {
     this.erlang = erlang;
+    this.#program = program;
     const { ERL_INETRC: _, ...env } = erlang.env;
     this.env = { ...env, EPMUX_HOME: join(erlang.home, 'epmux'), NO_COLOR: '1' };
   }
 
-  static async start(options: { cookie?: string } = {}): Promise<Laptop> {
-    const laptop = new Laptop(await ErlangHost.start({ hostName: 'laptop', ...options }));
+  /** `program`: what runs `epmux`, if not the sources. */
+  static async start({ program = EPMUX, ...options }: LaptopOptions = {}): Promise<Laptop> {
+    const laptop = new Laptop(await ErlangHost.start({ hostName: 'laptop', ...options }), program);
     mkdirSync(join(laptop.erlang.home, '.ssh'), { mode: 0o700 });
     return laptop;
   }
@@ -55,7 +63,7 @@ export class Laptop {
   }
 
   async epmux(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
-    const [node = '', ...rest] = EPMUX;
+    const [node = '', ...rest] = this.#program;
     const child = spawn(node, [...rest, ...args], {
       cwd: this.erlang.home,
       env: { ...this.env, ...env },

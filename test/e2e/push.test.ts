@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DaemonStatus } from '../../src/daemon/control/api.ts';
+import { builtEpmux } from '../support/built-program.ts';
+import { ErlangHost, type ErlangNode } from '../support/erlang.ts';
+import { Laptop } from '../support/laptop.ts';
+import { PushHost } from '../support/push-host.ts';
+
+describe('the built program, and a host with Node and without an agent', function () {
+  this.timeout(60_000);
+  let dyno: ErlangHost;
+  let app: ErlangNode;
+  let host: PushHost;
+  let laptop: Laptop;
+
+  before(async () => {
+    const program = await builtEpmux();
+    dyno = await ErlangHost.start();
+    app = await dyno.node('app');
+    host = await PushHost.start();
+    laptop = await Laptop.start({ program });
+    laptop.trust(`${host.sshd.knownHostsLine}\n`);
+  });
+  after(async () => {
+    await laptop?.stop();
+    await host?.stop();
+    await dyno?.stop();
+  });
+
+  const status = async (): Promise<DaemonStatus> =>
+    JSON.parse(await laptop.run('status', '--json'));
+  /** One that has ended and that nobody has waited for has no command line any more. */
+  const isAlive = (pid: number): boolean =>
+    existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '';
+
+  it('pushes one with up, says so, and leaves nothing anywhere after down', async () => {
+    const { user, host: address, port, identityFile } = host.sshd;
+    const way = ['--ssh', `${user}@${address}:${port}`, '--identity', identityFile];
+    // Nobody listens on port 1.
+    const ports = ['--agent-port', '1', '--epmd-port', String(dyno.epmdPort)];
+    const { code, stdout, stderr } = await laptop.epmux(['up', 'prod', ...way, ...ports]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, new RegExp(`^node +${app.name} `));
+    assert.match(stderr, /- pushing an agent\n- attached to the pushed agent/);
+
+    const { daemon, tunnels } = await status();
+    const [link] = tunnels[0]?.links ?? [];
+    assert.deepEqual([link?.mode, link?.agent, link?.whyDirect], ['agent', 'pushed', null]);
+    assert.match(await laptop.run('status'), / {2}link +up +pushed agent /);
+    assert.equal(host.processes().size, 1);
+    assert.deepEqual(host.files(), [], 'it has removed what it came as');
+    assert.match(await laptop.run('ping', app.name), /pong/);
+
+    await laptop.run('down');
+    await host.deserted();
+    while (isAlive(daemon.pid)) await delay(20);
+    assert.equal(existsSync(join(laptop.env['EPMUX_HOME'] ?? '', 'run', 'control.sock')), false);
+  });
+});
