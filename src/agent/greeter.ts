@@ -4,14 +4,10 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type OpenedAgentPipe, openAgentPipe } from '../runtime/open-session-pipe.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
+import type { AgentLimits } from './limits.ts';
 
-export const GREETER_LIMITS = {
-  /** Pipes that have not proved themselves yet. */
-  pipes: 32,
-  helloTimeoutMs: 10_000,
-  /** At most one warning of refused pipes in so long. */
-  warnEveryMs: 10_000,
-} as const;
+/** At most one warning of refused pipes in so long. */
+export const WARN_EVERY_MS = 10_000;
 
 export interface GreeterOptions {
   readonly secret: Uint8Array;
@@ -19,7 +15,7 @@ export interface GreeterOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onOpened: (opened: OpenedAgentPipe) => void;
-  readonly helloTimeoutMs?: number;
+  readonly limits: Pick<AgentLimits, 'waitingPipes' | 'helloMs'>;
 }
 
 /** Lets in whoever proves to know the secret. More pipes than may wait push the oldest out: a real daemon needs a round trip or two only. */
@@ -35,11 +31,11 @@ export class Greeter {
 
   /** Takes the pipe over. Undefined: it has been let in; else why not, and the pipe is closed. */
   async greet(pipe: BytePipe): Promise<EpmuxError | undefined> {
-    const { secret, about, clock, onOpened } = this.#options;
-    const helloTimeoutMs = this.#options.helloTimeoutMs ?? GREETER_LIMITS.helloTimeoutMs;
+    const { secret, about, clock, onOpened, limits } = this.#options;
+    const helloTimeoutMs = limits.helloMs;
     const waiting = new AbortController();
     this.#waiting.add(waiting);
-    if (this.#waiting.size > GREETER_LIMITS.pipes) this.#dropOldest();
+    if (this.#waiting.size > limits.waitingPipes) this.#dropOldest();
     try {
       const { signal } = waiting;
       onOpened(await openAgentPipe(pipe, { ...about, secret, clock, signal, helloTimeoutMs }));
@@ -78,7 +74,7 @@ export class Greeter {
     }
     const alsoRefused = this.#unwarned > 0 ? this.#unwarned : undefined;
     this.#options.log.warn('a connection is refused', { ...fields, alsoRefused });
-    this.#warnAgainAt = now + GREETER_LIMITS.warnEveryMs;
+    this.#warnAgainAt = now + WARN_EVERY_MS;
     this.#unwarned = 0;
   }
 }

@@ -20,6 +20,8 @@ export interface HostNodesOptions {
   readonly log: Logger;
   /** Default: those of this process. */
   readonly surroundings: CookieSurroundings | undefined;
+  /** Most nodes that are told. */
+  readonly most: number;
   readonly onChange: (directory: Directory) => void;
 }
 
@@ -29,7 +31,14 @@ export class HostNodes {
   readonly #cookies: NodeCookies;
   readonly #log: Logger;
 
-  constructor({ epmd, clock, log, surroundings = ownSurroundings(), onChange }: HostNodesOptions) {
+  constructor({
+    epmd,
+    clock,
+    log,
+    surroundings = ownSurroundings(),
+    most,
+    onChange,
+  }: HostNodesOptions) {
     this.#log = log;
     const probe = (name: string, port: number) => ({
       clock,
@@ -55,11 +64,14 @@ export class HostNodes {
       identify: ({ name, port }: { name: string; port: number }) => identifyNode(probe(name, port)),
       knowsCookie: this.#cookies.find.bind(this.#cookies),
     };
-    this.watcher = new NodeWatcher(source, clock, log, onChange);
+    this.watcher = new NodeWatcher({ source, clock, log, most, onChange });
   }
 
   /** As TargetOptions has it. */
   readonly cookieOf = (short: string): string | undefined => this.#cookies.of(short);
+
+  /** As TargetOptions has it. */
+  readonly onNodeNews = (): void => this.watcher.look();
 
   /** As TargetOptions has it. */
   readonly onCookieRefused = (short: string, ours: boolean): string => {

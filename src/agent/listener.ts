@@ -6,13 +6,12 @@ import { duplexPipe } from '../runtime/socket-pipe.ts';
 import type { PipeSource } from './pipe-source.ts';
 import type { ListenAddress } from './values.ts';
 
-/** Far above what sessions and handshakes may have at once; beyond it the kernel's answer is a closed connection. */
-const MAX_SOCKETS = 256;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
-/** Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's. */
+/** More than so many connections at once are closed as they come. Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's. */
 export async function listen(
   address: ListenAddress,
+  connections: number,
   log: Logger,
   onPipe: (pipe: BytePipe) => void,
 ): Promise<PipeSource> {
@@ -22,10 +21,11 @@ export async function listen(
     socket.once('close', () => sockets.delete(socket));
     onPipe(duplexPipe(socket, `${socket.remoteAddress}:${socket.remotePort}`));
   });
-  server.maxConnections = MAX_SOCKETS;
+  server.maxConnections = connections;
   await bind(server, address);
   // What breaks after it listens, such as too many open files, concerns one connection.
   server.on('error', (error) => log.warn('a connection was not taken', { why: error.message }));
+  server.on('drop', () => log.debug('a connection is refused', { limit: connections }));
   const port = boundPort(server);
   log.info('the agent is listening', { address: `${address.host}:${port}`, pid: process.pid });
   if (!LOOPBACK.test(address.host)) {

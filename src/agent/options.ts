@@ -1,7 +1,9 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import { limitWord } from '../runtime/limits.ts';
 import type { LogLevel } from '../runtime/logger.ts';
 import { didYouMean } from '../runtime/spelling.ts';
 import { SESSION_DEFAULTS } from '../session/config.ts';
+import { AGENT_LIMITS, type AgentLimits, agentLimits } from './limits.ts';
 import {
   type ListenAddress,
   parseAddress,
@@ -23,6 +25,7 @@ export interface AgentOptions {
   /** What `port/NAME` opens: a port of the loopback. */
   readonly allow: ReadonlyMap<string, number>;
   readonly stallMs: number;
+  readonly limits: AgentLimits;
   readonly logLevel: LogLevel;
   /** The app to run as a child; empty: none. */
   readonly command: readonly string[];
@@ -52,6 +55,7 @@ const VALUE_OPTIONS = [
   '--epmd-port',
   '--allow',
   '--stall',
+  '--limit',
   '--log-level',
 ] as const;
 type ValueOption = (typeof VALUE_OPTIONS)[number];
@@ -72,6 +76,8 @@ The dyno's side of the tunnel. With CMD it runs CMD as its child, passes signals
   --epmd-port PORT     this host's epmd (default ERL_EPMD_PORT, else 4369)
   --allow NAME=PORT    lets the tunnel open port/NAME, a loopback port; repeatable
   --stall TIME         how long a tunnel that does not drain may keep a node waiting (default 30s)
+  --limit NAME=NUMBER  another bound than the default; repeatable, also EPMUX_AGENT_LIMITS. There are
+${limitNames()}
   --log-level LEVEL    error, warn, info or debug (default info; warn with CMD)
   --version, --help
 
@@ -82,6 +88,7 @@ interface Collected {
   readonly flags: Set<Flag>;
   readonly values: Map<ValueOption, string>;
   readonly allow: Map<string, number>;
+  readonly limits: readonly string[];
   readonly command: readonly string[];
 }
 
@@ -118,6 +125,7 @@ export function parseAgentOptions(
       epmdPort: epmdPort(given.values, env),
       allow: given.allow,
       stallMs: time('--stall', AGENT_DEFAULTS.stallMs),
+      limits: agentLimits(given.limits, env),
       logLevel: level !== undefined ? parseLevel(level) : defaultLevel(given),
       command: given.command,
     },
@@ -143,6 +151,7 @@ function collect(argv: readonly string[]): Collected {
   const flags = new Set<Flag>();
   const values = new Map<ValueOption, string>();
   const allow = new Map<string, number>();
+  const limits: string[] = [];
   let at = 0;
   for (; at < argv.length; at += 1) {
     const word = argv[at] ?? '';
@@ -160,12 +169,23 @@ function collect(argv: readonly string[]): Collected {
       throw usage(`${name} needs a value`);
     }
     if (name === '--allow') addAllowed(allow, value);
+    else if (name === '--limit') limits.push(value);
     else if (values.has(name)) throw usage(`${name} is given twice`);
     else values.set(name, value);
   }
   const command = argv.slice(at + 1);
   if (at < argv.length && command.length === 0) throw usage('no command follows --');
-  return { flags, values, allow, command };
+  return { flags, values, allow, limits, command };
+}
+
+/** In lines under the option's explanation. */
+function limitNames(): string {
+  const lines = [''];
+  for (const name of Object.keys(AGENT_LIMITS).map(limitWord)) {
+    if ((lines.at(-1) ?? '').length + name.length > 74) lines.push('');
+    lines.push(`${lines.pop() ?? ''} ${name}`);
+  }
+  return lines.map((line) => `                      ${line}`).join('\n');
 }
 
 function addAllowed(allow: Map<string, number>, text: string): void {

@@ -6,13 +6,10 @@ import type { OpenedAgentPipe } from '../runtime/open-session-pipe.ts';
 import { SessionDriver } from '../runtime/session-driver.ts';
 import type { IncomingStream } from '../runtime/session-stream.ts';
 import type { Directory, EndReason, SessionPort } from '../session/types.ts';
+import type { AgentLimits } from './limits.ts';
 
-export const REGISTRY_LIMITS = {
-  sessions: 64,
-  /** What all sessions together keep for replay before detached ones are given up. */
-  replayBytes: 64 * 1024 * 1024,
-  checkMs: 1_000,
-} as const;
+/** How often it is looked at what the sessions hold, while one is detached. */
+const CHECK_MS = 1_000;
 
 export interface RegistryOptions {
   readonly clock: Clock;
@@ -26,7 +23,7 @@ export interface RegistryOptions {
   readonly onAttached: (sessions: number) => void;
   /** A session has ended, and so many are left. */
   readonly onEnded?: (reason: EndReason, left: number) => void;
-  readonly limits?: Partial<Record<keyof typeof REGISTRY_LIMITS, number>>;
+  readonly limits: Pick<AgentLimits, 'sessions' | 'heldBytes'>;
 }
 
 interface Entry {
@@ -39,14 +36,12 @@ interface Entry {
 /** The sessions of this agent by their id. Each ends by itself when its grace is over. */
 export class SessionRegistry {
   readonly #options: RegistryOptions;
-  readonly #limits: Record<keyof typeof REGISTRY_LIMITS, number>;
   readonly #sessions = new Map<string, Entry>();
   #attached = 0;
   #check: Cancel | undefined;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    this.#limits = { ...REGISTRY_LIMITS, ...options.limits };
   }
 
   get size(): number {
@@ -126,7 +121,7 @@ export class SessionRegistry {
 
   /** For one session more: the one that has been without a pipe for longest gives way. */
   #makeRoom(): boolean {
-    if (this.#sessions.size < this.#limits.sessions) return true;
+    if (this.#sessions.size < this.#options.limits.sessions) return true;
     return this.#endOldestDetached('another session needs its place');
   }
 
@@ -159,7 +154,7 @@ export class SessionRegistry {
 
   #wakeToCheck(): Cancel {
     const { clock } = this.#options;
-    return clock.wakeAt(clock.now() + this.#limits.checkMs, () => {
+    return clock.wakeAt(clock.now() + CHECK_MS, () => {
       this.#check = undefined;
       this.#keepWithinMemory();
       this.#changed();
@@ -169,9 +164,9 @@ export class SessionRegistry {
   #keepWithinMemory(): void {
     for (;;) {
       let bytes = 0;
-      for (const { driver } of this.#sessions.values()) bytes += driver.stats().unackedBytes;
-      if (bytes <= this.#limits.replayBytes) return;
-      if (!this.#endOldestDetached(`all sessions together keep ${bytes} bytes`)) return;
+      for (const { driver } of this.#sessions.values()) bytes += driver.stats().heldBytes;
+      if (bytes <= this.#options.limits.heldBytes) return;
+      if (!this.#endOldestDetached(`all sessions together hold ${bytes} bytes`)) return;
     }
   }
 

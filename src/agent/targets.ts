@@ -18,6 +18,8 @@ export interface TargetOptions {
   readonly cookieOf: (short: string) => string | undefined;
   /** The node refused a connection: `ours`, the cookie given for it was shown. The text is for the other end. */
   readonly onCookieRefused: (short: string, ours: boolean) => string;
+  /** A node has gone, or one was asked for that is not there. */
+  readonly onNodeNews: () => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -47,6 +49,7 @@ async function toNode(stream: IncomingStream, name: string, options: TargetOptio
   const { epmd, clock, stallMs, log } = options;
   const node = await askNode(epmd, name);
   if (node === undefined) {
+    options.onNodeNews();
     throw new EpmuxError('NODE_NOT_FOUND', `epmd knows no node ${name}`);
   }
   const socket = await dialOwnHost(node.port);
@@ -65,6 +68,7 @@ async function toNode(stream: IncomingStream, name: string, options: TargetOptio
     clock,
     stallMs,
     onClosed: ({ code, text }) => {
+      options.onNodeNews();
       const fields = { target: stream.target, code: wireCodeName(code), why: text };
       if (code === WireCode.STALLED) log.warn('a stream was cut for the node’s sake', fields);
       else log.debug('a stream is closed', fields);

@@ -20,12 +20,6 @@ import { serveTarget } from './targets.ts';
 const STOP_MS = 1_500;
 const LOOPBACK = '127.0.0.1';
 
-/** Less than a laptop's: this memory is the app's. */
-const AGENT_SESSION = {
-  maxStreams: 1_024,
-  maxWindowsTotalBytes: 32 * 1024 * 1024,
-} as const satisfies Partial<SessionConfig>;
-
 /** The dyno's side, running. */
 export interface Tunnel {
   /** The port it listens on, if it does. */
@@ -34,6 +28,16 @@ export interface Tunnel {
   readonly ended: Promise<void>;
   /** Says goodbye to every session; settles within STOP_MS. Idempotent. */
   stop(): Promise<void>;
+}
+
+function sessionConfig({ limits, graceMs }: AgentOptions): SessionConfig {
+  return {
+    ...SESSION_DEFAULTS,
+    graceMs,
+    maxStreams: limits.streams,
+    replayBudgetBytes: limits.replayBytes,
+    maxWindowsTotalBytes: limits.windowBytes,
+  };
 }
 
 /** `surroundings`: where cookies are looked for, by default those of this process. Errors: PORT_TAKEN, PERMISSION_DENIED, and USAGE for an address that is not this host's. */
@@ -45,13 +49,15 @@ export async function startTunnel(
 ): Promise<Tunnel> {
   const clock = systemClock;
   const epmd = { host: LOOPBACK, port: options.epmdPort };
-  const config: SessionConfig = { ...SESSION_DEFAULTS, ...AGENT_SESSION, graceMs: options.graceMs };
+  const { limits } = options;
+  const config = sessionConfig(options);
   const life = options.pushed === undefined ? undefined : new PushedLife(clock, options.graceMs);
   const nodes = new HostNodes({
     epmd,
     clock,
     log,
     surroundings,
+    most: limits.nodes,
     onChange: (directory) => registry.publish(directory),
   });
   const { watcher } = nodes;
@@ -65,6 +71,7 @@ export async function startTunnel(
         epmd,
         cookieOf: nodes.cookieOf,
         onCookieRefused: nodes.onCookieRefused,
+        onNodeNews: nodes.onNodeNews,
         allow: options.allow,
         stallMs: options.stallMs,
         clock,
@@ -76,6 +83,7 @@ export async function startTunnel(
       life?.onAttached(sessions);
     },
     onEnded: (reason, left) => life?.onEnded(reason, left),
+    limits,
   });
   const greeter = new Greeter({
     secret,
@@ -83,10 +91,11 @@ export async function startTunnel(
     clock,
     log,
     onOpened: (opened) => registry.attach(opened),
+    limits,
   });
   const source = options.stdio
     ? serveStdio((pipe) => greeter.greet(pipe))
-    : await listen(options.listen, log, (pipe) => void greeter.greet(pipe));
+    : await listen(options.listen, limits.connections, log, (pipe) => void greeter.greet(pipe));
   let stopped: Promise<void> | undefined;
   return {
     port: source.port,

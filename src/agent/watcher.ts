@@ -22,11 +22,22 @@ export interface NodeSource {
   knowsCookie(node: EpmdName, identity: NodeIdentity): Promise<boolean>;
 }
 
+export interface NodeWatcherOptions {
+  readonly source: NodeSource;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** More nodes than this are not told. */
+  readonly most: number;
+  readonly onChange: (directory: Directory) => void;
+}
+
 export const WATCH_LIMITS = {
+  /** Between two looks while there was news lately, and when there was none for `calmAfterMs`. */
   pollMs: 1_000,
+  calmPollMs: 5_000,
+  calmAfterMs: 60_000,
   /** A directory waits so long for the full names of new nodes. */
   holdMs: 1_000,
-  maxNodes: 1_000,
   probesAtOnce: 4,
   /** A node that does not tell its name is asked again after each of these, then no more. */
   retryMs: [1_000, 4_000, 16_000],
@@ -50,6 +61,7 @@ export class NodeWatcher {
   readonly #source: NodeSource;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #most: number;
   readonly #onChange: (directory: Directory) => void;
   readonly #nodes = new Map<string, Watched>();
   #directory: Directory | undefined;
@@ -59,18 +71,16 @@ export class NodeWatcher {
   #run = 0;
   #probing = 0;
   #holdUntil = 0;
+  #newsAt = 0;
+  #polledAt = Number.NEGATIVE_INFINITY;
   #nextPoll: Cancel | undefined;
   #endOfHold: Cancel | undefined;
 
-  constructor(
-    source: NodeSource,
-    clock: Clock,
-    log: Logger,
-    onChange: (directory: Directory) => void,
-  ) {
+  constructor({ source, clock, log, most, onChange }: NodeWatcherOptions) {
     this.#source = source;
     this.#clock = clock;
     this.#log = log;
+    this.#most = most;
     this.#onChange = onChange;
   }
 
@@ -83,13 +93,21 @@ export class NodeWatcher {
     if (this.#running) return;
     this.#running = true;
     this.#run += 1;
+    this.#newsAt = this.#clock.now();
     void this.#poll(this.#run);
+  }
+
+  /** Something has happened that epmd may know more of: looks within `pollMs`, and often for a while. */
+  look(): void {
+    this.#newsAt = this.#clock.now();
+    if (this.#nextPoll !== undefined) this.#schedule();
   }
 
   /** Asks a node again, with the next poll: something about it has turned out to be otherwise. */
   askAgain(name: string): void {
     const node = this.#nodes.get(name);
     if (node !== undefined) node.askAt = this.#clock.now();
+    this.look();
   }
 
   stop(): void {
@@ -101,6 +119,8 @@ export class NodeWatcher {
   }
 
   async #poll(run: number): Promise<void> {
+    this.#nextPoll = undefined;
+    this.#polledAt = this.#clock.now();
     let names: readonly EpmdName[] | undefined;
     try {
       names = await this.#source.names();
@@ -113,16 +133,24 @@ export class NodeWatcher {
     if (names !== undefined) this.#compare(names);
     this.#askDue();
     this.#publishWhenNamed();
-    this.#nextPoll = this.#clock.wakeAt(this.#clock.now() + WATCH_LIMITS.pollMs, () => {
-      void this.#poll(run);
-    });
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    const now = this.#clock.now();
+    const { pollMs, calmPollMs, calmAfterMs } = WATCH_LIMITS;
+    const calm = now - this.#newsAt >= calmAfterMs && this.#probing === 0;
+    const run = this.#run;
+    this.#nextPoll?.();
+    const at = Math.max(now, this.#polledAt + (calm ? calmPollMs : pollMs));
+    this.#nextPoll = this.#clock.wakeAt(at, () => void this.#poll(run));
   }
 
   #compare(names: readonly EpmdName[]): void {
-    this.#truncated = names.length > WATCH_LIMITS.maxNodes;
+    this.#truncated = names.length > this.#most;
     const now = this.#clock.now();
     const current = new Map(
-      names.slice(0, WATCH_LIMITS.maxNodes).map((entry) => [entry.name, entry] as const),
+      names.slice(0, this.#most).map((entry) => [entry.name, entry] as const),
     );
     for (const [name, node] of this.#nodes) {
       if (current.get(name)?.port !== node.port) this.#nodes.delete(name);
@@ -203,6 +231,7 @@ export class NodeWatcher {
     };
     if (before !== undefined && sameContent(before, next)) return;
     this.#directory = next;
+    this.#newsAt = this.#clock.now();
     this.#onChange(next);
   }
 }

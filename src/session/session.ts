@@ -155,6 +155,7 @@ export class Session implements SessionPort {
       resumes: this.#attachment.resumes,
       outageMs: this.#attachment.outageMs(now),
       unackedBytes: replay.bytes,
+      heldBytes: replay.bytes + streams.heldBytes(),
     };
   }
 }

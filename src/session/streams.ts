@@ -53,6 +53,13 @@ export class Streams {
     return this.#bytesOut;
   }
 
+  /** Written and not framed, and received and not consumed. */
+  heldBytes(): number {
+    let bytes = 0;
+    for (const { buffer, window } of this.#live.values()) bytes += buffer.bytes + window.heldBytes;
+    return bytes;
+  }
+
   get(id: number): Stream | undefined {
     return this.#live.get(id);
   }

@@ -44,6 +44,8 @@ export interface SessionStats {
   readonly outageMs: number;
   /** Bytes kept for replay at this moment. */
   readonly unackedBytes: number;
+  /** These, what waits in the streams' send buffers, and what arrived and was not consumed. */
+  readonly heldBytes: number;
 }
 
 /**

@@ -50,6 +50,10 @@ export class ReceiveWindow {
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
+  /** Received and not consumed. */
+  get heldBytes(): number {
+    return this.#received - this.#consumed;
+  }
   /** Counted from the stream's start, as CREDIT tells it. */
   get limit(): number {
     return this.#limit;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { GREETER_LIMITS, Greeter } from '../../src/agent/greeter.ts';
+import { Greeter, WARN_EVERY_MS } from '../../src/agent/greeter.ts';
+import { agentLimits } from '../../src/agent/limits.ts';
 import { BOOT_ID_BYTES, NONCE_BYTES } from '../../src/protocol/constants.ts';
 import { encodeFrame } from '../../src/protocol/encode.ts';
 import { DaemonHandshake } from '../../src/protocol/handshake.ts';
@@ -9,6 +10,7 @@ import { ManualClock } from '../support/manual-clock.ts';
 import { MemoryPipe } from '../support/memory-pipe.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 
+const LIMITS = agentLimits([], {});
 const SECRET = 'the secret that both ends know';
 
 describe("the agent's greeter", () => {
@@ -27,6 +29,7 @@ describe("the agent's greeter", () => {
       clock,
       log,
       onOpened: (pipe) => opened.push(pipe),
+      limits: LIMITS,
     });
   });
 
@@ -52,7 +55,7 @@ describe("the agent's greeter", () => {
     say(pipe, SECRET);
     assert.equal(await greeted, undefined);
     assert.equal(opened.length, 1);
-    clock.advance(GREETER_LIMITS.helloTimeoutMs);
+    clock.advance(LIMITS.helloMs);
     assert.equal(pipe.closed, undefined, 'its time was for the hello only');
     assert.equal(clock.waiting, 0);
   });
@@ -61,7 +64,7 @@ describe("the agent's greeter", () => {
     const pipe = new MemoryPipe();
     const greeted = greeter.greet(pipe);
     const [hello = new Uint8Array(0), proof = new Uint8Array(0)] = daemonSays(pipe, SECRET);
-    clock.advance(GREETER_LIMITS.helloTimeoutMs - 1);
+    clock.advance(LIMITS.helloMs - 1);
     pipe.handlers?.onBytes(hello);
     pipe.handlers?.onBytes(proof.subarray(0, -1));
     assert.equal(pipe.closed, undefined);
@@ -72,7 +75,7 @@ describe("the agent's greeter", () => {
   });
 
   it('pushes the oldest out when too many wait, and keeps no place for those let in', async () => {
-    const pipes = Array.from({ length: GREETER_LIMITS.pipes }, () => new MemoryPipe());
+    const pipes = Array.from({ length: LIMITS.waitingPipes }, () => new MemoryPipe());
     const [first, second] = pipes.map((pipe) => greeter.greet(pipe));
     const daemon = new MemoryPipe();
     const greeted = greeter.greet(daemon);
@@ -95,7 +98,7 @@ describe("the agent's greeter", () => {
     };
     for (let count = 0; count < 5; count += 1) await refused();
     assert.equal(log.lines.length, 1);
-    clock.advance(GREETER_LIMITS.warnEveryMs);
+    clock.advance(WARN_EVERY_MS);
     await refused();
     assert.equal(log.lines.length, 2);
     assert.match(log.lines[1] ?? '', /warn.*"alsoRefused":4/);

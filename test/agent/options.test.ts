@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { AGENT_LIMITS, agentLimits } from '../../src/agent/limits.ts';
 import { AGENT_HELP, type AgentOptions, parseAgentOptions } from '../../src/agent/options.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
+import { limitWord } from '../../src/runtime/limits.ts';
 
 type Env = Readonly<Record<string, string>>;
 
@@ -33,6 +35,7 @@ describe('the options of epmux agent', () => {
       epmdPort: 4369,
       allow: new Map(),
       stallMs: 30_000,
+      limits: agentLimits([], {}),
       logLevel: 'info',
       command: [],
     });
@@ -74,6 +77,20 @@ describe('the options of epmux agent', () => {
     const env = { ERL_EPMD_PORT: '5555' };
     assert.equal(parsed([], env).epmdPort, 5555);
     assert.equal(parsed(['--epmd-port', '5556'], env).epmdPort, 5556);
+  });
+
+  it('take other bounds from --limit, else from EPMUX_AGENT_LIMITS', () => {
+    const env = { EPMUX_AGENT_LIMITS: 'sessions=3, streams=5' };
+    const { sessions, streams, connections } = parsed(['--limit', 'streams=7'], env).limits;
+    assert.deepEqual([sessions, streams, connections], [3, 7, 256]);
+    for (const name of Object.keys(AGENT_LIMITS)) assert(AGENT_HELP.includes(limitWord(name)));
+  });
+
+  it('refuse a bound that there is not, or that nothing could work with', () => {
+    assert.match(refused(['--limit', 'sesions=3']), /sets no limit; did you mean sessions\?/);
+    assert.match(refused(['--limit', 'sessions=0']), /a whole number from 1 to 10000/);
+    assert.match(refused(['--limit', 'sessions']), /sessions sets no limit/);
+    assert.match(refused([], { EPMUX_AGENT_LIMITS: 'streams=x' }), /^EPMUX_AGENT_LIMITS: streams/);
   });
 
   it('collect what may be opened', () => {

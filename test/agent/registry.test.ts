@@ -33,7 +33,7 @@ function written(pipe: MemoryPipe): Buffer {
 class FatSession extends Session {
   keptBytes = 0;
   override stats(now: number): SessionStats {
-    return { ...super.stats(now), unackedBytes: this.keptBytes };
+    return { ...super.stats(now), heldBytes: this.keptBytes };
   }
 }
 
@@ -59,7 +59,7 @@ describe("the agent's registry of sessions", () => {
       directory: () => DIRECTORY,
       onIncoming: (stream) => stream.reject({ code: WireCode.UNKNOWN_TARGET, text: '' }),
       onAttached: (count) => attached.push(count),
-      limits: { sessions: 3, replayBytes: 10 * MIB },
+      limits: { sessions: 3, heldBytes: 10 * MIB },
     });
   });
 

@@ -6,6 +6,7 @@ import type { Directory } from '../../src/session/types.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const STEP_MS = 100;
+const MOST = 1_000;
 
 /** Behind every promise that can settle without time, however long their chain. */
 function settled(): Promise<void> {
@@ -70,7 +71,13 @@ describe('the watcher of epmd', () => {
     clock = new ManualClock();
     host = new FakeHost();
     published = [];
-    watcher = new NodeWatcher(host, clock, silentLogger, (directory) => published.push(directory));
+    watcher = new NodeWatcher({
+      source: host,
+      clock,
+      log: silentLogger,
+      most: MOST,
+      onChange: (directory) => published.push(directory),
+    });
   });
 
   const names = (): string[] | undefined => published.at(-1)?.nodes.map((node) => node.name);
@@ -224,15 +231,30 @@ describe('the watcher of epmd', () => {
     assert.deepEqual(known(), [false, true]);
   });
 
+  it('looks less often when there is no news, and often again when there is', async () => {
+    watcher.start();
+    await pass(clock, WATCH_LIMITS.calmAfterMs + WATCH_LIMITS.calmPollMs);
+    const { polls } = host;
+    await pass(clock, 60_000);
+    assert.equal(host.polls - polls, 60_000 / WATCH_LIMITS.calmPollMs);
+    host.registered = [{ name: 'app', port: 1 }];
+    watcher.look();
+    await pass(clock, WATCH_LIMITS.pollMs);
+    assert.deepEqual(names(), ['app@dyno']);
+    const after = host.polls;
+    await pass(clock, 10_000);
+    assert.equal(host.polls - after, 10);
+  });
+
   it('asks few nodes at once and no more nodes than fit', async () => {
-    host.registered = Array.from({ length: WATCH_LIMITS.maxNodes + 5 }, (_, index) => ({
+    host.registered = Array.from({ length: MOST + 5 }, (_, index) => ({
       name: `n${index}`,
       port: index + 1,
     }));
     watcher.start();
     await pass(clock, 3_000);
     assert.equal(host.mostAtOnce, WATCH_LIMITS.probesAtOnce);
-    assert.equal(published.at(-1)?.nodes.length, WATCH_LIMITS.maxNodes);
+    assert.equal(published.at(-1)?.nodes.length, MOST);
     assert.equal(published.at(-1)?.truncated, true);
     assert(names()?.every((name) => name.endsWith('@dyno')));
   });

@@ -107,6 +107,7 @@ export class ScriptedSession implements SessionPort {
       resumes: 0,
       outageMs: 0,
       unackedBytes: 0,
+      heldBytes: 0,
     };
   }
 }

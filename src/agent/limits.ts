@@ -1,0 +1,38 @@
+import { type LimitsOf, type LimitTable, limitsFrom, settingsOf } from '../runtime/limits.ts';
+
+const MIB = 1024 * 1024;
+
+/** What `--limit` and EPMUX_AGENT_LIMITS set; docs/bounds.md says what happens at each. */
+export const AGENT_LIMITS = {
+  /** Connections to its port. */
+  connections: { standard: 256, least: 2, most: 65_535 },
+  /** Of these, those that have not proved themselves yet. */
+  waitingPipes: { standard: 32, least: 1, most: 65_535 },
+  /** For hello and proof together. */
+  helloMs: { standard: 10_000, least: 100, most: 600_000 },
+  sessions: { standard: 64, least: 1, most: 10_000 },
+  /** Of one session. */
+  streams: { standard: 1_024, least: 1, most: 1_000_000 },
+  /** Kept for replay by one session. */
+  replayBytes: { standard: 16 * MIB, least: 65_536, most: 1_024 * MIB },
+  /** Receive windows of one session beyond the first 64 KiB of each stream. */
+  windowBytes: { standard: 32 * MIB, least: 65_536, most: 1_024 * MIB },
+  /** What all sessions hold together before detached ones are ended. */
+  heldBytes: { standard: 64 * MIB, least: 65_536, most: 64 * 1_024 * MIB },
+  /** Nodes of this host that are told. */
+  nodes: { standard: 1_000, least: 1, most: 10_000 },
+} as const satisfies LimitTable;
+
+export type AgentLimits = LimitsOf<typeof AGENT_LIMITS>;
+
+const LIMITS_VARIABLE = 'EPMUX_AGENT_LIMITS';
+
+/** Those of the command line win over those of the variable. Throws USAGE. */
+export function agentLimits(
+  given: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): AgentLimits {
+  const variable = settingsOf(env[LIMITS_VARIABLE]);
+  limitsFrom(AGENT_LIMITS, variable, LIMITS_VARIABLE, 'USAGE');
+  return limitsFrom(AGENT_LIMITS, [...variable, ...given], '--limit', 'USAGE');
+}
