@@ -87,7 +87,7 @@ describe('the options of epmux agent', () => {
   });
 
   it('refuse a bound that there is not, or that nothing could work with', () => {
-    assert.match(refused(['--limit', 'sesions=3']), /sets no limit; did you mean sessions\?/);
+    assert.match(refused(['--limit', 'sesions=3']), /sets no limit: did you mean sessions\?/);
     assert.match(refused(['--limit', 'sessions=0']), /a whole number from 1 to 10000/);
     assert.match(refused(['--limit', 'sessions']), /sessions sets no limit/);
     assert.match(refused([], { EPMUX_AGENT_LIMITS: 'streams=x' }), /^EPMUX_AGENT_LIMITS: streams/);
