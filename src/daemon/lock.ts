@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
@@ -9,6 +10,10 @@ import type { DaemonPaths } from './paths.ts';
 const STARTING_MS = 30_000;
 const PROBE_TIMEOUT_MS = 2_000;
 const ATTEMPTS = 5;
+const PS_TIMEOUT_MS = 2_000;
+
+/** The two processes that have a state folder to themselves, each by a lock of its own. */
+export type Role = 'daemon' | 'supervisor';
 
 export interface LockHolder {
   readonly pid: number;
@@ -24,13 +29,28 @@ export interface Lock {
   release(): void;
 }
 
-/** Boot and start time of a process where /proc tells them; undefined when it does not live. */
-function incarnationOf(pid: number): string | undefined {
+/** When a process was started, by `ps`; empty where that can't be had. */
+export function startTimeByPs(pid: number): string {
+  try {
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: PS_TIMEOUT_MS,
+    }).trim();
+  } catch {
+    return '';
+  }
+}
+
+/** Boot and start time of a process, where the system tells them; undefined when it does not live. */
+export function incarnationOf(pid: number): string | undefined {
   try {
     process.kill(pid, 0);
   } catch (error) {
     if (systemCode(error) !== 'EPERM') return undefined;
   }
+  if (process.platform === 'darwin') return startTimeByPs(pid);
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -80,16 +100,30 @@ function ageMs(path: string): number {
   }
 }
 
-async function isAlive(holder: LockHolder, lockFile: string): Promise<boolean> {
+/** Whether the process that wrote this lives; undefined where only its pid does, which may be another's by now. */
+function isSameProcess(holder: LockHolder): boolean | undefined {
   if (holder.pid === process.pid) return true;
   const incarnation = incarnationOf(holder.pid);
   if (incarnation === undefined) return false;
   if (incarnation !== '' && holder.incarnation !== '') return incarnation === holder.incarnation;
+  return undefined;
+}
+
+/** Who holds the lock file and lives, as far as the system tells processes apart. */
+export function livingHolder(lockFile: string): LockHolder | undefined {
+  const holder = readLockHolder(lockFile);
+  return holder === undefined || isSameProcess(holder) === false ? undefined : holder;
+}
+
+async function isAlive(holder: LockHolder, lockFile: string, role: Role): Promise<boolean> {
+  const same = isSameProcess(holder);
+  // A supervisor has no socket to ask.
+  if (same !== undefined || role === 'supervisor') return same ?? true;
   return (await socketAnswers(holder.controlSocket)) || ageMs(lockFile) < STARTING_MS;
 }
 
-function busy(paths: DaemonPaths, holder: LockHolder | undefined): EpmuxError {
-  const who = holder === undefined ? 'another daemon' : `the daemon with pid ${holder.pid}`;
+function busy(paths: DaemonPaths, role: Role, holder: LockHolder | undefined): EpmuxError {
+  const who = holder === undefined ? `another ${role}` : `the ${role} with pid ${holder.pid}`;
   return new EpmuxError('DAEMON_BUSY', `${who} holds ${paths.stateDir}`);
 }
 
@@ -136,10 +170,11 @@ function removeStale(lockFile: string, staleText: string): void {
 }
 
 /**
- * Only one daemon on a state folder: an exclusive file that names its process, which a crash leaves behind and the next start
+ * Only one daemon, and one supervisor, on a state folder: an exclusive file that names its process, which a crash leaves behind and the next start
  * recognises as stale. DAEMON_BUSY when its holder lives.
  */
-export async function acquireLock(paths: DaemonPaths): Promise<Lock> {
+export async function acquireLock(paths: DaemonPaths, role: Role = 'daemon'): Promise<Lock> {
+  const lockFile = role === 'daemon' ? paths.lockFile : paths.supervisorLockFile;
   const holder: LockHolder = {
     pid: process.pid,
     incarnation: incarnationOf(process.pid) ?? '',
@@ -147,20 +182,22 @@ export async function acquireLock(paths: DaemonPaths): Promise<Lock> {
   };
   const text = `${JSON.stringify({ ...holder, nonce: randomBytes(8).toString('hex') })}\n`;
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    if (create(paths.lockFile, text)) {
-      const isOurs = () => readText(paths.lockFile) === text;
+    if (create(lockFile, text)) {
+      const isOurs = () => readText(lockFile) === text;
       return {
         isOurs,
         release: () => {
-          if (isOurs()) rmSync(paths.lockFile, { force: true });
+          if (isOurs()) rmSync(lockFile, { force: true });
         },
       };
     }
-    const foundText = readText(paths.lockFile);
+    const foundText = readText(lockFile);
     if (foundText === undefined) continue;
-    const found = readLockHolder(paths.lockFile);
-    if (found !== undefined && (await isAlive(found, paths.lockFile))) throw busy(paths, found);
-    removeStale(paths.lockFile, foundText);
+    const found = readLockHolder(lockFile);
+    if (found !== undefined && (await isAlive(found, lockFile, role))) {
+      throw busy(paths, role, found);
+    }
+    removeStale(lockFile, foundText);
   }
-  throw busy(paths, undefined);
+  throw busy(paths, role, undefined);
 }

@@ -17,6 +17,9 @@ export interface DaemonPaths {
   readonly secretsDir: string;
   readonly controlSocket: string;
   readonly lockFile: string;
+  readonly supervisorLockFile: string;
+  /** Reports of workers that died. */
+  readonly crashesDir: string;
   readonly stateFile: string;
   readonly logFile: string;
   /** What the daemon's process itself writes: a crash before or beside its log. */
@@ -62,6 +65,8 @@ export function daemonPaths(env: Environment = process.env): DaemonPaths {
     secretsDir: join(stateDir, 'secrets'),
     controlSocket: join(runtimeDir, 'control.sock'),
     lockFile: join(stateDir, 'daemon.lock'),
+    supervisorLockFile: join(stateDir, 'supervisor.lock'),
+    crashesDir: join(stateDir, 'crashes'),
     stateFile: join(stateDir, 'state.json'),
     logFile: join(stateDir, 'daemon.log'),
     stderrFile: join(stateDir, 'daemon.stderr'),
