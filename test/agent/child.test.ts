@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { AgentProcess } from '../support/agent-process.ts';
+import { leaveOut } from '../support/left-out.ts';
 
 const SECRET = 'a secret of enough bytes';
 
@@ -78,7 +79,7 @@ describe('an app that the agent runs', () => {
   });
 
   it('gets a keystroke of the terminal once, although the agent sees it too', async function () {
-    if (!existsSync('/usr/bin/script')) this.skip();
+    if (!existsSync('/usr/bin/script')) leaveOut(this, 'there is no script command');
     const inTerminal = (words: readonly string[]): string[] => {
       const line = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
       return ['script', '--quiet', '--return', '--command', `exec ${line}`, '/dev/null'];

@@ -10,6 +10,7 @@ import { splice } from '../../src/runtime/splice.ts';
 import type { Directory } from '../../src/session/types.ts';
 import { DaemonEnd } from '../support/daemon-end.ts';
 import { ErlangHost, type ErlangNode, hasErlang, randomCookie } from '../support/erlang.ts';
+import { leaveOut, NO_ERLANG } from '../support/left-out.ts';
 import { TestAgent } from '../support/test-agent.ts';
 
 const SECRET = 'the secret that both ends know';
@@ -42,7 +43,7 @@ describe('the agent beside real nodes', () => {
   const nodes: ErlangNode[] = [];
 
   before(async function () {
-    if (!hasErlang()) this.skip();
+    if (!hasErlang()) leaveOut(this, NO_ERLANG);
     dyno = await ErlangHost.start();
   });
   after(() => dyno?.stop());

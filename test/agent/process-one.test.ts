@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AgentProcess } from '../support/agent-process.ts';
+import { leaveOut } from '../support/left-out.ts';
 
 const CACHE = join(import.meta.dirname, '..', '..', '.test-cache', 'node24');
 const CACHED_NODE = join(CACHE, 'node_modules', '.bin', 'node');
@@ -55,16 +56,16 @@ describe('the agent as process 1', () => {
   }
 
   before(function () {
-    // A namespace of one's own needs root, which a container often has not.
-    if (!canUnshare()) this.skip();
+    if (!canUnshare()) leaveOut(this, 'a process namespace needs root, or user namespaces');
   });
 
-  describe('on a Node that can replace itself (22.15 or newer; this run found one, or could get it)', () => {
+  describe('on a Node that can replace itself (22.15 or newer)', () => {
     let node = '';
     before(function () {
       this.timeout(INSTALL_MS + 10_000);
       const found = newNode();
-      if (found === undefined) this.skip();
+      if (found === undefined)
+        leaveOut(this, 'neither is this one, nor does the registry give one');
       node = found;
     });
 
@@ -86,7 +87,7 @@ describe('the agent as process 1', () => {
   });
 
   it('on an older Node warns and runs the app all the same', async function () {
-    if (hasExecve(process.execPath)) this.skip();
+    if (hasExecve(process.execPath)) leaveOut(this, 'this Node can');
     const started = await asProcessOne(process.execPath, ['sh', '-c', 'exit 5']);
     assert.equal(await started.exitCode(), 5);
     assert.match(started.stderr, /warn this is process 1 .*docker run --init.*tini/);

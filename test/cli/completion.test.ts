@@ -7,6 +7,7 @@ import { findProgram } from '../../src/cli/erlang/programs.ts';
 import type { DaemonStatus, NodeStatus } from '../../src/daemon/control/api.ts';
 import { CliHome, outcome } from '../support/cli.ts';
 import { EPMUX } from '../support/dyno.ts';
+import { leaveOut } from '../support/left-out.ts';
 
 const node = (name: string): NodeStatus => ({
   name,
@@ -152,7 +153,7 @@ describe('completion', () => {
     });
 
     it('zsh completes commands and names', async function () {
-      if (findProgram('zsh', process.env) === undefined) this.skip();
+      if (findProgram('zsh', process.env) === undefined) leaveOut(this, 'there is no zsh');
       const zsh = (...words: string[]) =>
         shell(
           'zsh',
@@ -166,7 +167,7 @@ describe('completion', () => {
     });
 
     it('fish completes commands and names', async function () {
-      if (findProgram('fish', process.env) === undefined) this.skip();
+      if (findProgram('fish', process.env) === undefined) leaveOut(this, 'there is no fish');
       const fish = (line: string) =>
         shell('fish', `epmux completion fish | source; complete -C '${line}'`);
       assert.deepEqual(await fish('epmux sta'), ['status\ttunnels, their state, links and nodes']);

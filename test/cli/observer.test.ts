@@ -5,6 +5,7 @@ import { Failure } from '../../src/cli/erlang/failure.ts';
 import { observerArguments } from '../../src/cli/erlang/observer.ts';
 import { CliHome } from '../support/cli.ts';
 import { ErlangHost, type ErlangNode, hasErlang } from '../support/erlang.ts';
+import { leaveOut, NO_ERLANG } from '../support/left-out.ts';
 
 /** As wx_object shows its state, with the nodes somewhere in a tuple. Told to choose a menu's item it says so, and its window closes. */
 const OBSERVER_25 = `
@@ -68,7 +69,7 @@ describe('epmux observer', function () {
     let host: ErlangHost;
     let app: ErlangNode;
     before(async function () {
-      if (!hasErlang()) this.skip();
+      if (!hasErlang()) leaveOut(this, NO_ERLANG);
       host = await ErlangHost.start();
       app = await host.node('app');
     });

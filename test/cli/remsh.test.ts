@@ -10,6 +10,7 @@ import { inputFor, type ShellWish, shellCommand } from '../../src/cli/erlang/rem
 import { CliHome, outcome } from '../support/cli.ts';
 import { EPMUX } from '../support/dyno.ts';
 import { ErlangHost, type ErlangNode, hasErlang, within } from '../support/erlang.ts';
+import { leaveOut, NO_ELIXIR } from '../support/left-out.ts';
 
 /** The shell's where an expression begins, or that of the menu behind Ctrl-C. */
 const PROMPT = /(?<!\.)\(\w*app@[\w-]+\)\d+>|\(d\)istribution/;
@@ -204,7 +205,7 @@ describe('epmux remsh', function () {
     let plain: ErlangNode;
 
     before(async function () {
-      if (!hasErlang('elixir')) this.skip();
+      if (!hasErlang('elixir')) leaveOut(this, NO_ELIXIR);
       host = await ErlangHost.start();
       [app, plain] = await Promise.all([
         host.node('app', { elixir: true }),

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from
 import { createServer } from 'node:net';
 import { acquireLock, type Lock, readLockHolder } from '../../src/daemon/lock.ts';
 import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
+import { leaveOut } from '../support/left-out.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const LONG_AGO = new Date(Date.now() - 60_000);
@@ -52,7 +53,7 @@ describe('the lock on a state folder', () => {
   });
 
   it('is taken from a process that died and whose pid another has now', async function () {
-    if (!existsSync('/proc/self/stat')) this.skip();
+    if (!existsSync('/proc/self/stat')) leaveOut(this, 'there is no /proc');
     leaveBehind({ pid: process.ppid, incarnation: 'another-boot/1' });
     (await acquireLock(paths)).release();
   });

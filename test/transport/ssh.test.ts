@@ -7,6 +7,7 @@ import ssh2 from 'ssh2';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import type { Carrier } from '../../src/transport/transport.ts';
 import { FarEnd } from '../support/far-end.ts';
+import { leaveOut, NO_TERMINALS } from '../support/left-out.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { own } from '../support/recording-pipe.ts';
 import { startSshd, type TestSshd } from '../support/sshd.ts';
@@ -94,7 +95,7 @@ describe('an SSH connection', () => {
   });
 
   it('holds a terminal, so that the server sends small messages at once', async function () {
-    if (!sshd.terminals) this.skip();
+    if (!sshd.terminals) leaveOut(this, NO_TERMINALS);
     const before = sshd.log().length;
     await within({}, async () => {
       await until(() => /Starting session: command on \S+ for/.test(sshd.log().slice(before)));

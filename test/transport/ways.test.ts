@@ -8,7 +8,8 @@ import type { Way } from '../../src/transport/way.ts';
 import { bridgeCommand, stillRuns } from '../support/bridge.ts';
 import { SocksServer } from '../support/socks-server.ts';
 import { startSshd } from '../support/sshd.ts';
-import { describeTransport, type Rig } from './contract.ts';
+import { describeTransport } from './contract.ts';
+import type { Rig } from './contract-support.ts';
 
 const options: TransportOptions = {
   agentPort: 1,
