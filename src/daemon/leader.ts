@@ -4,6 +4,7 @@ import { Addresses, ownHostNames } from './addresses.ts';
 import type { Leading } from './control/api.ts';
 import { writeFileAtomic } from './files.ts';
 import { HostsFile, hostsText, inetrcText } from './inetrc.ts';
+import type { DaemonLimits } from './limits.ts';
 import { manyLoopbacks } from './loopbacks.ts';
 import { NameTable } from './names.ts';
 import type { DaemonPaths } from './paths.ts';
@@ -15,6 +16,7 @@ export interface LeaderOptions {
   readonly paths: DaemonPaths;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly state: StateStore;
+  readonly limits: DaemonLimits;
   readonly logger: Logger;
 }
 
@@ -57,11 +59,11 @@ export class Leader {
 
   /** PORT_TAKEN when no port for the virtual epmd can be had. Files that can't be written are a problem, not a failure. */
   static async start(options: LeaderOptions): Promise<Leader> {
-    const { env, state, logger } = options;
+    const { env, state, limits, logger } = options;
     const stored = state.state.epmdPort;
     const names = new NameTable();
     const upstream = upstreamEpmd(env['ERL_EPMD_PORT'], [stored]);
-    const epmd = await VirtualEpmd.start({ port: stored, names, upstream, logger });
+    const epmd = await VirtualEpmd.start({ port: stored, names, upstream, limits, logger });
     const leader = new Leader(options, { epmd, names, many: await manyLoopbacks() });
     await leader.#writeInetrc(options.paths, logger);
     await leader.#writeHosts();

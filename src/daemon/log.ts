@@ -1,5 +1,6 @@
 import winston from 'winston';
 import type { LogFields, Logger, LogLevel } from '../runtime/logger.ts';
+import type { DaemonLimits } from './limits.ts';
 import { LogFile, type LogFileOptions } from './log-file.ts';
 import { Redactor } from './redact.ts';
 
@@ -12,6 +13,13 @@ export interface DaemonLogOptions {
   readonly fileOptions?: Partial<LogFileOptions>;
   /** Also written to, line by line: stderr of a daemon in the foreground. */
   readonly stream?: NodeJS.WritableStream;
+}
+
+export function logFileOptions({
+  logFileBytes,
+  logFiles,
+}: DaemonLimits): Pick<LogFileOptions, 'maxBytes' | 'maxFiles'> {
+  return { maxBytes: logFileBytes, maxFiles: logFiles };
 }
 
 function fieldText([key, value]: readonly [string, unknown]): string {

@@ -3,13 +3,14 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import { duplexPipe } from '../runtime/socket-pipe.ts';
-
-const MAX_CONNECTIONS = 128;
+import { STANDARD_LIMITS } from './limits.ts';
 
 export interface NodePortOptions {
   /** The node's name, for logs. */
   readonly node: string;
   readonly address: string;
+  /** Most at once; more are closed as they come. Default: the standard limit. */
+  readonly connections?: number;
   /** Takes an accepted connection over. What it throws closes that connection only. */
   readonly onConnection: (local: BytePipe) => void;
   readonly logger: Logger;
@@ -28,6 +29,7 @@ export class NodePort {
   /** On a free port. PORT_TAKEN when none can be had. */
   static async listen(options: NodePortOptions): Promise<NodePort> {
     const { node, address, logger, onConnection } = options;
+    const { connections = STANDARD_LIMITS.nodeConnections } = options;
     const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       try {
         onConnection(duplexPipe(socket, `a local connection to ${node}`));
@@ -37,9 +39,9 @@ export class NodePort {
         socket.destroy();
       }
     });
-    server.maxConnections = MAX_CONNECTIONS;
+    server.maxConnections = connections;
     server.on('drop', () => {
-      logger.warn('too many connections to a node', { node, limit: MAX_CONNECTIONS });
+      logger.warn('too many connections to a node', { node, limit: connections });
     });
     await new Promise<void>((listening, failed) => {
       server.once('error', (cause) => {

@@ -4,17 +4,17 @@ import type { BytePipe } from '../runtime/pipe.ts';
 import type { Directory, DirectoryNode } from '../session/types.ts';
 import type { Addresses } from './addresses.ts';
 import type { NodeStatus } from './control/api.ts';
+import type { DaemonLimits } from './limits.ts';
 import { type NameTable, type PublishedNode, splitNodeName } from './names.ts';
 import { NodePort } from './node-port.ts';
-
-/** More nodes on one host than this are not led. */
-const MAX_NODES = 512;
 
 export interface TunnelNodesOptions {
   /** Where they are. */
   readonly dyno: string | null;
   readonly addresses: Addresses;
   readonly names: NameTable;
+  /** More nodes on one host than `nodes` are not led to. */
+  readonly limits: Pick<DaemonLimits, 'nodes' | 'nodeConnections'>;
   /** A local node has connected to the node of this short name. */
   readonly onConnection: (local: BytePipe, short: string) => void;
   readonly logger: Logger;
@@ -45,7 +45,8 @@ export class TunnelNodes {
    */
   set(directory: Directory | undefined): Promise<void> {
     this.#epmdDown = directory?.epmdDown === true;
-    if (!this.#epmdDown) this.#wanted = directory?.nodes.slice(0, MAX_NODES) ?? [];
+    const { nodes } = this.#options.limits;
+    if (!this.#epmdDown) this.#wanted = directory?.nodes.slice(0, nodes) ?? [];
     this.#working ??= this.#work().finally(() => {
       this.#working = undefined;
     });
@@ -89,12 +90,13 @@ export class TunnelNodes {
 
   async #add({ name, visible }: DirectoryNode): Promise<void> {
     const { short, host } = splitNodeName(name);
-    const { addresses, names, logger } = this.#options;
+    const { addresses, names, limits, logger } = this.#options;
     const address = await addresses.addressOf(host);
     try {
       const port = await NodePort.listen({
         node: name,
         address,
+        connections: limits.nodeConnections,
         onConnection: (local) => this.#options.onConnection(local, short),
         logger,
       });

@@ -14,11 +14,8 @@ import { askNames, askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { LOCAL_ADDRESS } from './addresses.ts';
 import { systemCode } from './files.ts';
+import { type DaemonLimits, STANDARD_LIMITS } from './limits.ts';
 
-const MAX_CLIENTS = 256;
-const MAX_LOCAL_NODES = 256;
-/** For the whole request, and for the whole answer to be taken. */
-const CLIENT_TIMEOUT_MS = 10_000;
 /** Name already in use, or no room. */
 const REFUSED = 1;
 
@@ -34,8 +31,12 @@ export interface VirtualEpmdOptions {
   readonly names: EpmdNames;
   /** The machine's own epmd. */
   readonly upstream: EpmdAddress;
+  readonly limits?: EpmdLimits;
   readonly logger: Logger;
 }
+
+/** `epmdRequestMs`: for the whole request, and for the whole answer to be taken. */
+type EpmdLimits = Pick<DaemonLimits, 'epmdClients' | 'epmdNodes' | 'epmdRequestMs'>;
 
 interface LocalNode {
   readonly node: EpmdNode;
@@ -58,6 +59,7 @@ function listen(server: net.Server, host: string, port: number): Promise<void> {
  */
 export class VirtualEpmd {
   readonly #options: VirtualEpmdOptions;
+  readonly #limits: EpmdLimits;
   readonly #servers = new Map<string, net.Server>();
   readonly #clients = new Set<net.Socket>();
   readonly #local = new Map<string, LocalNode>();
@@ -66,6 +68,7 @@ export class VirtualEpmd {
 
   private constructor(options: VirtualEpmdOptions) {
     this.#options = options;
+    this.#limits = options.limits ?? STANDARD_LIMITS;
   }
 
   /** Fails with PORT_TAKEN when no port at all can be had on 127.0.0.1. */
@@ -123,9 +126,10 @@ export class VirtualEpmd {
 
   #accept(socket: net.Socket, address: string): void {
     socket.on('error', () => socket.destroy());
-    if (this.#clients.size >= MAX_CLIENTS + this.#local.size) {
+    const { epmdClients, epmdRequestMs } = this.#limits;
+    if (this.#clients.size >= epmdClients + this.#local.size) {
       if (!this.#refusedBefore) {
-        this.#options.logger.warn('too many clients of the virtual epmd', { limit: MAX_CLIENTS });
+        this.#options.logger.warn('too many clients of the virtual epmd', { limit: epmdClients });
       }
       this.#refusedBefore = true;
       socket.destroy();
@@ -133,7 +137,7 @@ export class VirtualEpmd {
     }
     this.#refusedBefore = false;
     this.#clients.add(socket);
-    const limit = setTimeout(() => socket.destroy(), CLIENT_TIMEOUT_MS);
+    const limit = setTimeout(() => socket.destroy(), epmdRequestMs);
     socket.once('close', () => {
       clearTimeout(limit);
       this.#clients.delete(socket);
@@ -228,7 +232,7 @@ export class VirtualEpmd {
   ): Promise<void> {
     const free =
       address === LOCAL_ADDRESS &&
-      this.#local.size < MAX_LOCAL_NODES &&
+      this.#local.size < this.#limits.epmdNodes &&
       (await this.#find(address, node.name)) === undefined &&
       // Another may have taken the name while the machine's epmd was asked.
       !this.#local.has(node.name);

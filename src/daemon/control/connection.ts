@@ -1,15 +1,13 @@
 import type { Socket } from 'node:net';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { DaemonLimits } from '../limits.ts';
 import type { Progress } from './api.ts';
 import type { AnyHandler } from './server.ts';
 import { LineSplitter, RpcCode, type RpcError, toRpcError } from './wire.ts';
 
-const MAX_CALLS = 16;
 /** A client that does not read its answers is closed above this. */
 const MAX_UNREAD_BYTES = 4 * 1_048_576;
-/** A client that asks nothing and waits for nothing makes room for others. */
-const IDLE_MS = 10 * 60_000;
 
 type RequestId = string | number;
 
@@ -28,6 +26,7 @@ export class ControlConnection {
   readonly #socket: Socket;
   readonly #handlerOf: (method: string) => AnyHandler | undefined;
   readonly #logger: Logger;
+  readonly #mostCalls: number;
   readonly #lines = new LineSplitter();
   readonly #calls = new Map<RequestId, AbortController>();
   #closing = false;
@@ -36,14 +35,17 @@ export class ControlConnection {
     socket: Socket,
     handlerOf: (method: string) => AnyHandler | undefined,
     logger: Logger,
+    limits: Pick<DaemonLimits, 'controlCalls' | 'controlIdleMs'>,
   ) {
     this.#socket = socket;
     this.#handlerOf = handlerOf;
     this.#logger = logger;
+    this.#mostCalls = limits.controlCalls;
     socket.on('data', (chunk: Buffer) => this.#onBytes(chunk));
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#onGone());
-    socket.setTimeout(IDLE_MS, () => {
+    // A client that asks nothing and waits for nothing makes room for others.
+    socket.setTimeout(limits.controlIdleMs, () => {
       if (this.#calls.size === 0) socket.destroy();
     });
   }
@@ -108,8 +110,11 @@ export class ControlConnection {
       this.#fail(id, { code: RpcCode.methodNotFound, message: `there is no method ${method}` });
       return;
     }
-    if (this.#calls.size >= MAX_CALLS || this.#calls.has(id)) {
-      const busy = new EpmuxError('BUSY', `more than ${MAX_CALLS} calls at once, or an id in use`);
+    if (this.#calls.size >= this.#mostCalls || this.#calls.has(id)) {
+      const busy = new EpmuxError(
+        'BUSY',
+        `more than ${this.#mostCalls} calls at once, or an id in use`,
+      );
       this.#fail(id, toRpcError(busy));
       return;
     }

@@ -6,9 +6,9 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { RemoteProcess } from '../../transport/transport.ts';
 import { fileError } from '../files.ts';
+import { STANDARD_LIMITS } from '../limits.ts';
 import { bridgeProcess } from './bridge.ts';
 
-const MOST_PROCESSES = 64;
 /** Whoever asked for a process connects at once, or is gone. */
 const CONNECT_MS = 5_000;
 
@@ -16,6 +16,8 @@ export interface ExecBrokerOptions {
   /** 0700, with room in a socket's path for a name as long as `control.sock`. */
   readonly folder: string;
   readonly clock: Clock;
+  /** At once; default: the standard limit. */
+  readonly most?: number;
 }
 
 /** Hands processes in the dynos over to commands, each on a one-off socket that only this user can reach. */
@@ -29,8 +31,9 @@ export class ExecBroker {
 
   /** Starts the process and gives the path of its socket, good for one connection. Throws BUSY, what `start` throws, or what the file system has against it. */
   async open(start: () => Promise<RemoteProcess>): Promise<string> {
-    if (this.#ends.size >= MOST_PROCESSES) {
-      throw new EpmuxError('BUSY', `${MOST_PROCESSES} commands run through the daemon already`);
+    const { most = STANDARD_LIMITS.execProcesses } = this.#options;
+    if (this.#ends.size >= most) {
+      throw new EpmuxError('BUSY', `${most} commands run through the daemon already`);
     }
     // Holds the place while the process starts.
     const place = (): void => {};

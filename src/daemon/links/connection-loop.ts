@@ -2,10 +2,9 @@ import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { LinkState } from '../control/api.ts';
+import { type DaemonLimits, STANDARD_LIMITS } from '../limits.ts';
 import { LinkStateMachine } from './link-state.ts';
 
-/** For one whole attempt: carrier, pipe, handshake and attach. */
-const ATTEMPT_TIMEOUT_MS = 30_000;
 /** A connection that held for less does not prove that the next will: the waits grow, within a small bound. */
 const HELD_MS = 1_000;
 const FLAPPING_MAX_MS = 3_000;
@@ -60,6 +59,8 @@ export interface ConnectionLoopOptions {
   /** After each attempt that failed, and before the change of state that follows from it. */
   readonly onAttemptFailed: (error: EpmuxError) => void;
   readonly random?: () => number;
+  /** `attemptMs`: for one whole attempt: carrier, pipe, handshake and attach. */
+  readonly limits?: Pick<DaemonLimits, 'attemptMs' | 'reconnectFirstMs' | 'reconnectMaxMs'>;
   /** Codes that are fatal elsewhere, and here go by themselves. */
   readonly passing?: ReadonlySet<ErrorCode>;
 }
@@ -82,6 +83,7 @@ export class ConnectionLoop {
   readonly #options: ConnectionLoopOptions;
   readonly #failures: Backoff;
   readonly #flapping: Backoff;
+  readonly #attemptMs: number;
   #running: Promise<void> | undefined;
   #closed = false;
   #wasUp = false;
@@ -95,8 +97,11 @@ export class ConnectionLoop {
     this.machine = new LinkStateMachine(options.clock);
     this.#downSince = options.clock.now();
     const random = options.random ?? Math.random;
-    this.#failures = new Backoff({ random });
-    this.#flapping = new Backoff({ random, maxMs: FLAPPING_MAX_MS });
+    const { attemptMs, reconnectFirstMs, reconnectMaxMs } = options.limits ?? STANDARD_LIMITS;
+    this.#attemptMs = attemptMs;
+    const waits = { random, firstMs: reconnectFirstMs, maxMs: reconnectMaxMs };
+    this.#failures = new Backoff(waits);
+    this.#flapping = new Backoff({ ...waits, maxMs: Math.min(FLAPPING_MAX_MS, reconnectMaxMs) });
   }
 
   start(): void {
@@ -140,8 +145,8 @@ export class ConnectionLoop {
     const { clock, attempt } = this.#options;
     const { abort, begunAt } = attempting;
     this.#attempting = attempting;
-    const late = new EpmuxError('TIMEOUT', `no connection within ${ATTEMPT_TIMEOUT_MS / 1_000} s`);
-    const cancel = clock.wakeAt(begunAt + ATTEMPT_TIMEOUT_MS, () => abort.abort(late));
+    const late = new EpmuxError('TIMEOUT', `no connection within ${this.#attemptMs / 1_000} s`);
+    const cancel = clock.wakeAt(begunAt + this.#attemptMs, () => abort.abort(late));
     try {
       return await attempt(abort.signal);
     } catch (error) {

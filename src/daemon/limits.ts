@@ -1,0 +1,55 @@
+import { type LimitsOf, type LimitTable, limitsFrom, settingsOf } from '../runtime/limits.ts';
+
+const MIB = 1024 * 1024;
+
+/** What EPMUX_LIMITS sets for a daemon that starts; docs/bounds.md says what happens at each. */
+export const DAEMON_LIMITS = {
+  tunnels: { standard: 256, least: 1, most: 10_000 },
+  /** Nodes of one dyno that are led to. */
+  nodes: { standard: 512, least: 1, most: 10_000 },
+  /** Local connections to one node. */
+  nodeConnections: { standard: 1_024, least: 1, most: 100_000 },
+  /** Streams of one session with an agent. */
+  streams: { standard: 10_000, least: 1, most: 1_000_000 },
+  /** Kept for replay by one session. */
+  replayBytes: { standard: 16 * MIB, least: 65_536, most: 1_024 * MIB },
+  /** Receive windows of one session beyond the first 64 KiB of each stream. */
+  windowBytes: { standard: 64 * MIB, least: 65_536, most: 1_024 * MIB },
+  /** For hello and proof together. */
+  helloMs: { standard: 10_000, least: 100, most: 600_000 },
+  /** For a whole connection attempt. */
+  attemptMs: { standard: 30_000, least: 1_000, most: 600_000 },
+  /** The first wait between attempts, and the longest. */
+  reconnectFirstMs: { standard: 200, least: 50, most: 60_000 },
+  reconnectMaxMs: { standard: 30_000, least: 50, most: 3_600_000 },
+  controlClients: { standard: 64, least: 2, most: 10_000 },
+  /** Of one client at once. */
+  controlCalls: { standard: 16, least: 1, most: 10_000 },
+  controlIdleMs: { standard: 600_000, least: 1_000, most: 86_400_000 },
+  /** Clients of the virtual epmd besides the local nodes registered there, and these. */
+  epmdClients: { standard: 256, least: 1, most: 10_000 },
+  epmdNodes: { standard: 256, least: 1, most: 10_000 },
+  epmdRequestMs: { standard: 10_000, least: 100, most: 600_000 },
+  /** Commands over the links. */
+  execProcesses: { standard: 64, least: 1, most: 10_000 },
+  logFileBytes: { standard: 5 * MIB, least: 4_096, most: 1_024 * MIB },
+  /** With the current one. */
+  logFiles: { standard: 3, least: 1, most: 100 },
+} as const satisfies LimitTable;
+
+export type DaemonLimits = LimitsOf<typeof DAEMON_LIMITS>;
+
+const LIMITS_VARIABLE = 'EPMUX_LIMITS';
+
+/** What is not told, for parts that are used alone. */
+export const STANDARD_LIMITS: DaemonLimits = limitsFrom(DAEMON_LIMITS, [], '', 'INTERNAL');
+
+/** Throws CONFIG_INVALID. */
+export function daemonLimits(env: Readonly<Record<string, string | undefined>>): DaemonLimits {
+  return limitsFrom(
+    DAEMON_LIMITS,
+    settingsOf(env[LIMITS_VARIABLE]),
+    LIMITS_VARIABLE,
+    'CONFIG_INVALID',
+  );
+}
