@@ -8,9 +8,9 @@ export interface CallResult {
   readonly nodedowns: number;
 }
 
-/** Makes one slow call at a time. */
+/** Makes one slow call at a time, always to the same node. */
 export interface Caller {
-  /** Such as `rpc:call(my_app@dyno, timer, sleep, [2000])`. */
+  /** Such as `rpc:call(my_app@d1f0c9a7, timer, sleep, [2000])`. */
   describe(ms: number): string;
   /** Resolves when a call that takes so long is on its way. */
   begin(ms: number): Promise<void>;
@@ -22,14 +22,19 @@ export interface Caller {
 const PING_LIMIT_MS = 20_000;
 
 /** Where there is no Erlang to call from: a ping that the stand-in node takes its time to answer. */
-export function slowPing(node: StandInNode, laptop: Laptop, interrupted: AbortSignal): Caller {
+export function slowPing(
+  node: StandInNode,
+  name: string,
+  laptop: Laptop,
+  interrupted: AbortSignal,
+): Caller {
   let pong: Promise<number> | undefined;
   return {
     expected: 'pong',
-    describe: (ms) => `a ping that the node answers after ${ms} ms`,
+    describe: (ms) => `a ping of ${name} that takes ${ms} ms`,
     async begin(ms) {
       node.answerMs = ms;
-      pong = laptop.ping(PING_LIMIT_MS);
+      pong = laptop.ping(name, PING_LIMIT_MS);
       // Whoever asks for the result is told of its failure.
       pong.catch(() => {});
       await Promise.race([node.asked(interrupted), pong]);

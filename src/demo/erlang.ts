@@ -23,12 +23,13 @@ const FIND_MS = 10_000;
 const FIND_ERLANG = `io:format("found ~s|~s|~s~n",
   [erlang:system_info(otp_release), code:root_dir(), os:find_executable("epmd")]), halt().`;
 const FIND_ELIXIR = 'IO.puts("found #{System.version()}|#{:code.lib_dir(:elixir)}")';
-/** They would change the nodes that the demo starts. */
-const ERLANG_VARIABLES = /^(ERL_|ELIXIR_|RELEASE_)/;
+/** They would change the nodes, agents and calls of the demo. */
+const USERS_OWN =
+  /^(ERL_|ERLANG_|ELIXIR_|RELEASE_|HEROKU_|EPMUX_|NODE_COOKIE$|NODE_USE_ENV_PROXY$)/;
 
-/** Without what the user has set for Erlang nodes of their own. */
+/** Without what the user has set for nodes, tunnels and Heroku apps of their own. */
 export function plainEnvironment(): Record<string, string | undefined> {
-  const kept = Object.entries(process.env).filter(([name]) => !ERLANG_VARIABLES.test(name));
+  const kept = Object.entries(process.env).filter(([name]) => !USERS_OWN.test(name));
   return Object.fromEntries(kept);
 }
 

@@ -1,25 +1,35 @@
 import type { Leading } from '../daemon/control/api.ts';
+import { EpmuxError } from '../protocol/errors.ts';
 import type { Caller } from './caller.ts';
 import type { Cleanup } from './cleanup.ts';
 import { type Erlang, plainEnvironment } from './erlang.ts';
 import { startProgram } from './program.ts';
+import { until } from './until.ts';
 
 const START_MS = 15_000;
 const RETURN_MS = 30_000;
-/** Connects, and for each line on its stdin makes a call that takes as many milliseconds as the line says. Ends with its stdin. */
+/** A running node reads the hosts file again within 5 s. */
+const REACH_MS = 20_000;
+const NODEDOWN_MS = 20_000;
+/** Does what each line on its stdin says: `reach NODE`, `call NODE MS`, `down MS` (the next nodedown). Ends with its stdin. */
 const GUEST = `
-Node = list_to_atom(os:getenv("EPMUX_DEMO_NODE")),
 ok = net_kernel:monitor_nodes(true, [{node_type, all}]),
-io:format("connected ~p~n", [net_kernel:connect_node(Node)]),
-Downs = fun Count(N) -> receive {nodedown, Node, _} -> Count(N + 1) after 0 -> N end end,
+io:format("ready~n"),
 Loop = fun Next() ->
   case io:get_line("") of
     eof -> halt();
     Line ->
-      Ms = list_to_integer(string:trim(Line)),
-      io:format("calling~n"),
-      Result = rpc:call(Node, timer, sleep, [Ms]),
-      io:format("returned ~p nodedown ~b~n", [Result, Downs(0)]),
+      case string:lexemes(Line, " \\n") of
+        ["reach", Name] ->
+          Node = list_to_atom(Name),
+          io:format("reached ~p~n", [rpc:call(Node, erlang, node, [], 10000) =:= Node]);
+        ["call", Name, Ms] ->
+          io:format("calling~n"),
+          io:format("returned ~0p~n", [rpc:call(list_to_atom(Name), timer, sleep, [list_to_integer(Ms)])]);
+        ["down", Ms] ->
+          receive {nodedown, Node, _} -> io:format("down ~s~n", [Node])
+          after list_to_integer(Ms) -> io:format("down~n") end
+      end,
       Next()
   end
 end,
@@ -28,19 +38,27 @@ Loop().`;
 export interface GuestOptions {
   /** Where its cookie is. */
   readonly home: string;
-  /** The node to call. */
-  readonly name: string;
   readonly interrupted: AbortSignal;
   readonly cleanup: Cleanup;
 }
 
-/** A second real node, which is led to the tunnel as any local one is. */
+/** A real node on the laptop, which is led to the tunnel as any local one is. Asked one thing at a time. */
+export interface Guest {
+  /** Calls the node until it answers, and so is connected to it. */
+  reach(node: string): Promise<void>;
+  /** The node that goes next, or has gone unasked. */
+  nodedown(): Promise<string>;
+  /** Nodes that have gone unasked. */
+  nodedowns(): Promise<readonly string[]>;
+  caller(node: string): Caller;
+}
+
 export async function startGuest(
   erlang: Erlang,
   leading: Leading,
   options: GuestOptions,
-): Promise<Caller> {
-  const { home, name, interrupted, cleanup } = options;
+): Promise<Guest> {
+  const { home, interrupted, cleanup } = options;
   const guest = startProgram({
     title: 'the local node',
     command: [
@@ -53,22 +71,42 @@ export async function startGuest(
       HOME: home,
       ERL_EPMD_PORT: String(leading.epmdPort),
       ERL_INETRC: leading.inetrc,
-      EPMUX_DEMO_NODE: name,
     },
   });
   cleanup.add('the local node', () => guest.stop());
-  await guest.line(/^connected true$/, START_MS, interrupted);
+  await guest.line(/^ready$/, START_MS, interrupted);
+
+  const ask = async (question: string, answer: RegExp, limitMs: number): Promise<string> => {
+    guest.send(question);
+    const [, value = ''] = await guest.line(answer, limitMs, interrupted);
+    return value;
+  };
+  const nextDown = (ms: number): Promise<string> =>
+    ask(`down ${ms}`, /^down ?(.*)$/, START_MS + ms);
+  const nodedowns = async (): Promise<readonly string[]> => {
+    const gone: string[] = [];
+    for (let node = await nextDown(0); node !== ''; node = await nextDown(0)) gone.push(node);
+    return gone;
+  };
   return {
-    expected: 'ok',
-    describe: (ms) => `rpc:call(${name}, timer, sleep, [${ms}])`,
-    async begin(ms) {
-      guest.send(String(ms));
-      await guest.line(/^calling$/, START_MS, interrupted);
+    reach: async (node) =>
+      void (await until(`me@laptop's way to ${node}`, REACH_MS, interrupted, async () =>
+        (await ask(`reach ${node}`, /^reached (.+)$/, START_MS)) === 'true' ? true : undefined,
+      )),
+    async nodedown() {
+      const node = await nextDown(NODEDOWN_MS);
+      if (node !== '') return node;
+      throw new EpmuxError('TIMEOUT', `no nodedown within ${NODEDOWN_MS} ms`);
     },
-    async returned() {
-      const pattern = /^returned (.+) nodedown (\d+)$/;
-      const [, value = '', nodedowns] = await guest.line(pattern, RETURN_MS, interrupted);
-      return { value, nodedowns: Number(nodedowns) };
-    },
+    nodedowns,
+    caller: (node) => ({
+      expected: 'ok',
+      describe: (ms) => `rpc:call(${node}, timer, sleep, [${ms}])`,
+      begin: async (ms) => void (await ask(`call ${node} ${ms}`, /^calling()$/, START_MS)),
+      async returned() {
+        const [, value = ''] = await guest.line(/^returned (.+)$/, RETURN_MS, interrupted);
+        return { value, nodedowns: (await nodedowns()).length };
+      },
+    }),
   };
 }

@@ -1,13 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Leading, LinkStatus, NodeStatus, TunnelSpec } from '../daemon/control/api.ts';
+import type { Leading, LinkStatus, NodeStatus, TunnelStatus } from '../daemon/control/api.ts';
 import { type ControlClient, connectDaemon } from '../daemon/control/client.ts';
 import { daemonPaths } from '../daemon/paths.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Cleanup } from './cleanup.ts';
-import { DYNO_USER, type Dyno } from './dyno.ts';
 import { plainEnvironment } from './erlang.ts';
-import { LOOPBACK } from './loopback.ts';
 import { startProgram } from './program.ts';
 import { until } from './until.ts';
 
@@ -15,40 +11,40 @@ const START_MS = 15_000;
 const NODES_MS = 10_000;
 const PING_MS = 5_000;
 const RESUME_MS = 15_000;
-const TUNNEL = 'demo';
+const BACK_MS = 30_000;
+/** The port of an agent at Heroku, as `epmux up` takes it by itself. */
+const AGENT_PORT = 9001;
 
 export interface LaptopOptions {
-  /** A home folder of its own, and so a ~/.ssh of its own. */
+  /** A home folder of its own, and so a ~/.netrc of its own. */
   readonly home: string;
   readonly epmuxHome: string;
   /** How this program runs itself: node, its options and the main script. */
   readonly self: readonly [string, ...string[]];
-  readonly privateKey: string;
-  readonly knownHostsLine: string;
+  readonly herokuUrl: string;
   readonly interrupted: AbortSignal;
   readonly cleanup: Cleanup;
 }
 
 /** The laptop's side: a daemon of the demo's own, as a process, and its control socket. */
 export interface Laptop {
-  up(dyno: Dyno, secrets: { readonly secret: string }): Promise<Leading>;
-  /** The node, as soon as it is reachable. */
-  node(name: string): Promise<NodeStatus>;
-  /** The round-trip time of a ping to the only node; fails when it is no pong. */
-  ping(timeoutMs?: number): Promise<number>;
-  link(): Promise<LinkStatus>;
+  up(app: string, herokuToken: string): Promise<Leading>;
+  /** The nodes, as soon as so many are reachable. */
+  nodes(count: number): Promise<readonly NodeStatus[]>;
+  /** The round-trip time of a ping; fails when it is no pong. */
+  ping(node: string, timeoutMs?: number): Promise<number>;
+  links(): Promise<readonly LinkStatus[]>;
+  link(dyno: string): Promise<LinkStatus>;
   /** The link, as soon as its session has been resumed more often than `resumes`. */
-  resumed(resumes: number): Promise<LinkStatus>;
+  resumed(dyno: string, resumes: number): Promise<LinkStatus>;
+  /** The node of a dyno, as soon as there is one that another agent than `incarnation` tells of. */
+  back(dyno: string, incarnation: string | null): Promise<NodeStatus>;
 }
 
 export async function startLaptop(options: LaptopOptions): Promise<Laptop> {
-  const { home, epmuxHome, self, interrupted, cleanup } = options;
-  const identityFile = join(home, '.ssh', 'id_ed25519');
-  await mkdir(join(home, '.ssh'), { recursive: true, mode: 0o700 });
-  await writeFile(join(home, '.ssh', 'known_hosts'), `${options.knownHostsLine}\n`);
-  await writeFile(identityFile, options.privateKey, { mode: 0o600 });
-
-  const env = { ...plainEnvironment(), HOME: home, EPMUX_HOME: epmuxHome };
+  const { home, epmuxHome, self, herokuUrl, interrupted, cleanup } = options;
+  const heroku = { HEROKU_API_URL: herokuUrl, HEROKU_EXEC_URL: herokuUrl };
+  const env = { ...plainEnvironment(), ...heroku, HOME: home, EPMUX_HOME: epmuxHome };
   const daemon = startProgram({ title: 'the daemon', command: [...self, 'daemon'], env });
   cleanup.add('the daemon', () => daemon.stop());
   const client = await until('the daemon', START_MS, interrupted, () => {
@@ -56,44 +52,47 @@ export async function startLaptop(options: LaptopOptions): Promise<Laptop> {
     return reach(epmuxHome);
   });
   cleanup.add('the control connection', async () => client.close());
+  return laptopWith(client, interrupted);
+}
 
-  const link = async (): Promise<LinkStatus | undefined> => {
-    const status = await client.call('status', { name: TUNNEL }, { signal: interrupted });
-    return status.tunnels[0]?.links[0];
-  };
+function laptopWith(client: ControlClient, interrupted: AbortSignal): Laptop {
+  const tunnel = async (): Promise<TunnelStatus | undefined> =>
+    (await client.call('status', {}, { signal: interrupted })).tunnels[0];
+  const links = async (): Promise<readonly LinkStatus[]> => (await tunnel())?.links ?? [];
+  const findLink = async (dyno: string): Promise<LinkStatus | undefined> =>
+    (await links()).find((link) => link.dyno === dyno);
   return {
-    async up(dyno, secrets) {
-      const spec = tunnelTo(dyno, identityFile);
-      const up = { spec, secrets };
+    async up(app, herokuToken) {
+      const way = { kind: 'heroku', app, dynos: [] } as const;
+      const spec = { name: app, way, agentPort: AGENT_PORT, hiddenOnly: false };
+      const up = { spec: { ...spec, agent: 'require' }, secrets: { herokuToken } } as const;
       return (await client.call('up', up, { signal: interrupted })).leading;
     },
-    node: (name) =>
-      until(`node ${name}`, NODES_MS, interrupted, async () => {
-        const status = await client.call('status', { name: TUNNEL }, { signal: interrupted });
-        return status.tunnels[0]?.nodes.find((node) => node.name === name && node.state === 'up');
+    nodes: (count) =>
+      until(`${count} nodes`, NODES_MS, interrupted, async () => {
+        const nodes = ((await tunnel())?.nodes ?? []).filter(({ state }) => state === 'up');
+        return nodes.length === count ? nodes : undefined;
       }),
-    async ping(timeoutMs = PING_MS) {
-      const result = await client.call('ping', { timeoutMs }, { signal: interrupted });
+    async ping(node, timeoutMs = PING_MS) {
+      const result = await client.call('ping', { node, timeoutMs }, { signal: interrupted });
       if (result.pong && result.rttMs !== null) return result.rttMs;
       const { code = 'NODE_UNREACHABLE', message = 'pang' } = result.error ?? {};
       throw new EpmuxError(code, `${result.node}: ${message}`);
     },
-    link: () => until('the link', NODES_MS, interrupted, link),
-    resumed: (resumes) =>
-      until('the link to resume', RESUME_MS, interrupted, async () => {
-        const now = await link();
+    links,
+    link: (dyno) => until(`the link to ${dyno}`, NODES_MS, interrupted, () => findLink(dyno)),
+    resumed: (dyno, resumes) =>
+      until(`the link to ${dyno} to resume`, RESUME_MS, interrupted, async () => {
+        const now = await findLink(dyno);
         return now?.state === 'up' && now.resumes > resumes ? now : undefined;
       }),
-  };
-}
-
-function tunnelTo(dyno: Dyno, identityFile: string): TunnelSpec {
-  return {
-    name: TUNNEL,
-    way: { kind: 'ssh', user: DYNO_USER, host: LOOPBACK, port: dyno.sshPort, identityFile },
-    agent: 'require',
-    agentPort: dyno.agentPort,
-    hiddenOnly: false,
+    back: (dyno, incarnation) =>
+      until(`the new ${dyno}`, BACK_MS, interrupted, async () => {
+        const now = await tunnel();
+        const link = now?.links.find((each) => each.dyno === dyno);
+        if (link?.state !== 'up' || link.incarnation === incarnation) return undefined;
+        return now?.nodes.find((node) => node.dyno === dyno && node.state === 'up');
+      }),
   };
 }
 

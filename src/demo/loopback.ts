@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 
 export const LOOPBACK = '127.0.0.1';
+const SECOND_LOOPBACK = '127.0.0.2';
 
 /** A listener on a free loopback port that knows its connections. */
 export interface LoopbackServer {
@@ -14,6 +15,7 @@ export interface LoopbackServer {
 /** A connection's error ends that connection only; it always has a `close` event. */
 export async function listenOnLoopback(
   onConnection: (socket: Socket) => void,
+  host: string = LOOPBACK,
 ): Promise<LoopbackServer> {
   const connections = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -22,7 +24,7 @@ export async function listenOnLoopback(
     socket.once('close', () => connections.delete(socket));
     onConnection(socket);
   });
-  server.listen(0, LOOPBACK);
+  server.listen(0, host);
   await once(server, 'listening');
   return {
     port: portOf(server),
@@ -42,6 +44,17 @@ export async function freePort(): Promise<number> {
   const server = await listenOnLoopback((socket) => socket.destroy());
   await server.close();
   return server.port;
+}
+
+/** Whether 127.0.0.2 and the like are there: on macOS only the first one is. */
+export async function hasManyAddresses(): Promise<boolean> {
+  try {
+    const server = await listenOnLoopback((socket) => socket.destroy(), SECOND_LOOPBACK);
+    await server.close();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function portOf(server: Server): number {

@@ -1,5 +1,5 @@
 import type { Cleanup } from './cleanup.ts';
-import { type Erlang, findErlang } from './erlang.ts';
+import type { Erlang } from './erlang.ts';
 import { startErlangNode } from './erlang-node.ts';
 import { startStandInEpmd } from './stand-in-epmd.ts';
 import { type StandInNode, startStandInNode } from './stand-in-node.ts';
@@ -13,16 +13,20 @@ export interface NodeOptions {
   readonly cleanup: Cleanup;
 }
 
-/** The app's node in the embedded dyno, registered with an epmd of its own. */
-export type DemoNode =
-  | { readonly kind: 'erlang'; readonly epmdPort: number; readonly erlang: Erlang }
-  | { readonly kind: 'stand-in'; readonly epmdPort: number; readonly standIn: StandInNode };
+/** The app's node in a dyno, registered with an epmd of its own. */
+export interface DemoNode {
+  readonly epmdPort: number;
+  /** Undefined: it is a real one. */
+  readonly standIn: StandInNode | undefined;
+}
 
-/** A real node where this machine has an Erlang, else (or if so wished) the stand-in. */
-export async function startNode(options: NodeOptions, standIn: boolean): Promise<DemoNode> {
-  const erlang = standIn ? undefined : await findErlang();
+/** A real node, or without an Erlang the stand-in. */
+export async function startNode(
+  erlang: Erlang | undefined,
+  options: NodeOptions,
+): Promise<DemoNode> {
   if (erlang === undefined) return startStandIn(options);
-  return { kind: 'erlang', epmdPort: await startErlangNode(erlang, options), erlang };
+  return { epmdPort: await startErlangNode(erlang, options), standIn: undefined };
 }
 
 async function startStandIn(options: NodeOptions): Promise<DemoNode> {
@@ -31,5 +35,5 @@ async function startStandIn(options: NodeOptions): Promise<DemoNode> {
   cleanup.add('the node', () => standIn.close());
   const epmd = await startStandInEpmd(name.split('@')[0] ?? name, standIn.port);
   cleanup.add('epmd', () => epmd.close());
-  return { kind: 'stand-in', epmdPort: epmd.port, standIn };
+  return { epmdPort: epmd.port, standIn };
 }

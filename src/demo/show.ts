@@ -1,3 +1,5 @@
+import { EpmuxError } from '../protocol/errors.ts';
+
 type Paint = (style: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan', text: string) => string;
 
 export interface ShowIo {
@@ -30,7 +32,7 @@ export class Show {
 
   begin(): void {
     this.line(
-      `${this.#bold('epmux demo')}  an embedded dyno on this machine; no account, nothing to configure`,
+      `${this.#bold('epmux demo')}  a Heroku app of three dynos on this machine; no account, nothing to configure`,
     );
     this.line();
   }
@@ -42,14 +44,16 @@ export class Show {
     this.line(`${this.#bold('done')} in ${(ms / 1000).toFixed(1)} s`);
   }
 
-  /** Does the work, and tells it with the time it took unless `figureMs` gives another figure. */
+  /** Does the work, and tells it with the time it took unless `figureMs` gives another figure. What fails has the step's name in its message. */
   async step<T>(
     step: string,
     work: () => Promise<T>,
     tell: (result: T) => { readonly detail: string; readonly figureMs?: number | null },
   ): Promise<T> {
     const start = performance.now();
-    const result = await work();
+    const result = await work().catch((error: unknown) => {
+      throw this.#failed(step, error);
+    });
     const took = performance.now() - start;
     const { detail, figureMs = took } = tell(result);
     this.tell(step, detail, figureMs);
@@ -66,6 +70,13 @@ export class Show {
 
   line(text = ''): void {
     if (!this.#json) this.#io.out(text);
+  }
+
+  #failed(step: string, error: unknown): unknown {
+    if (!(error instanceof EpmuxError) || error.code === 'INTERRUPTED') return error;
+    this.line(`  ${this.#io.paintOut('red', '✗')} ${step}`);
+    const { code, message, hint } = error;
+    return new EpmuxError(code, `step "${step}": ${message}`, { hint, cause: error });
   }
 
   #bold(text: string): string {

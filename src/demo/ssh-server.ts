@@ -1,31 +1,32 @@
 import { connect, type Socket } from 'node:net';
 import ssh2, { type AuthContext, type Connection, type ParsedKey, type Session } from 'ssh2';
-import { EpmuxError } from '../protocol/errors.ts';
 import { makeKeyPair } from './keys.ts';
 import { LOOPBACK, listenOnLoopback } from './loopback.ts';
 
 const DIAL_MS = 5_000;
+/** Of those registered last; a tunnel has one pair for its life. */
+const MOST_KEYS = 64;
 
 export interface SshServerOptions {
   readonly user: string;
-  /** The one key that is let in, as OpenSSH writes public keys. */
-  readonly publicKey: string;
-  /** Asked at each request to forward: whether this loopback port may be reached. */
-  mayForward(port: number): boolean;
+  /** Which loopback port of this machine a client reaches as that one; undefined: it is not to be reached. */
+  portBehind(port: number): number | undefined;
 }
 
-/** An SSH server as a dyno has one: lets one key in, forwards to a few loopback ports, holds sessions open and runs nothing in them. */
+/** An SSH server as a dyno has one: forwards to a few loopback ports, holds sessions with a terminal open and runs nothing in them. */
 export interface SshServer {
   readonly port: number;
-  /** The host key, drawn at the start, as a line of known_hosts without its newline. */
-  readonly knownHostsLine: string;
+  /** Drawn at the start, as OpenSSH writes public keys. */
+  readonly hostKey: string;
+  /** Lets the holder of a key in; says whether it is one. */
+  authorize(publicKey: string): boolean;
   /** Ends every connection by a reset, and returns how many there were. */
   cut(): number;
   close(): Promise<void>;
 }
 
 export async function startSshServer(options: SshServerOptions): Promise<SshServer> {
-  const authorized = parseKey(options.publicKey);
+  const authorized: ParsedKey[] = [];
   const hostKey = makeKeyPair();
   const protocol = new ssh2.Server({ hostKeys: [hostKey.privateKey] }, (connection) =>
     serve(connection, authorized, options),
@@ -33,7 +34,14 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
   const server = await listenOnLoopback((socket) => protocol.injectSocket(socket));
   return {
     port: server.port,
-    knownHostsLine: `[${LOOPBACK}]:${server.port} ${hostKey.publicKey}`,
+    hostKey: hostKey.publicKey,
+    authorize(publicKey) {
+      const key = ssh2.utils.parseKey(publicKey);
+      if (key instanceof Error || key.isPrivateKey()) return false;
+      authorized.push(key);
+      if (authorized.length > MOST_KEYS) authorized.shift();
+      return true;
+    },
     cut() {
       const cut = server.connections.size;
       for (const socket of server.connections) socket.resetAndDestroy();
@@ -43,7 +51,11 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
   };
 }
 
-function serve(connection: Connection, authorized: ParsedKey, options: SshServerOptions): void {
+function serve(
+  connection: Connection,
+  authorized: readonly ParsedKey[],
+  options: SshServerOptions,
+): void {
   const dialled = new Set<Socket>();
   // A client that goes away in the middle of anything is no failure of the server's.
   connection.on('error', () => connection.end());
@@ -56,8 +68,9 @@ function serve(connection: Connection, authorized: ParsedKey, options: SshServer
   });
   connection.on('session', (accept) => holdSession(accept()));
   connection.on('tcpip', (accept, reject, { destIP, destPort }) => {
-    if (!isLoopback(destIP) || !options.mayForward(destPort)) return reject();
-    const socket = connect({ host: LOOPBACK, port: destPort, allowHalfOpen: true, noDelay: true });
+    const port = isLoopback(destIP) ? options.portBehind(destPort) : undefined;
+    if (port === undefined) return reject();
+    const socket = connect({ host: LOOPBACK, port, allowHalfOpen: true, noDelay: true });
     dialled.add(socket);
     socket.setTimeout(DIAL_MS, () => socket.destroy());
     const refuse = () => reject();
@@ -94,20 +107,20 @@ function holdSession(session: Session): void {
   session.on('shell', (_accept, reject) => reject?.());
 }
 
-function isAuthorized(context: AuthContext, authorized: ParsedKey, user: string): boolean {
+function isAuthorized(
+  context: AuthContext,
+  authorized: readonly ParsedKey[],
+  user: string,
+): boolean {
   if (context.method !== 'publickey' || context.username !== user) return false;
-  if (!context.key.data.equals(authorized.getPublicSSH())) return false;
+  const { key: offered, signature, blob, hashAlgo } = context;
+  const key = authorized.find((known) => offered.data.equals(known.getPublicSSH()));
+  if (key === undefined) return false;
   // Without a signature the client only asks whether it may try this key.
-  if (context.signature === undefined || context.blob === undefined) return true;
-  return authorized.verify(context.blob, context.signature, context.hashAlgo) === true;
+  if (signature === undefined || blob === undefined) return true;
+  return key.verify(blob, signature, hashAlgo) === true;
 }
 
 function isLoopback(host: string): boolean {
   return host === LOOPBACK || host === 'localhost';
-}
-
-function parseKey(text: string): ParsedKey {
-  const key = ssh2.utils.parseKey(text);
-  if (key instanceof Error) throw new EpmuxError('INTERNAL', 'not a public key', { cause: key });
-  return key;
 }

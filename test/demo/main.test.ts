@@ -87,57 +87,72 @@ class Demo {
   }
 }
 
-const STEPS = ['node', 'dyno', 'daemon', 'tunnel up', 'nodes', 'ping'];
-const CUT = ['call', 'cut', 'resumed', 'returned', 'ping', 'tidied up'];
-
-/** A PATH on which there is node, and no Erlang. */
-function pathWithoutErlang(): { readonly path: string; remove(): void } {
-  const folder = mkdtempSync(join(tmpdir(), 'epmux-path-'));
-  const link = join(folder, 'node');
-  symlinkSync(process.execPath, link);
-  return { path: folder, remove: () => execFileSync('rm', ['-r', folder]) };
-}
+const DYNOS = ['web.1', 'web.2', 'worker.1'];
+const BEGINNING = ['heroku', 'dynos', 'daemon', 'tunnel up', 'nodes', ...DYNOS, 'ping'];
+const CUT = ['call', 'cut', 'resumed', 'returned'];
+const END = ['back', 'ping', 'tidied up'];
 
 describe('epmux demo', function () {
   this.timeout(60 * SECOND_MS);
   this.slow(30 * SECOND_MS);
 
-  it('cuts a call of a real node in the middle, and it returns', async () => {
+  let folder = '';
+  /** A PATH on which there is node, and no Erlang: quicker. */
+  let withoutErlang: NodeJS.ProcessEnv = {};
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'epmux-path-'));
+    symlinkSync(process.execPath, join(folder, 'node'));
+    withoutErlang = { PATH: folder };
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('cuts a call to a real node in the middle, and it returns; restarts a dyno, and it is back', async () => {
     const demo = new Demo(['--json']);
     const { code, stderr } = await demo.ended();
     assert.equal(code, 0, stderr);
-    const { ms, steps } = JSON.parse(demo.lines.join('\n')) as Report;
+    const { steps } = JSON.parse(demo.lines.join('\n')) as Report;
     assert.deepEqual(
       steps.map(({ step }) => step),
-      [...STEPS, 'local node', ...CUT],
+      [...BEGINNING, 'local node', ...CUT, 'ps:restart', 'nodedown', ...END],
     );
-    assert.match(steps[0]?.detail ?? '', /Erlang\/OTP \d+/);
-    assert.match(steps.find(({ step }) => step === 'returned')?.detail ?? '', /ok, no nodedown/);
-    assert.ok(ms < 30 * SECOND_MS);
+    const detail = (name: string) => steps.find(({ step }) => step === name)?.detail ?? '';
+    assert.match(detail('dynos'), /OTP \d+/);
+    const nodes = DYNOS.map((dyno) => /^(my_app\w*@\w+) at/.exec(detail(dyno))?.[1]);
+    assert.equal(new Set(nodes).size, 3);
+    assert.match(detail('returned'), /: ok, no nodedown$/);
+    assert.match(detail('nodedown'), new RegExp(`${nodes[1]}, and no other$`));
+    assert.match(detail('back'), /^my_app\w*@\w+, by itself/);
+    assert.ok(!nodes.some((node) => detail('back').includes(String(node))), detail('back'));
   });
 
-  it('does without Erlang, and says so', async () => {
-    const { path, remove } = pathWithoutErlang();
-    const demo = new Demo([], { PATH: path });
+  it('does without Erlang and says so; goes by nothing that its user has set for tunnels of their own', async () => {
+    const elsewhere = 'http://127.0.0.1:9';
+    const demo = new Demo([], {
+      ...withoutErlang,
+      HEROKU_API_KEY: 'of the user',
+      HEROKU_API_URL: elsewhere,
+      HEROKU_HEADERS: 'no JSON',
+      EPMUX_SECRET: 'a secret of the user',
+      EPMUX_COOKIE: 'of the user',
+      HTTP_PROXY: elsewhere,
+      NODE_USE_ENV_PROXY: '1',
+    });
     const { code, stderr } = await demo.ended();
-    remove();
     assert.equal(code, 0, stderr);
-    assert.match(demo.lines.join('\n'), /node +my_app@dyno, a stand-in: no Erlang/);
-    for (const step of [...STEPS, ...CUT]) {
-      assert.ok(
-        demo.lines.some((line) => line.startsWith(`  ✓ ${step} `)),
-        step,
-      );
-    }
+    const shown = demo.lines.flatMap((line) => /^ {2}✓ (.{12}) /.exec(line)?.[1]?.trim() ?? []);
+    assert.deepEqual(shown, [...BEGINNING, ...CUT, 'ps:restart', ...END]);
+    assert.match(demo.lines.join('\n'), /stand-ins: no Erlang here/);
     assert.match(demo.lines.join('\n'), /pong, no nodedown/);
   });
 
   for (const [signal, step] of [
-    ['SIGINT', 'dyno'],
-    ['SIGTERM', 'cut'],
+    ['SIGINT', 'heroku'],
+    ['SIGTERM', 'local node'],
+    ['SIGINT', 'ps:restart'],
   ] as const) {
     it(`tidies up after ${signal} at the step ${step}`, async () => {
-      const demo = new Demo([]);
+      const demo = new Demo([], step === 'ps:restart' ? withoutErlang : {});
       await demo.told(new RegExp(`✓ ${step} `));
       demo.signal(signal);
       assert.deepEqual((await demo.ended()).code, 130);
@@ -145,14 +160,14 @@ describe('epmux demo', function () {
   }
 
   it('tidies up when nobody reads its output any more', async () => {
-    const demo = new Demo([]);
+    const demo = new Demo([], withoutErlang);
     await demo.told(/✓ nodes /);
     demo.stopReading();
     assert.deepEqual((await demo.ended()).code, 0);
   });
 
   it('is kept running until a signal, for the commands that it prints', async () => {
-    const demo = new Demo(['--keep']);
+    const demo = new Demo(['--keep'], withoutErlang);
     const line = await demo.told(/export EPMUX_HOME=/);
     const home = /EPMUX_HOME='(.+)'/.exec(line)?.[1] ?? '';
     const args = ['--import', 'tsx', MAIN, 'nodes'];
@@ -160,13 +175,12 @@ describe('epmux demo', function () {
       env: { ...process.env, EPMUX_HOME: home },
       encoding: 'utf8',
     });
-    assert.match(nodes, /^my_app@dyno/);
+    for (const dyno of DYNOS) assert.match(nodes, new RegExp(`my_app\\w*@.*${dyno}`));
     demo.signal('SIGINT');
     assert.equal((await demo.ended()).code, 0);
   });
 
-  it('fails with the error of the step that failed, and tidies up', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'epmux-path-'));
+  it('says which step failed and why, and tidies up', async () => {
     // An erl that is found and then does not start as a node.
     const fake = join(folder, 'bin');
     execFileSync('mkdir', [fake]);
@@ -175,8 +189,8 @@ describe('epmux demo', function () {
     execFileSync('chmod', ['+x', join(fake, 'erl')]);
     const demo = new Demo([], { PATH: `${fake}${delimiter}${process.env['PATH']}` });
     const { code, stderr } = await demo.ended();
-    execFileSync('rm', ['-r', folder]);
     assert.equal(code, 1);
-    assert.match(stderr, /^epmux: epmd ended .+ \(DEMO_FAILED\)$/m);
+    assert.match(stderr, /^epmux: step "dynos": epmd ended .+ \(DEMO_FAILED\)$/m);
+    assert.ok(demo.lines.some((line) => line.trim() === '✗ dynos'));
   });
 });

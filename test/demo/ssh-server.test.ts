@@ -12,6 +12,8 @@ import { type SshServer, startSshServer } from '../../src/demo/ssh-server.ts';
 import { freePort } from '../support/erlang.ts';
 
 const run = promisify(execFile);
+/** What the client asks for; something else listens behind it. */
+const AGENT_PORT = 9001;
 
 describe('the embedded SSH server, to a real ssh', () => {
   let folder: string;
@@ -25,11 +27,11 @@ describe('the embedded SSH server, to a real ssh', () => {
     echo = await listenOnLoopback((socket) => socket.pipe(socket));
     server = await startSshServer({
       user: 'demo',
-      publicKey: key.publicKey,
-      mayForward: (port) => port === echo.port,
+      portBehind: (port) => (port === AGENT_PORT ? echo.port : undefined),
     });
+    assert.ok(server.authorize(key.publicKey));
     writeFileSync(join(folder, 'key'), key.privateKey, { mode: 0o600 });
-    writeFileSync(join(folder, 'known_hosts'), `${server.knownHostsLine}\n`);
+    writeFileSync(join(folder, 'known_hosts'), `[127.0.0.1]:${server.port} ${server.hostKey}\n`);
     options = [
       ...['-F', 'none', '-i', join(folder, 'key'), '-p', String(server.port)],
       ...['-o', `UserKnownHostsFile=${join(folder, 'known_hosts')}`],
@@ -49,31 +51,38 @@ describe('the embedded SSH server, to a real ssh', () => {
     return (await forwarded).stdout;
   }
 
-  it('forwards to the ports it is told to, with both ends of the stream', async () => {
+  it('leads a port to the one behind it, with both ends of the stream', async () => {
     const text = 'x'.repeat(500_000);
-    assert.equal(await throughForward(echo.port, text), text);
+    assert.equal(await throughForward(AGENT_PORT, text), text);
   });
 
-  it('forwards to no other port', async () => {
-    const other = await listenOnLoopback((socket) => socket.pipe(socket));
-    await assert.rejects(
-      throughForward(other.port, 'x'),
-      /administratively prohibited|open failed/,
-    );
-    await other.close();
+  it('forwards to no other port, not even to one behind', async () => {
+    for (const port of [echo.port, server.port, AGENT_PORT + 1]) {
+      await assert.rejects(throughForward(port, 'x'), /administratively prohibited|open failed/);
+    }
   });
 
   it('says when nothing listens on a port that may be reached', async () => {
     await echo.close();
-    await assert.rejects(throughForward(echo.port, 'x'), /open failed/);
+    await assert.rejects(throughForward(AGENT_PORT, 'x'), /open failed/);
   });
 
   it('lets no other user and no other key in', async () => {
-    const forward = ['-W', `127.0.0.1:${echo.port}`];
+    const forward = ['-W', `127.0.0.1:${AGENT_PORT}`];
     await assert.rejects(run('ssh', [...options, ...forward, 'root@127.0.0.1']), /denied/);
     const other = makeKeyPair();
     writeFileSync(join(folder, 'key'), other.privateKey, { mode: 0o600 });
     await assert.rejects(run('ssh', [...options, ...forward, 'demo@127.0.0.1']), /denied/);
+  });
+
+  it('takes further keys, and nothing that is none', async () => {
+    const other = makeKeyPair();
+    writeFileSync(join(folder, 'key'), other.privateKey, { mode: 0o600 });
+    assert.equal(server.authorize(other.publicKey), true);
+    assert.equal(await throughForward(AGENT_PORT, 'x'), 'x');
+    for (const text of ['', 'ssh-rsa AAAA', 'no key', other.privateKey]) {
+      assert.equal(server.authorize(text), false, text);
+    }
   });
 
   it('runs no command', async () => {
@@ -89,7 +98,7 @@ describe('the embedded SSH server, to a real ssh', () => {
       '-o',
       'ExitOnForwardFailure=yes',
       '-L',
-      `127.0.0.1:${local}:127.0.0.1:${echo.port}`,
+      `127.0.0.1:${local}:127.0.0.1:${AGENT_PORT}`,
     ];
     const ssh = spawn('ssh', [...options, ...forward, '-tt', 'demo@127.0.0.1', 'sleep 9']);
     ssh.stderr.resume();
