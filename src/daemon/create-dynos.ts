@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import { proxySettings } from '../heroku/proxy.ts';
 import { herokuSettings } from '../heroku/settings.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -41,6 +42,7 @@ export function createDynos(
   const app = new HerokuApp({
     app: way.app,
     settings: herokuSettings(env),
+    proxy: () => proxySettings(secrets.given.proxyVariables ?? env, via),
     token: () => secrets.given.herokuToken,
     home: env['HOME'] || homedir(),
     dial: createDialer(via, clock),

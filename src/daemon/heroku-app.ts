@@ -4,6 +4,7 @@ import { herokuTransport } from '../heroku/exec-transport.ts';
 import { sshKeysOnce } from '../heroku/keys.ts';
 import { pause } from '../heroku/pause.ts';
 import { addonUrlOf, execWarnings, preflight } from '../heroku/preflight.ts';
+import type { ProxySettings } from '../heroku/proxy.ts';
 import type { HerokuSettings } from '../heroku/settings.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -22,6 +23,8 @@ export interface HerokuAppOptions {
   readonly settings: HerokuSettings;
   /** Asked for each call anew: another `up` may bring another one. Undefined: ~/.netrc counts. */
   readonly token: () => string | undefined;
+  /** As `token`. */
+  readonly proxy: () => ProxySettings | undefined;
   /** Where `.netrc` is. */
   readonly home: string;
   readonly dial: Dialer;
@@ -38,7 +41,7 @@ export class HerokuApp {
   readonly #options: HerokuAppOptions;
   /** One pair for the tunnel's life. */
   readonly #keys = sshKeysOnce();
-  #client: { readonly token: string | undefined; readonly client: HerokuClient } | undefined;
+  #client: { readonly made: string; readonly client: HerokuClient } | undefined;
   #addonUrl: string | undefined;
   #variables: { readonly at: number; readonly found: Promise<Variables> } | undefined;
   #known: Variables | undefined;
@@ -93,17 +96,20 @@ export class HerokuApp {
 
   #now(): HerokuClient {
     const token = this.#options.token();
-    if (this.#client === undefined || this.#client.token !== token) {
+    const proxy = this.#options.proxy();
+    const made = JSON.stringify([token, proxy]);
+    if (this.#client?.made !== made) {
       const { settings, home, clock, logger } = this.#options;
       const client = herokuClient({
         app: this.name,
         settings,
+        proxy,
         apiKey: token,
         home,
         clock,
         logger,
       });
-      this.#client = { token, client };
+      this.#client = { made, client };
     }
     return this.#client.client;
   }

@@ -65,5 +65,13 @@ export class TunnelSecrets {
     this.#redactor.add(this.#given.secret);
     this.#redactor.add(this.#given.cookie);
     this.#redactor.add(this.#given.herokuToken);
+    for (const text of Object.values(this.#given.proxyVariables ?? {})) {
+      this.#redactor.add(passwordOf(text));
+    }
   }
+}
+
+/** As it is written in a proxy's URL, which may have no scheme. */
+function passwordOf(text: string): string | undefined {
+  return /^(?:[^/@]*:\/\/)?[^/@:]*:([^/@]+)@/.exec(text)?.[1];
 }

@@ -1,3 +1,4 @@
+import type { ProxyVariables } from '../heroku/proxy.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { ExecRequest, Terminal } from '../transport/transport.ts';
 import {
@@ -145,6 +146,18 @@ export const upSecrets: Check<UpSecrets> = object<UpSecrets>({
   acceptHostKey: optional(text(255)),
   sshAuthSock: optional(path),
   herokuToken: optional(text(4_096)),
+  proxyVariables: optional(
+    object<ProxyVariables>({
+      HTTPS_PROXY: optional(text(4_096)),
+      https_proxy: optional(text(4_096)),
+      HTTP_PROXY: optional(text(4_096)),
+      http_proxy: optional(text(4_096)),
+      ALL_PROXY: optional(text(4_096)),
+      all_proxy: optional(text(4_096)),
+      NO_PROXY: optional(text(65_536)),
+      no_proxy: optional(text(65_536)),
+    }),
+  ),
 });
 
 const MAX_COMMAND = 131_072;

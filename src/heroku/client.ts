@@ -3,11 +3,13 @@ import type { Logger } from '../runtime/logger.ts';
 import { herokuCredentials } from './credentials.ts';
 import { type ExecManager, execManager } from './exec-manager.ts';
 import { type Platform, platformApi } from './platform.ts';
+import type { ProxySettings } from './proxy.ts';
 import type { HerokuSettings } from './settings.ts';
 
 export interface HerokuClientOptions {
   readonly app: string;
   readonly settings: HerokuSettings;
+  readonly proxy: ProxySettings | undefined;
   /** HEROKU_API_KEY of whoever asks; without it ~/.netrc counts. */
   readonly apiKey: string | undefined;
   /** Where `.netrc` is. */
@@ -25,10 +27,10 @@ export interface HerokuClient {
 }
 
 export function herokuClient(options: HerokuClientOptions): HerokuClient {
-  const { app, settings, apiKey, home, clock, logger, random = Math.random } = options;
+  const { app, settings, proxy, apiKey, home, clock, logger, random = Math.random } = options;
   const apiHost = new URL(settings.apiUrl).host;
   const credentials = herokuCredentials({ apiKey, apiHost, home });
-  const http = { clock, random, logger };
+  const http = { clock, random, logger, proxy };
   return {
     platform: platformApi({ app, settings, credentials, http }),
     manager: (addonUrl) => execManager({ app, settings, addonUrl, credentials, http }),

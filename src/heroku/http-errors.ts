@@ -33,10 +33,11 @@ export function answerError(call: HttpCall, answer: HttpAnswer): EpmuxError | un
   }
 }
 
-export function tooLate(call: HttpCall): EpmuxError {
+/** `through`: ` through the proxy …`, or nothing. */
+export function tooLate(call: HttpCall, through: string): EpmuxError {
   return new EpmuxError(
     'HEROKU_UNAVAILABLE',
-    `${call.url.host} did not answer within ${call.limitMs / 1_000} s to the question for ${call.what}`,
+    `${call.url.host} did not answer${through} within ${call.limitMs / 1_000} s to the question for ${call.what}`,
   );
 }
 
@@ -54,32 +55,47 @@ const REASONS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'its certificate has expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host',
 };
+const CERTIFICATE_HINT =
+  'a proxy may be in between: give Node its certificate by NODE_EXTRA_CA_CERTS, and check the clock';
+const PROXY_HINT = 'check that proxy; hosts in NO_PROXY are asked without it';
 const UNTRUSTED = /SELF_SIGNED|UNABLE_TO|CERT_UNTRUSTED|CERT_SIGNATURE/;
 const TLS = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/;
 
+/** What an HTTP proxy answers instead of leading on (its library says it in words alone), or its like for a SOCKS proxy. */
+export function proxyRefusal(error: unknown): number | undefined {
+  const root = rootOf(error);
+  if (root instanceof EpmuxError)
+    return root.details?.['refused'] === 'credentials' ? 407 : undefined;
+  const status = /^Proxy response \((\d+)\)/.exec(root.message)?.[1];
+  return status === undefined ? undefined : Number(status);
+}
+
 /** Why there was no answer: `fetch` hides it behind `fetch failed`. */
-export function networkError(call: HttpCall, cause: unknown): EpmuxError {
+export function networkError(call: HttpCall, cause: unknown, through: string): EpmuxError {
+  const failed = (why: string, hint: EpmuxErrorOptions): EpmuxError => {
+    const what = `${call.url.host} could not be asked${through}: ${why}`;
+    return new EpmuxError('HEROKU_UNAVAILABLE', what, { cause, ...hint });
+  };
   const root = rootOf(cause);
+  if (root instanceof EpmuxError) return failed(root.message, { hint: root.hint });
+  const refused = proxyRefusal(root);
+  if (refused !== undefined) {
+    const wrong = refused === 407 ? ', for it wants another user or password' : '';
+    return failed(`it answered ${refused}${wrong}`, { hint: PROXY_HINT });
+  }
   const code = root.code ?? '';
   const why =
     REASONS[code] ??
     (UNTRUSTED.test(code)
       ? 'its certificate is signed by nobody whom this machine trusts'
       : `${root.message}${code === '' ? '' : ` (${code})`}`);
-  const hint = TLS.test(code)
-    ? {
-        hint: 'a proxy may be in between: give Node its certificate by NODE_EXTRA_CA_CERTS, and check the clock',
-      }
-    : {};
-  return new EpmuxError('HEROKU_UNAVAILABLE', `${call.url.host} could not be asked: ${why}`, {
-    cause,
-    ...hint,
-  });
+  if (TLS.test(code)) return failed(why, { hint: CERTIFICATE_HINT });
+  return failed(why, through === '' ? {} : { hint: PROXY_HINT });
 }
 
 function rootOf(error: unknown): NodeJS.ErrnoException {
   let root = error as NodeJS.ErrnoException;
-  for (let depth = 0; depth < 5; depth += 1) {
+  for (let depth = 0; depth < 5 && !(root instanceof EpmuxError); depth += 1) {
     const below: unknown =
       root instanceof AggregateError && root.errors.length > 0 ? root.errors[0] : root.cause;
     if (!(below instanceof Error)) break;

@@ -2,8 +2,10 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { abortError } from '../transport/attempt.ts';
-import { answerError, networkError, tooLate } from './http-errors.ts';
+import { answerError, networkError, proxyRefusal, tooLate } from './http-errors.ts';
 import { pause } from './pause.ts';
+import { type FetchAnswer, type ProxiedFetch, proxiedFetch } from './proxied-fetch.ts';
+import { isProxied, type ProxySettings, proxyLabel } from './proxy.ts';
 import { retryWait } from './retry.ts';
 
 export interface HttpCall {
@@ -29,6 +31,7 @@ export interface HttpPorts {
   /** From 0 up to, not including, 1. */
   readonly random: () => number;
   readonly logger: Logger;
+  readonly proxy?: ProxySettings | undefined;
 }
 
 export interface HttpAnswer {
@@ -37,6 +40,7 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
+const DIRECT: ProxiedFetch = { fetch: (url, init) => fetch(url, init), close: () => undefined };
 const MOST_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -58,7 +62,7 @@ export async function callJson(
   }
 }
 
-/** A try that failed; `status` undefined: there was no answer. */
+/** A try that failed; `status`, Heroku's or a proxy's, undefined: there was no answer. */
 export interface Failure {
   readonly error: EpmuxError;
   readonly status: number | undefined;
@@ -69,14 +73,16 @@ export interface Failure {
 
 async function tryOnce(
   call: HttpCall,
-  { clock, logger }: HttpPorts,
+  { clock, logger, proxy }: HttpPorts,
   signal: AbortSignal,
 ): Promise<{ json: unknown } | Failure> {
+  const by = proxy !== undefined && isProxied(call.url, proxy) ? proxy : undefined;
+  const through = by === undefined ? '' : ` through ${proxyLabel(by)}`;
   const began = clock.now();
   const limit = new AbortController();
   const cancel = clock.wakeAt(began + call.limitMs, () => limit.abort());
   try {
-    const answer = await exchange(call, AbortSignal.any([signal, limit.signal]));
+    const answer = await exchange(call, by, clock, AbortSignal.any([signal, limit.signal]));
     const fields = { method: call.method, host: call.url.host, path: call.url.pathname };
     const tookMs = Math.round(clock.now() - began);
     logger.debug('asked Heroku', { ...fields, status: answer.status, tookMs });
@@ -87,32 +93,42 @@ async function tryOnce(
     if (signal.aborted) throw abortError(`asking for ${call.what}`, signal);
     if (cause instanceof EpmuxError) throw cause;
     const isLate = limit.signal.aborted;
-    const error = isLate ? tooLate(call) : networkError(call, cause);
-    return { error, status: undefined, retryAfter: null, isLate };
+    const error = isLate ? tooLate(call, through) : networkError(call, cause, through);
+    return { error, status: proxyRefusal(cause), retryAfter: null, isLate };
   } finally {
     cancel();
   }
 }
 
-async function exchange(call: HttpCall, signal: AbortSignal): Promise<HttpAnswer> {
+async function exchange(
+  call: HttpCall,
+  proxy: ProxySettings | undefined,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
   const body = call.json === undefined ? null : JSON.stringify(call.json);
   const type: Record<string, string> = body === null ? {} : { 'content-type': 'application/json' };
-  const response = await fetch(call.url, {
-    method: call.method,
-    headers: { ...call.headers, ...type },
-    body,
-    // A redirect would take the key elsewhere, and no API of Heroku's has any.
-    redirect: 'manual',
-    signal,
-  });
-  return {
-    status: response.status,
-    retryAfter: response.headers.get('retry-after'),
-    text: await readText(call, response),
-  };
+  const way: ProxiedFetch = proxy === undefined ? DIRECT : await proxiedFetch(proxy, clock, signal);
+  try {
+    const response = await way.fetch(call.url, {
+      method: call.method,
+      headers: { ...call.headers, ...type },
+      body,
+      // A redirect would take the key elsewhere, and no API of Heroku's has any.
+      redirect: 'manual',
+      signal,
+    });
+    return {
+      status: response.status,
+      retryAfter: response.headers.get('retry-after'),
+      text: await readText(call, response),
+    };
+  } finally {
+    way.close();
+  }
 }
 
-async function readText(call: HttpCall, response: Response): Promise<string> {
+async function readText(call: HttpCall, response: FetchAnswer): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {

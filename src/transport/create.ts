@@ -4,7 +4,8 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { commandTransport } from './command.ts';
 import { type Dialer, directDialer } from './dial.ts';
-import { parseSocksProxy, socksDialer } from './socks.ts';
+import { socksDialer } from './socks.ts';
+import { parseSocksProxy } from './socks-url.ts';
 import { fileHostKeys } from './ssh/host-key-files.ts';
 import { personalIdentities } from './ssh/identities.ts';
 import { sshTransport } from './ssh/transport.ts';
@@ -30,10 +31,10 @@ export interface TransportOptions {
 
 const SYSTEM_KNOWN_HOSTS = '/etc/ssh/ssh_known_hosts';
 
-/** Directly, or through the SOCKS proxy. USAGE when `via` can't be read. */
-export function createDialer(via: string | undefined, clock: Clock): Dialer {
+/** Directly, or through the SOCKS proxy, which was written behind `label`. USAGE when `via` can't be read. */
+export function createDialer(via: string | undefined, clock: Clock, label?: string): Dialer {
   const direct = directDialer(clock);
-  return via === undefined ? direct : socksDialer(parseSocksProxy(via), direct, clock);
+  return via === undefined ? direct : socksDialer(parseSocksProxy(via, label), direct, clock);
 }
 
 /** The way to one dyno. USAGE when `via` can't be read. */

@@ -5,36 +5,9 @@ import type { Clock } from '../runtime/clock.ts';
 import { type Address, hostPort } from './address.ts';
 import { attempt } from './attempt.ts';
 import type { Dialer } from './dial.ts';
+import { MAX_TEXT_BYTES, type SocksProxy } from './socks-url.ts';
 
-export interface SocksProxy extends Address {
-  readonly user: string;
-  readonly password: string;
-}
-
-const DEFAULT_PORT = 1080;
 const HANDSHAKE_LIMIT_MS = 10_000;
-/** A length in the protocol is one byte. */
-const MAX_TEXT_BYTES = 255;
-
-/** `socks5://[user:pass@]host[:port]`, user and password percent-encoded. USAGE on anything else; the text is never repeated. */
-export function parseSocksProxy(text: string): SocksProxy {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const bare = url?.pathname === '' || url?.pathname === '/';
-  if (url === undefined || !/^socks5h?:$/.test(url.protocol) || url.hostname === '' || !bare) {
-    throw wrongProxy('--via takes socks5://[user:pass@]host:port');
-  }
-  const [user, password] = [decoded(url.username), decoded(url.password)];
-  if ([user, password].some((part) => Buffer.byteLength(part) > MAX_TEXT_BYTES)) {
-    throw wrongProxy(`--via: user and password have at most ${MAX_TEXT_BYTES} bytes each`);
-  }
-  return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port === '' ? DEFAULT_PORT : Number(url.port),
-    user,
-    password,
-  };
-}
-
 /** Connections through the proxy, which also looks the host names up. `direct` reaches the proxy itself. */
 export function socksDialer(proxy: SocksProxy, direct: Dialer, clock: Clock): Dialer {
   return async (to, signal) => {
@@ -98,27 +71,15 @@ async function takeEarlyBytes(socket: Socket): Promise<void> {
   if (early.length > 0) socket.unshift(Buffer.concat(early));
 }
 
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw wrongProxy('--via: a % in user or password has to be written as %25');
-  }
-}
-
-function wrongProxy(message: string): EpmuxError {
-  return new EpmuxError('USAGE', message, {
-    hint: 'for example --via socks5://127.0.0.1:1080',
-  });
-}
-
 /** The library's own error is not kept as a cause: it carries the password. */
 function failed(proxy: SocksProxy, to: Address, why: string): EpmuxError {
   const auth = /auth/i.test(why);
   return new EpmuxError(
     'CONNECT_FAILED',
     `the SOCKS proxy ${hostPort(proxy)} did not connect to ${hostPort(to)}: ${why}`,
-    auth ? { hint: 'check user and password in --via' } : {},
+    auth
+      ? { hint: `check user and password in ${proxy.label}`, details: { refused: 'credentials' } }
+      : {},
   );
 }
 

@@ -241,8 +241,16 @@ describe('the secrets for the daemon', () => {
 
   it('hold the key for Heroku where the tunnel leads there, and only there', async () => {
     const heroku = await planTunnel('x', { app: 'my-app' }, '/', {});
-    assert.deepEqual(upSecrets(heroku, { HEROKU_API_KEY: ' k\n' }), { herokuToken: 'k' });
-    assert.deepEqual(upSecrets(spec, { HEROKU_API_KEY: 'k' }), {});
+    const given = upSecrets(heroku, { HEROKU_API_KEY: ' k\n' });
+    assert.deepEqual(given, { herokuToken: 'k', proxyVariables: {} });
+    assert.deepEqual(upSecrets(spec, { HEROKU_API_KEY: 'k', HTTPS_PROXY: 'p' }), {});
+  });
+
+  it('hold what names a proxy for calls to Heroku, once it can be read', async () => {
+    const heroku = await planTunnel('x', { app: 'my-app' }, '/', {});
+    const env = { HTTPS_PROXY: 'http://me:pass@p', NO_PROXY: 'q' };
+    assert.deepEqual(upSecrets(heroku, env), { proxyVariables: env });
+    assert.throws(() => upSecrets(heroku, { all_proxy: 'ftp://p' }), { code: 'CONFIG_INVALID' });
   });
 
   it('give way to files that the person named', () => {

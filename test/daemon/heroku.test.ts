@@ -78,6 +78,7 @@ describe('a hundred dynos', () => {
         registered.push(clock.now());
         throw new Error('as far as it gets');
       },
+      proxy: () => undefined,
       home: '/nonexistent',
       dial: () => Promise.reject(new Error('nothing is dialled')),
       agentPort: 9_001,

@@ -23,6 +23,7 @@ async function visit(): Promise<unknown> {
     ...base,
     app,
     settings: herokuSettings(process.env),
+    proxy: undefined,
     apiKey: process.env['HEROKU_API_KEY'],
     home: process.env['HOME'] ?? '',
   });

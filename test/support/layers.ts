@@ -34,7 +34,7 @@ const PACKAGES: Record<Part, readonly string[]> = {
   session: [],
   runtime: [],
   transport: ['ssh2', 'socks'],
-  heroku: ['valibot'],
+  heroku: ['undici', 'valibot'],
   agent: [],
   daemon: ['winston'],
   demo: ['ssh2'],

@@ -17,6 +17,8 @@ export class SocksServer {
   readonly #sockets = new Set<Socket>();
   /** `host:port` of every request, as the client wrote it. */
   readonly asked: string[] = [];
+  /** How many clients there ever were. */
+  connected = 0;
 
   private constructor(options: SocksServerOptions) {
     this.#options = options;
@@ -47,6 +49,7 @@ export class SocksServer {
 
   async #serve(client: Socket): Promise<void> {
     this.#keep(client);
+    this.connected += 1;
     const giveUp = (): void => void client.destroy();
     client.once('end', giveUp);
     if (this.#options.silent === true) {

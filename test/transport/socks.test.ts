@@ -4,7 +4,7 @@ import { EpmuxError } from '../../src/protocol/errors.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { createTransport } from '../../src/transport/create.ts';
-import { parseSocksProxy } from '../../src/transport/socks.ts';
+import { parseSocksProxy } from '../../src/transport/socks-url.ts';
 import { FarEnd } from '../support/far-end.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { own } from '../support/recording-pipe.ts';
@@ -125,12 +125,14 @@ describe('the address of a SOCKS proxy', () => {
       port: 1080,
       user: '',
       password: '',
+      label: '--via',
     });
     assert.deepEqual(parseSocksProxy('socks5h://me:p%40ss%3A@[::1]:9050/'), {
       host: '::1',
       port: 9050,
       user: 'me',
       password: 'p@ss:',
+      label: '--via',
     });
   });
 

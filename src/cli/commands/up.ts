@@ -64,7 +64,7 @@ export const up = defineCommand({
     const secrets = upSecrets(spec, io.env);
     const level = options['log-level'];
     const enabled = <T>(work: () => Promise<T>): Promise<T> =>
-      withExecEnabled(spec.way, options.yes === true, io, work);
+      withExecEnabled(spec, options.yes === true, io, work);
     if (options.foreground === true) {
       return enabled(() => stayInForeground(spec, secrets, level, io));
     }

@@ -4,6 +4,7 @@ import { herokuCredentials } from '../../heroku/credentials.ts';
 import { herokuTransport } from '../../heroku/exec-transport.ts';
 import { type SshKeyPair, sshKeysOnce } from '../../heroku/keys.ts';
 import { addonUrlOf } from '../../heroku/preflight.ts';
+import { isProxied, proxyLabel, proxySettings } from '../../heroku/proxy.ts';
 import { herokuSettings } from '../../heroku/settings.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createDialer } from '../../transport/create.ts';
@@ -31,9 +32,11 @@ const SERVICE_CHECK: Check<ServiceContext> = {
   vital: true,
   look(context) {
     const { way, checks } = context;
-    const { apiUrl } = herokuSettings(checks.env);
+    const api = new URL(herokuSettings(checks.env).apiUrl);
+    const proxy = proxySettings(checks.env, checks.target.spec.via);
     context.heroku = herokuContext(way, checks);
-    return ok(new URL(apiUrl).host);
+    const isStraight = proxy === undefined || !isProxied(api, proxy);
+    return ok(isStraight ? api.host : `${api.host}, through ${proxyLabel(proxy)}`);
   },
 };
 
@@ -90,12 +93,13 @@ export async function diagnoseHeroku(way: HerokuWay, checks: WayChecks): Promise
   await runChecks(FORMATION_CHECKS, visited, round);
 }
 
-function herokuContext(way: HerokuWay, { given, env, round }: WayChecks): HerokuContext {
+function herokuContext(way: HerokuWay, { given, env, round, target }: WayChecks): HerokuContext {
   const settings = herokuSettings(env);
+  const proxy = proxySettings(env, target.spec.via);
   const apiKey = given.herokuToken;
   const home = env['HOME'] || homedir();
   const base = { clock: round.clock, logger: silentLogger };
-  const client = herokuClient({ app: way.app, settings, apiKey, home, ...base });
+  const client = herokuClient({ app: way.app, settings, proxy, apiKey, home, ...base });
   const apiHost = new URL(settings.apiUrl).host;
   return {
     app: way.app,

@@ -1,16 +1,15 @@
-import { homedir } from 'node:os';
-import { type HerokuClient, herokuClient } from '../../heroku/client.ts';
+import type { HerokuClient } from '../../heroku/client.ts';
 import { herokuTransport } from '../../heroku/exec-transport.ts';
 import { formationOf, requireRunning } from '../../heroku/formation.ts';
 import { sshKeysOnce } from '../../heroku/keys.ts';
 import { addonUrlOf, execWarnings, preflight } from '../../heroku/preflight.ts';
-import { herokuSettings } from '../../heroku/settings.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { createDialer } from '../../transport/create.ts';
 import type { Carrier } from '../../transport/transport.ts';
 import type { HerokuWay } from '../../transport/way.ts';
 import type { Io } from '../io.ts';
+import { callersHeroku } from '../way/heroku-client.ts';
 
 /** No agent is asked for. */
 const AGENT_PORT = 9_001;
@@ -39,16 +38,9 @@ export class HerokuExec {
 
   /** Throws CONFIG_INVALID. */
   constructor(options: HerokuExecOptions) {
-    const { io, logger, way } = options;
+    const { io, logger, way, via } = options;
     this.#options = options;
-    this.#client = herokuClient({
-      app: way.app,
-      settings: herokuSettings({ ...io.env }),
-      apiKey: io.env['HEROKU_API_KEY'],
-      home: io.env['HOME'] || homedir(),
-      clock: systemClock,
-      logger,
-    });
+    this.#client = callersHeroku(way.app, via, io, logger);
   }
 
   get app(): string {

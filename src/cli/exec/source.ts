@@ -87,7 +87,7 @@ function connect(source: ExecSource): Promise<Carrier> {
   const { way, via } = spec;
   if (way.kind === 'heroku') {
     const heroku = herokuOf(source, 'exec');
-    return withExecEnabled(way, yes, io, () => heroku.connect());
+    return withExecEnabled(spec, yes, io, () => heroku.connect());
   }
   if (way.kind === 'ssh') return connectSsh({ way, via, logger, io });
   throw new EpmuxError('USAGE', `exec needs SSH, and ${spec.name} leads another way`, {

@@ -1,5 +1,4 @@
-import { homedir } from 'node:os';
-import type { Way } from '../../daemon/control/api.ts';
+import type { TunnelSpec } from '../../daemon/control/api.ts';
 import type { EnableProgress } from '../../heroku/enable-exec.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -19,7 +18,7 @@ const STEPS = {
  * `--yes`: otherwise EXEC_DISABLED stays and nothing is changed.
  */
 export async function withExecEnabled<T>(
-  way: Way,
+  { way, via }: Pick<TunnelSpec, 'way' | 'via'>,
   yes: boolean,
   io: Io,
   work: () => Promise<T>,
@@ -31,7 +30,7 @@ export async function withExecEnabled<T>(
       throw error;
     }
     if (!(yes || (await agrees(way.app, io)))) throw error;
-    await enable(way.app, io);
+    await enable(way.app, via, io);
     return work();
   }
 }
@@ -42,18 +41,10 @@ async function agrees(app: string, io: Io): Promise<boolean> {
   return askYesNo('Enable it and restart them now?', io.interrupted);
 }
 
-async function enable(app: string, io: Io): Promise<void> {
-  const { herokuClient } = await import('../../heroku/client.ts');
+async function enable(app: string, via: string | undefined, io: Io): Promise<void> {
   const { enableExec } = await import('../../heroku/enable-exec.ts');
-  const { herokuSettings } = await import('../../heroku/settings.ts');
-  const { platform } = herokuClient({
-    app,
-    settings: herokuSettings({ ...io.env }),
-    apiKey: io.env['HEROKU_API_KEY'],
-    home: io.env['HOME'] || homedir(),
-    clock: systemClock,
-    logger: silentLogger,
-  });
+  const { callersHeroku } = await import('./heroku-client.ts');
+  const { platform } = callersHeroku(app, via, io, silentLogger);
   const steps = createSteps(io);
   let last = '';
   const onProgress = (progress: EnableProgress): void => {

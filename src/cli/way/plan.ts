@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
+import { type ProxyVariables, proxySettings, proxyVariables } from '../../heroku/proxy.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { didYouMean } from '../../runtime/spelling.ts';
 import { type ConfigurationFile, loadConfiguration } from '../config/file.ts';
@@ -59,17 +60,26 @@ async function impliedApp(cwd: string, env: Environment): Promise<string> {
   }
 }
 
+/** What a tunnel is brought up with besides where it leads. Throws CONFIG_INVALID. */
 export function upSecrets(spec: TunnelSpec, env: Environment): UpSecrets {
   const secret = env['EPMUX_SECRET'];
   const cookie = env['EPMUX_COOKIE'];
   const sshAuthSock = env['SSH_AUTH_SOCK'];
-  const herokuToken = spec.way.kind === 'heroku' ? env['HEROKU_API_KEY']?.trim() : undefined;
+  const isHeroku = spec.way.kind === 'heroku';
+  const herokuToken = isHeroku ? env['HEROKU_API_KEY']?.trim() : undefined;
   return {
     ...(secret && spec.secretFile === undefined ? { secret } : {}),
     ...(cookie && spec.cookieFile === undefined ? { cookie } : {}),
     ...(sshAuthSock ? { sshAuthSock } : {}),
     ...(herokuToken ? { herokuToken } : {}),
+    ...(isHeroku ? { proxyVariables: usableProxyVariables(spec, env) } : {}),
   };
+}
+
+/** What can't be understood is told here, before anything is begun. */
+function usableProxyVariables({ via }: TunnelSpec, env: Environment): ProxyVariables {
+  proxySettings({ ...env }, via);
+  return proxyVariables({ ...env });
 }
 
 function chooseConfigured(

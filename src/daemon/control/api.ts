@@ -2,6 +2,7 @@
  * What commands may ask of the daemon, and what it answers: JSON-RPC 2.0, one JSON text a line, over the control socket.
  * While a request runs the daemon may send `progress` notifications that carry the request's id.
  */
+import type { ProxyVariables } from '../../heroku/proxy.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { ExecRequest } from '../../transport/transport.ts';
 import type { Way } from '../../transport/way.ts';
@@ -47,6 +48,8 @@ export interface UpSecrets {
   readonly sshAuthSock?: string;
   /** The caller's HEROKU_API_KEY; without it the daemon reads ~/.netrc. In memory only. */
   readonly herokuToken?: string;
+  /** The caller's HTTPS_PROXY and the like, for calls to Heroku; without it those of the daemon count. In memory only. */
+  readonly proxyVariables?: ProxyVariables;
 }
 
 export interface ErrorStatus {
