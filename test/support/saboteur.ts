@@ -1,13 +1,8 @@
 import { once } from 'node:events';
 import net from 'node:net';
-import { Transform } from 'node:stream';
+import { type FlowDirection, Passage, type Weather } from './passage.ts';
 
-type Mode = 'pass' | 'blackhole';
-
-interface Passage {
-  readonly near: net.Socket;
-  readonly far: net.Socket;
-}
+const BOTH: readonly FlowDirection[] = ['up', 'down'];
 
 /**
  * A TCP proxy that harms what passes through it, on command. A blackhole is silent: both sockets stay open, nothing is read
@@ -19,19 +14,25 @@ export class Saboteur {
   readonly #target: { readonly host: string; readonly port: number };
   readonly #passages = new Set<Passage>();
   readonly #waiting = new Set<net.Socket>();
-  #mode: Mode = 'pass';
+  readonly #weather: Weather = {
+    latencyMs: 0,
+    bytesPerSecond: Number.POSITIVE_INFINITY,
+    pieceBytes: Number.POSITIVE_INFINITY,
+  };
+  #lost: readonly FlowDirection[] = [];
+  #isHolding = false;
   /** How many connections were let through so far. */
   connections = 0;
-  /** What went through in either direction so far. */
-  passedBytes = 0;
-  /** For connections made from now on, and for each direction of each. */
-  bytesPerSecond = Number.POSITIVE_INFINITY;
+  /** What went through so far. */
+  readonly passed: Record<FlowDirection, number> = { up: 0, down: 0 };
   /** For connections made from now on: one that carries nothing for so long is dropped, silently, as proxies and NATs do. */
   idleLimitMs = Number.POSITIVE_INFINITY;
 
   private constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target;
-    this.#server = net.createServer({ pauseOnConnect: true }, (near) => this.#accept(near));
+    this.#server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (near) =>
+      this.#accept(near),
+    );
   }
 
   static async start(target: { host: string; port: number }): Promise<Saboteur> {
@@ -45,25 +46,55 @@ export class Saboteur {
     return (this.#server.address() as net.AddressInfo).port;
   }
 
-  /** Resets every connection that passes now. */
-  reset(): void {
-    for (const { near, far } of this.#passages) {
-      near.resetAndDestroy();
-      far.resetAndDestroy();
-    }
+  /** In either direction. */
+  get passedBytes(): number {
+    return this.passed.up + this.passed.down;
   }
 
-  /** From now on nothing passes and nothing is told to anybody. */
-  blackhole(): void {
-    this.#mode = 'blackhole';
-    for (const passage of this.#passages) freeze(passage);
+  /** For each direction of each connection, from now on. */
+  set bytesPerSecond(rate: number) {
+    this.#weather.bytesPerSecond = rate;
+  }
+
+  /** Of what passes from now on, also on connections that stand; what is not given is as on a path without harm. */
+  setWeather(weather: Partial<Weather>): void {
+    const none = Number.POSITIVE_INFINITY;
+    Object.assign(this.#weather, { latencyMs: 0, bytesPerSecond: none, pieceBytes: none });
+    Object.assign(this.#weather, weather);
+  }
+
+  /** Resets every connection that passes now. */
+  reset(): void {
+    for (const passage of this.#passages) passage.reset();
+  }
+
+  /** From now on nothing passes, in these directions, and nothing is told to anybody. */
+  blackhole(directions: readonly FlowDirection[] = BOTH): void {
+    this.#lost = directions;
+    for (const passage of this.#passages) passage.freeze(directions);
   }
 
   /** The path is back: for new connections, and for those that waited to be accepted. */
   heal(): void {
-    this.#mode = 'pass';
+    this.#lost = [];
     for (const near of this.#waiting) this.#connect(near);
     this.#waiting.clear();
+  }
+
+  /** Nothing moves until `release`, and nothing is lost. */
+  hold(): void {
+    this.#isHolding = true;
+    for (const passage of this.#passages) passage.hold();
+  }
+
+  release(): void {
+    this.#isHolding = false;
+    for (const passage of this.#passages) passage.release();
+  }
+
+  /** Of every connection that passes now, the side that this direction leads to is told that the other has ended. */
+  halfClose(direction: FlowDirection): void {
+    for (const passage of this.#passages) passage.halfClose(direction);
   }
 
   async stop(): Promise<void> {
@@ -75,7 +106,8 @@ export class Saboteur {
 
   #accept(near: net.Socket): void {
     near.on('error', () => near.destroy());
-    if (this.#mode === 'pass') {
+    // A connection needs answers from the far side to come about.
+    if (!this.#lost.includes('down')) {
       this.#connect(near);
       return;
     }
@@ -84,8 +116,11 @@ export class Saboteur {
   }
 
   #connect(near: net.Socket): void {
-    const far = net.connect(this.#target);
-    const passage = { near, far };
+    const far = net.connect({ ...this.#target, allowHalfOpen: true });
+    const passage = new Passage(near, far, this.#weather, (direction, bytes) => {
+      this.passed[direction] += bytes;
+      idle?.refresh();
+    });
     this.connections += 1;
     this.#passages.add(passage);
     const end = () => {
@@ -96,34 +131,16 @@ export class Saboteur {
     far.on('error', end);
     near.once('close', end);
     far.once('close', end);
-    const timer = this.#freezeWhenIdle(passage);
-    near.once('close', () => clearTimeout(timer));
-    near.pipe(this.#pace(timer)).pipe(far);
-    far.pipe(this.#pace(timer)).pipe(near);
+    const idle = this.#freezeWhenIdle(passage);
+    near.once('close', () => clearTimeout(idle));
+    // The server hands its sockets over paused.
+    near.resume();
+    passage.freeze(this.#lost);
+    if (this.#isHolding) passage.hold();
   }
 
   #freezeWhenIdle(passage: Passage): NodeJS.Timeout | undefined {
     if (this.idleLimitMs === Number.POSITIVE_INFINITY) return undefined;
-    return setTimeout(() => freeze(passage), this.idleLimitMs);
+    return setTimeout(() => passage.freeze(BOTH), this.idleLimitMs);
   }
-
-  #pace(idle: NodeJS.Timeout | undefined): Transform {
-    const { bytesPerSecond } = this;
-    return new Transform({
-      transform: (chunk: Uint8Array, _encoding, done) => {
-        this.passedBytes += chunk.length;
-        idle?.refresh();
-        if (bytesPerSecond === Number.POSITIVE_INFINITY) done(null, chunk);
-        else setTimeout(() => done(null, chunk), (chunk.length / bytesPerSecond) * 1_000);
-      },
-    });
-  }
-}
-
-/** Both sockets stay open, and nothing is read from either any more. */
-function freeze({ near, far }: Passage): void {
-  near.unpipe();
-  far.unpipe();
-  near.pause();
-  far.pause();
 }

@@ -1,0 +1,70 @@
+/**
+ * Real processes, a seeded saboteur between them, everything in use at once, and a judge: docs/reliability.md.
+ *
+ *     npm run chaos                                    3 minutes with a drawn seed
+ *     npm run chaos -- --seed 7 --minutes 60 --json
+ *     npm run chaos -- --cuts 200 --peer autossh       ssh, ssh-default, autossh, heroku: the same sabotage, the same books
+ *     npm run chaos -- --plan 20 --seed 7              what would be done first, and nothing more
+ *
+ * Exits with 0 when every promise was kept, 1 when not, 2 when it can't run. Needs dist/ as built, Linux, erl, erlc, sshd.
+ */
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { isPeer, measurePeer, missingFor, PEERS } from './chaos/peers.ts';
+import { schedule } from './chaos/schedule.ts';
+import { asText, scorecard } from './chaos/scorecard.ts';
+
+const DEFAULT_MINUTES = 3;
+const MINUTE_MS = 60_000;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    minutes: { type: 'string' },
+    cuts: { type: 'string' },
+    peer: { type: 'string', default: 'epmux' },
+    plan: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+});
+
+function whole(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0) throw new Error(`--${name} ${text} is no number`);
+  return value;
+}
+
+function plan(seed: number, acts: number): number {
+  for (const act of schedule({ seed })) {
+    if (act.number > acts) break;
+    console.log(JSON.stringify(act));
+  }
+  return 0;
+}
+
+async function main(): Promise<number> {
+  const seed = whole('seed', values.seed) ?? randomInt(1, 2 ** 31);
+  const say = (line: string): void => console.error(`chaos: ${line}`);
+  if (values.plan !== undefined) return plan(seed, whole('plan', values.plan) ?? 0);
+  const { peer } = values;
+  if (!isPeer(peer)) throw new Error(`--peer ${peer}: one of ${PEERS.join(', ')}`);
+  const missing = missingFor(peer);
+  if (missing !== undefined) throw new Error(missing);
+  (values.json ? console.error : console.log)(`seed ${seed}`);
+  const minutes = whole('minutes', values.minutes);
+  const cuts = whole('cuts', values.cuts);
+  const none = Number.POSITIVE_INFINITY;
+  const untilMs = (minutes ?? (cuts === undefined ? DEFAULT_MINUTES : none)) * MINUTE_MS;
+  const measured = await measurePeer(peer, { seed, peer, untilMs, untilCuts: cuts ?? none, say });
+  const card = scorecard(measured);
+  process.stdout.write(values.json ? `${JSON.stringify(card, null, 2)}\n` : asText(card));
+  return card.passed ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`chaos: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 2;
+}

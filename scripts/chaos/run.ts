@@ -1,0 +1,289 @@
+/** One run: the far end, a peer, the workload, the schedule of sabotage, and the books at the end. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Leading, Peer } from './peer.ts';
+import { type Holding, holding } from './processes.ts';
+import { type Done, Sabotage } from './saboteur.ts';
+import { type Act, type Cut, ENDS, type End, schedule } from './schedule.ts';
+import type { Measured, Tally } from './scorecard.ts';
+import type { Site } from './site.ts';
+import { type Failure, type Nodedown, Workload, type WorkloadOptions } from './workload.ts';
+
+export interface RunOptions extends WorkloadOptions {
+  readonly seed: number;
+  readonly peer: string;
+  /** Whichever comes first. */
+  readonly untilMs: number;
+  readonly untilCuts: number;
+  /** Of the schedule, and without a warm-up: for runs of seconds. */
+  readonly short?: boolean;
+  /** A line for people. */
+  readonly say: (line: string) => void;
+}
+
+/** Longer than that nobody waits: a person steps in. */
+const RECOVERY_MS = 60_000;
+/** A peer's client and both nodes have to come back. */
+const STEP_IN_MS = 180_000;
+const NODEDOWN_MS = 30_000;
+const SAY_EVERY_MS = 30_000;
+const WARM_UP_BINARIES = 2;
+const WARM_UP_MS = 240_000;
+const ARRIVAL_MS = 30_000;
+const SETTLE_MS = 30_000;
+const LOOK_EVERY_MS = 250;
+const IN_USE_MS = 1_500;
+
+export class Run {
+  readonly #site: Site;
+  readonly #peer: Peer;
+  readonly #load: Workload;
+  readonly #options: RunOptions;
+  readonly #sabotage: Sabotage;
+  readonly #cuts = new Map<Cut, Tally>();
+  readonly #ends = new Map<End, Tally>();
+  readonly #resumeMs: number[] = [];
+  readonly #falseNodedowns: (Nodedown & { act: Act })[] = [];
+  /** What a real end may have cost, from when to when. */
+  readonly #endWindows: { from: number; to: number }[] = [];
+  readonly #broken: string[] = [];
+  readonly #peakRss = new Map<string, number>();
+  #before = new Map<string, Holding>();
+  /** Acts that nobody has waited for yet. */
+  #pending: { act: Act; done: Done }[] = [];
+  #interventions = 0;
+  #warmUpBytes = 0;
+
+  private constructor(parts: { site: Site; peer: Peer; load: Workload }, options: RunOptions) {
+    this.#site = parts.site;
+    this.#peer = parts.peer;
+    this.#load = parts.load;
+    this.#options = options;
+    this.#sabotage = new Sabotage(parts.site, parts.peer);
+  }
+
+  static async measure(
+    site: Site,
+    peer: Peer,
+    leading: Leading,
+    folder: string,
+    options: RunOptions,
+  ): Promise<Measured> {
+    const load = await Workload.start(site, leading, folder, options);
+    const run = new Run({ site, peer, load }, options);
+    try {
+      return await run.#whole();
+    } finally {
+      run.#sabotage.stop();
+      await load.stop();
+    }
+  }
+
+  async #whole(): Promise<Measured> {
+    await this.#warmUp();
+    const wireBefore = this.#site.path.passedBytes;
+    const begunAt = Date.now();
+    await this.#load.resetPauses();
+    await this.#sabotageAll(begunAt);
+    this.#sabotage.stop();
+    const pauses = await this.#load.pauses();
+    const seconds = (Date.now() - begunAt) / 1_000;
+    const holdings = await this.#holdingsAfter();
+    await this.#load.settle();
+    const books = await this.#arrived();
+    const { handshakes } = this.#load;
+    return {
+      peer: this.#options.peer,
+      seed: this.#options.seed,
+      seconds,
+      cuts: this.#cuts,
+      ends: this.#ends,
+      resumeMs: this.#resumeMs,
+      pauses,
+      books: { ...books, bytes: (books['bytes'] ?? 0) - this.#warmUpBytes },
+      executed: await this.#load.executed(),
+      handshakes: { begun: handshakes.begun, done: handshakes.done },
+      failures: await this.#unexplainedFailures(),
+      falseNodedowns: this.#falseNodedowns,
+      wireBytes: this.#site.path.passedBytes - wireBefore,
+      restarts: this.#peer.restarts,
+      interventions: this.#interventions,
+      resumes: await this.#peer.resumes(),
+      holdings,
+      broken: this.#broken,
+    };
+  }
+
+  async #warmUp(): Promise<void> {
+    const deadline = Date.now() + WARM_UP_MS;
+    const wanted = this.#options.short === true ? 0 : WARM_UP_BINARIES;
+    while (((await this.#load.books())['binary_done'] ?? 0) < wanted) {
+      if (Date.now() > deadline) throw new Error('the binaries of the warm-up did not arrive');
+      await pause(LOOK_EVERY_MS);
+    }
+    await this.#load.holdBulk();
+    await this.#load.handshakes.stop();
+    await pause(IN_USE_MS);
+    this.#before = this.#look();
+    this.#warmUpBytes = (await this.#load.books())['bytes'] ?? 0;
+    this.#load.handshakes.start();
+    await this.#load.releaseBulk();
+    this.#load.takeNodedowns();
+  }
+
+  async #sabotageAll(begunAt: number): Promise<void> {
+    const { seed, short, untilCuts, untilMs, say } = this.#options;
+    let saidAt = begunAt;
+    let cuts = 0;
+    for (const act of schedule({ seed, short: short === true })) {
+      if (cuts >= untilCuts || Date.now() - begunAt >= untilMs) break;
+      await this.#one(act);
+      if (!isEnd(act.kind)) cuts += 1;
+      for (const [name, { rssBytes }] of this.#look()) {
+        this.#peakRss.set(name, Math.max(rssBytes, this.#peakRss.get(name) ?? 0));
+      }
+      if (Date.now() - saidAt < SAY_EVERY_MS) continue;
+      saidAt = Date.now();
+      say(`${Math.round((saidAt - begunAt) / 1_000)} s: ${cuts} cuts, act ${act.number}`);
+    }
+    await this.#recover();
+  }
+
+  async #one(act: Act): Promise<void> {
+    const isLong = act.kind === 'long-blackhole';
+    if (isLong || isEnd(act.kind)) await this.#recover();
+    if (isLong) await this.#load.holdBulk();
+    const done = await this.#sabotage.perform(act);
+    this.#pending.push({ act, done });
+    if (isEnd(act.kind)) await this.#expectEnd(act.kind, done);
+    if (act.waits || isLong || isEnd(act.kind)) await this.#recover();
+    if (isLong) await this.#load.releaseBulk();
+    await pause(act.thenMs);
+  }
+
+  /** Waits until a message goes there and back again, and notes how long that took. */
+  async #recover(): Promise<void> {
+    const last = this.#pending.at(-1);
+    if (last === undefined) return;
+    const { act, done } = last;
+    const survived = await this.#resumed(act, done);
+    const nodedowns = this.#load.takeNodedowns();
+    const isClean = survived && nodedowns.length === 0;
+    for (const one of nodedowns) this.#falseNodedowns.push({ ...one, act });
+    for (const { act: each } of this.#pending) this.#count(each.kind, isClean);
+    this.#pending = [];
+  }
+
+  async #resumed(act: Act, { begunAt, overAt }: Done): Promise<boolean> {
+    try {
+      const at = await this.#load.resumed(begunAt, overAt, RECOVERY_MS);
+      if (!isEnd(act.kind)) this.#resumeMs.push(at - overAt);
+      return true;
+    } catch (error) {
+      this.#options.say(`act ${act.number} (${act.kind}) is not recovered from: stepping in`);
+      this.#options.say(String(error).slice(0, 500));
+      this.#interventions += 1;
+      await this.#peer.intervene();
+      const at = await this.#load.resumed(begunAt, overAt, STEP_IN_MS);
+      this.#resumeMs.push(at - overAt);
+      return false;
+    }
+  }
+
+  /** The nodedowns that follow from a real end, and no others. */
+  async #expectEnd(kind: End, { begunAt }: Done): Promise<void> {
+    const expected = new Set(this.#followFrom(kind));
+    const deadline = Date.now() + NODEDOWN_MS;
+    while (expected.size > 0 && Date.now() < deadline) {
+      for (const one of this.#load.takeNodedowns()) {
+        if (!expected.delete(`${one.at} ${one.of}`)) this.#unexpected(one);
+      }
+      await pause(LOOK_EVERY_MS);
+    }
+    if (expected.size > 0) {
+      this.#broken.push(`no nodedown within 30 s of ${kind}: ${[...expected].join(', ')}`);
+    }
+    await this.#load.resumed(Date.now(), 0, STEP_IN_MS);
+    this.#endWindows.push({ from: begunAt, to: Date.now() });
+  }
+
+  #unexpected(one: Nodedown): void {
+    const act = this.#pending.at(-1)?.act;
+    if (act !== undefined) this.#falseNodedowns.push({ ...one, act });
+  }
+
+  #followFrom(kind: End): string[] {
+    const [me, beat] = [this.#load.me.name, this.#load.beat.name];
+    const [app, victim] = [this.#site.app.name, this.#site.victim.name];
+    if (kind === 'end-node') return [`${me} ${victim}`];
+    if (this.#peer.processes().agent.length === 0) return [];
+    const pairs = [
+      [me, app],
+      [me, victim],
+      [beat, app],
+    ];
+    return pairs.flatMap(([a, b]) => [`${a} ${b}`, `${b} ${a}`]);
+  }
+
+  #count(kind: Act['kind'], survived: boolean): void {
+    const tallies: Map<string, Tally> = isEnd(kind) ? this.#ends : this.#cuts;
+    const tally = tallies.get(kind) ?? { made: 0, survived: 0 };
+    tally.made += 1;
+    if (survived) tally.survived += 1;
+    tallies.set(kind, tally);
+  }
+
+  #look(): Map<string, Holding> {
+    const found = new Map<string, Holding>();
+    for (const [name, pid] of this.#peer.processes().judged) {
+      const held = holding(pid);
+      if (held !== undefined) found.set(name, held);
+    }
+    return found;
+  }
+
+  /** With nothing but the standing connections in use, as before. */
+  async #holdingsAfter(): Promise<Measured['holdings']> {
+    await this.#load.holdBulk();
+    await this.#load.handshakes.stop();
+    const deadline = Date.now() + SETTLE_MS;
+    const isBack = (): boolean =>
+      [...this.#look()].every(
+        ([name, { descriptors }]) => descriptors <= (this.#before.get(name)?.descriptors ?? 0),
+      );
+    while (!isBack() && Date.now() < deadline) await pause(LOOK_EVERY_MS);
+    await this.#load.releaseBulk();
+    const holdings = new Map<string, { before: Holding; after: Holding; peakRssBytes: number }>();
+    const after = this.#look();
+    for (const [name, before] of this.#before) {
+      const held = after.get(name);
+      if (held === undefined) this.#broken.push(`the ${name} has gone`);
+      else holdings.set(name, { before, after: held, peakRssBytes: this.#peakRss.get(name) ?? 0 });
+    }
+    return holdings;
+  }
+
+  /** The books, once every message that was sent is accounted for or should have been. */
+  async #arrived(): Promise<Measured['books']> {
+    const deadline = Date.now() + ARRIVAL_MS;
+    for (;;) {
+      const books = await this.#load.books();
+      const arrived = ['received', 'lost', 'lost_in_nodedowns'].map((name) => books[name] ?? 0);
+      const total = arrived.reduce((sum, count) => sum + count, 0);
+      if (total >= (books['sent'] ?? 0) || Date.now() > deadline) return books;
+      await pause(LOOK_EVERY_MS);
+    }
+  }
+
+  async #unexplainedFailures(): Promise<Failure[]> {
+    const short = this.#load.handshakes.failures.map((one) => ({ what: 'handshake', ...one }));
+    const all: Failure[] = [...(await this.#load.failures()), ...short];
+    return all.filter(
+      ({ begunAt, failedAt }) =>
+        !this.#endWindows.some(({ from, to }) => begunAt <= to && failedAt >= from),
+    );
+  }
+}
+
+function isEnd(kind: Act['kind']): kind is End {
+  return (ENDS as readonly string[]).includes(kind);
+}

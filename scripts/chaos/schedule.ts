@@ -1,0 +1,132 @@
+/** What is done to the path and to the processes, drawn from a seed: the same seed gives the same acts in the same order. */
+import { SeededRandom } from './random.ts';
+
+/** Each of them breaks or stops the path; `end-*` ends something for good. */
+export const CUTS = [
+  'reset',
+  'kill-sshd',
+  'half-close-up',
+  'half-close-down',
+  'blackhole',
+  'blackhole-up',
+  'blackhole-down',
+  'long-blackhole',
+  'hold',
+  'freeze-agent',
+  'freeze-daemon',
+  'freeze-sshd',
+] as const;
+export type Cut = (typeof CUTS)[number];
+
+export const ENDS = ['end-agent', 'end-node'] as const;
+export type End = (typeof ENDS)[number];
+
+export const WEATHERS = ['clear', 'delay', 'throttle', 'split'] as const;
+export type WeatherName = (typeof WEATHERS)[number];
+
+export interface Act {
+  readonly number: number;
+  readonly kind: Cut | End;
+  /** How long the path or the process is away; 0 for what is done in an instant. */
+  readonly lastsMs: number;
+  /** Holds from this act on, until the next one that says something else. */
+  readonly weather: WeatherName;
+  /** False: the next act does not wait until this one is recovered from, and so hits the recovery. */
+  readonly waits: boolean;
+  /** Of use of the path, before the next act. */
+  readonly thenMs: number;
+}
+
+/** One of each in so many acts, where chance decides when. */
+const RARE = { 'long-blackhole': 200, 'end-agent': 100, 'end-node': 100 } as const;
+type Rare = keyof typeof RARE;
+
+const WEIGHTS: Readonly<Record<Exclude<Cut, Rare>, number>> = {
+  reset: 30,
+  'kill-sshd': 16,
+  'half-close-up': 7,
+  'half-close-down': 7,
+  hold: 10,
+  blackhole: 4,
+  'blackhole-up': 4,
+  'blackhole-down': 4,
+  'freeze-agent': 5,
+  'freeze-daemon': 5,
+  'freeze-sshd': 5,
+};
+
+/**
+ * Milliseconds. An outage stays below 15 s, so that with what finding and mending it takes (10 s and a reconnect) bulk on its way is not cut for the node's sake: the
+ * agent promises that a node waits 30 s at most. `long-blackhole` is beyond `net_ticktime`, and comes while no bulk is on its way.
+ */
+const LASTS: Readonly<Record<Cut, readonly [number, number]>> = {
+  reset: [0, 0],
+  'kill-sshd': [0, 0],
+  'half-close-up': [0, 0],
+  'half-close-down': [0, 0],
+  hold: [200, 6_000],
+  blackhole: [500, 13_000],
+  'blackhole-up': [500, 13_000],
+  'blackhole-down': [500, 13_000],
+  'long-blackhole': [70_000, 90_000],
+  'freeze-agent': [200, 9_000],
+  'freeze-daemon': [200, 9_000],
+  'freeze-sshd': [200, 12_000],
+};
+
+const WEATHER_WEIGHTS: Readonly<Record<WeatherName, number>> = {
+  clear: 12,
+  delay: 3,
+  throttle: 2,
+  split: 2,
+};
+
+/** For runs of seconds: nothing that takes longer to find than the run lasts. */
+const SHORT_KINDS = ['reset', 'kill-sshd', 'half-close-up', 'half-close-down', 'hold'] as const;
+const SHORT_FREEZES = ['freeze-agent', 'freeze-daemon', 'freeze-sshd'] as const;
+const SHORT_LASTS_MS = [100, 800] as const;
+
+export interface ScheduleOptions {
+  readonly seed: number;
+  /** Only what is over within a second. */
+  readonly short?: boolean;
+}
+
+/** Endless. */
+export function* schedule(options: ScheduleOptions): Generator<Act, never> {
+  const random = new SeededRandom(options.seed);
+  let weather: WeatherName = 'clear';
+  for (let number = 1; ; number += 1) {
+    const kind = options.short === true ? shortKind(random, number) : longKind(random);
+    const [least, most] = lasts(kind, options.short === true);
+    if (random.next() < 0.15) weather = random.pick(WEATHER_WEIGHTS);
+    yield {
+      number,
+      kind,
+      lastsMs: random.between(least, most),
+      weather,
+      waits: random.next() < 0.85,
+      thenMs: options.short === true ? random.between(0, 300) : random.between(0, 1_500),
+    };
+  }
+}
+
+function longKind(random: SeededRandom): Cut | End {
+  for (const [name, every] of Object.entries(RARE) as [Rare, number][]) {
+    if (random.next() < 1 / every) return name;
+  }
+  return random.pick(WEIGHTS);
+}
+
+/** One of each in turn, begun anywhere: ten of them are enough to see every kind. */
+function shortKind(random: SeededRandom, number: number): Cut {
+  const kinds = [...SHORT_KINDS, ...SHORT_FREEZES];
+  const kind = kinds[(number + random.between(0, 1)) % kinds.length];
+  return kind ?? 'reset';
+}
+
+function lasts(kind: Cut | End, short: boolean): readonly [number, number] {
+  if (kind === 'end-agent' || kind === 'end-node') return [0, 0];
+  const [least, most] = LASTS[kind];
+  return short && most > 0 ? SHORT_LASTS_MS : [least, most];
+}
