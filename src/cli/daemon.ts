@@ -1,6 +1,6 @@
-import { type ControlClient, connectDaemon } from '../daemon/control/client.ts';
+import type { ControlClient } from '../daemon/control/client.ts';
 import { daemonPaths } from '../daemon/paths.ts';
-import { ensureDaemon } from '../daemon/spawn.ts';
+import { ensureDaemon, findDaemon } from '../daemon/spawn.ts';
 import type { LogLevel } from '../runtime/logger.ts';
 import type { Io } from './io.ts';
 
@@ -11,7 +11,7 @@ export async function withDaemon<T>(
   io: DaemonIo,
   ask: (daemon: ControlClient) => Promise<T>,
 ): Promise<T> {
-  const daemon = await connectDaemon(daemonPaths(io.env), { signal: io.interrupted });
+  const daemon = await findDaemon(daemonPaths(io.env), { signal: io.interrupted });
   return closing(daemon, ask);
 }
 

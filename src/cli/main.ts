@@ -4,11 +4,14 @@ import { asEpmuxError } from './report.ts';
 
 const argv = process.argv.slice(2);
 
-/** The agent and the daemon bring their own options and signals, and start without what only commands need. */
+/** The agent, the daemon and its supervisor bring their own options and signals, and start without what only commands need. */
 async function main(): Promise<number> {
   const [first, ...rest] = argv;
   if (first === 'agent') return (await import('../agent/main.ts')).runAgent(rest, process.env);
   if (first === 'daemon') return (await import('../daemon/main.ts')).runDaemon(rest, process.env);
+  if (first === 'supervisor') {
+    return (await import('../daemon/supervisor/main.ts')).runSupervisor(rest, process.env);
+  }
   const io = processIo();
   process.on('SIGINT', () => io.interrupt());
   process.on('uncaughtException', (thrown) => void fail(thrown).then(exit));

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { homedir } from 'node:os';
-import { SESSION_ID_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
+import { Descriptors } from '../runtime/descriptors.ts';
 import { VERSION } from '../runtime/version.ts';
-import { SESSION_DEFAULTS } from '../session/config.ts';
+import { SESSION_DEFAULTS, type SessionConfig } from '../session/config.ts';
 import { Session } from '../session/session.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Leading, TunnelSpec, UpSecrets } from './control/api.ts';
@@ -16,11 +15,14 @@ import { localCookie } from './erlang-cookie.ts';
 import { ExecBroker } from './exec/broker.ts';
 import { controlHandlers } from './handlers.ts';
 import { Leader } from './leader.ts';
+import { type DaemonLimits, daemonLimits } from './limits.ts';
 import { acquireLock, type Lock } from './lock.ts';
 import type { DaemonLog } from './log.ts';
+import { memoryText, type TunnelMemory } from './memory.ts';
 import { type DaemonPaths, ensureFolders } from './paths.ts';
 import { SecretStore } from './secrets.ts';
 import { StateStore } from './state.ts';
+import { Supervised } from './supervised.ts';
 import { Surroundings } from './surroundings.ts';
 import type { TunnelParts } from './tunnel.ts';
 import { Tunnels } from './tunnels.ts';
@@ -28,12 +30,30 @@ import { Tunnels } from './tunnels.ts';
 /** For goodbyes to all agents together. */
 const CLOSE_MS = 3_000;
 
+function sessionConfig(limits: DaemonLimits): SessionConfig {
+  return {
+    ...SESSION_DEFAULTS,
+    maxStreams: limits.streams,
+    replayBudgetBytes: limits.replayBytes,
+    maxBufferedBytes: limits.bufferBytes,
+    maxWindowsTotalBytes: limits.windowBytes,
+  };
+}
+
 export interface DaemonOptions {
   readonly paths: DaemonPaths;
   readonly env: NodeJS.ProcessEnv;
   readonly log: DaemonLog;
   /** In the foreground tunnels neither come back from the state file nor go there. */
   readonly foreground?: boolean;
+  /** Default: what `env` says. */
+  readonly limits?: DaemonLimits;
+  /** It does not end without tunnels: a service. */
+  readonly stay?: boolean;
+  /** As `Supervised` has it. */
+  readonly restarts?: number;
+  /** What only the worker before this one held. */
+  readonly memory?: readonly TunnelMemory[];
   readonly clock?: Clock;
   /** Other ways than the real ones, for tests. */
   readonly createTransport?: (spec: TunnelSpec, secrets: UpSecrets) => Transport;
@@ -45,9 +65,13 @@ export class Daemon {
   readonly ended: Promise<void>;
   readonly tunnels: Tunnels;
   readonly execBroker: ExecBroker;
+  /** Undefined in the foreground. */
+  readonly supervised: Supervised | undefined;
   readonly startedAt: string;
   readonly localCookie: () => Promise<string>;
   readonly clock: Clock;
+  readonly #limits: DaemonLimits;
+  readonly #descriptors: Descriptors;
   readonly #options: DaemonOptions;
   readonly #lock: Lock;
   readonly #state: StateStore;
@@ -59,9 +83,11 @@ export class Daemon {
   #onEnded: () => void = () => undefined;
 
   private constructor(options: DaemonOptions, lock: Lock, state: StateStore, leader: Leader) {
-    const { log, env, foreground = false } = options;
+    const { paths, log, env, foreground = false, stay = false, restarts = 0 } = options;
     const clock = options.clock ?? systemClock;
     this.clock = clock;
+    this.#limits = options.limits ?? daemonLimits(env);
+    this.#descriptors = new Descriptors(() => clock.now());
     this.#options = options;
     this.#lock = lock;
     this.#state = state;
@@ -74,18 +100,26 @@ export class Daemon {
     this.tunnels = new Tunnels({
       parts: this.#tunnelParts(),
       state,
-      secrets: new SecretStore(options.paths.secretsDir),
+      secrets: new SecretStore(paths.secretsDir),
       redactor: log.redactor,
       remember: !foreground,
       clock,
       logger: log,
       onDown: () => this.#ending.onDown(),
+      onChanged: () => this.supervised?.onChanged(),
     });
-    this.execBroker = new ExecBroker({ folder: options.paths.runtimeDir, clock });
+    const memory = () => memoryText(this.tunnels.memory());
+    this.supervised = foreground ? undefined : new Supervised({ paths, clock, restarts, memory });
+    this.execBroker = new ExecBroker({
+      folder: paths.runtimeDir,
+      clock,
+      most: this.#limits.execProcesses,
+    });
     this.#ending = new Ending({
       clock,
       tunnels: () => this.tunnels.size,
       clients: () => this.#control?.clients ?? 0,
+      stay,
       end: () => void this.stop('there is no tunnel any more'),
     });
     this.#surroundings = new Surroundings({
@@ -104,13 +138,13 @@ export class Daemon {
 
   /** Fails with DAEMON_BUSY, PORT_TAKEN, CONFIG_INVALID (a path too long), PERMISSION_DENIED; then nothing of it is left. */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    const { paths, env, log } = options;
+    const { paths, env, log, limits = daemonLimits(env) } = options;
     ensureFolders(paths);
     const lock = await acquireLock(paths);
     let leader: Leader | undefined;
     try {
       const state = await StateStore.open(paths.stateFile, log);
-      leader = await Leader.start({ paths, env, state, logger: log });
+      leader = await Leader.start({ paths, env, state, limits, logger: log });
       const daemon = new Daemon(options, lock, state, leader);
       await daemon.#begin();
       return daemon;
@@ -142,8 +176,13 @@ export class Daemon {
   }
 
   async #begin(): Promise<void> {
-    const { paths, log, foreground } = this.#options;
-    const control = await ControlServer.listen(paths.controlSocket, controlHandlers(this), log);
+    const { paths, log, foreground, memory = [] } = this.#options;
+    const control = await ControlServer.listen(
+      paths.controlSocket,
+      controlHandlers(this),
+      log,
+      this.#limits,
+    );
     this.#control = control;
     control.onClientsChanged(() => this.#ending.look());
     if (!this.#lock.isOurs()) {
@@ -155,7 +194,7 @@ export class Daemon {
       version: VERSION,
       epmdPort: this.leading.epmdPort,
     });
-    if (foreground !== true) this.tunnels.restore();
+    if (foreground !== true) this.tunnels.restore(memory);
     this.#ending.look();
   }
 
@@ -185,12 +224,15 @@ export class Daemon {
   #tunnelParts(): TunnelParts {
     const { env, log, createTransport: transportFor } = this.#options;
     const { clock } = this;
+    const limits = this.#limits;
+    const config = sessionConfig(limits);
     return {
       addresses: this.#leader.addresses,
       names: this.#leader.names,
       localCookie: this.localCookie,
-      createSession: () =>
-        new Session('daemon', SESSION_DEFAULTS, randomBytes(SESSION_ID_BYTES), clock.now()),
+      createSession: (id) => new Session('daemon', config, id, clock.now()),
+      limits,
+      descriptors: this.#descriptors,
       createDynos: (spec, secrets) =>
         transportFor === undefined
           ? createDynos(spec, secrets, { env, clock, logger: log })

@@ -9,6 +9,7 @@ import type { ErrorStatus, LinkState, LinkStatus, NodeStatus, TunnelSpec } from 
 import type { WantedDyno } from './dynos.ts';
 import { DynoLink } from './links/dyno-link.ts';
 import type { Link } from './links/link.ts';
+import type { LinkMemory } from './memory.ts';
 import { relayCookies } from './relay-cookies.ts';
 import type { TunnelParts } from './tunnel.ts';
 import { TunnelNodes } from './tunnel-nodes.ts';
@@ -21,6 +22,8 @@ const REGISTRATION_MS = 10_000;
 
 export interface DynoEndOptions {
   readonly dyno: WantedDyno;
+  /** What the worker before this one knew of this very dyno. */
+  readonly inherited?: LinkMemory | undefined;
   readonly spec: TunnelSpec;
   readonly secrets: TunnelSecrets;
   readonly parts: TunnelParts;
@@ -71,6 +74,8 @@ export class DynoEnd {
       dyno: dyno.name,
       addresses: parts.addresses,
       names: parts.names,
+      limits: parts.limits,
+      descriptors: parts.descriptors,
       logger,
       onConnection: (local, short) => void this.#couple(local, short),
     });
@@ -81,6 +86,8 @@ export class DynoEnd {
       transport,
       secret: () => this.#secret(),
       createSession: parts.createSession,
+      limits: parts.limits,
+      inherited: options.inherited,
       clock,
       logger,
       handlers: {
@@ -138,6 +145,11 @@ export class DynoEnd {
 
   status(): LinkStatus {
     return this.#link.status();
+  }
+
+  /** What no file holds of it. */
+  memory(): LinkMemory {
+    return { id: this.dyno.id, ...this.#link.memory() };
   }
 
   nodes(): readonly NodeStatus[] {

@@ -9,6 +9,8 @@ export interface EndingOptions {
   readonly clock: Clock;
   readonly tunnels: () => number;
   readonly clients: () => number;
+  /** It never does. */
+  readonly stay?: boolean;
   readonly end: () => void;
 }
 
@@ -37,10 +39,10 @@ export class Ending {
 
   /** Something has changed: a tunnel more or less, a client more or less. */
   look(): void {
-    const { clock, tunnels, clients, end } = this.#options;
+    const { clock, tunnels, clients, stay, end } = this.#options;
     this.#cancel?.();
     this.#cancel = undefined;
-    if (this.#closed) return;
+    if (this.#closed || stay === true) return;
     if (tunnels() > 0) {
       this.#takenDown = false;
       return;

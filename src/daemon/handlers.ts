@@ -7,6 +7,7 @@ import type { ExecBroker } from './exec/broker.ts';
 import { execOverTunnel } from './exec/over-tunnel.ts';
 import { ping } from './ping.ts';
 import { resolveNode } from './resolve.ts';
+import type { Supervised } from './supervised.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { Tunnels } from './tunnels.ts';
 import {
@@ -30,6 +31,8 @@ export interface HandledDaemon {
   readonly leading: Leading;
   readonly startedAt: string;
   readonly problems: readonly string[];
+  /** Undefined: this one is nobody's to supervise. */
+  readonly supervised: Supervised | undefined;
   readonly localCookie: () => Promise<string>;
   readonly clock: Clock;
 }
@@ -53,14 +56,39 @@ function toTakeDown(tunnels: Tunnels, { name, all }: Params<'down'>): readonly T
   });
 }
 
+function supervision(supervised: Supervised | undefined): Partial<DaemonStatus['daemon']> {
+  if (supervised === undefined) return {};
+  const { supervisor, restarts, lastCrash } = supervised;
+  return { supervisor, restarts, lastCrash };
+}
+
+function supervisionHandlers(
+  supervised: Supervised | undefined,
+): Pick<ControlHandlers, 'hello' | 'supervise'> {
+  return {
+    hello: {
+      params: object<Params<'hello'>>({}),
+      run: () => ({
+        version: VERSION,
+        pid: process.pid,
+        ...(supervised === undefined ? {} : { supervisor: supervised.supervisor }),
+      }),
+    },
+    supervise: {
+      params: object<Params<'supervise'>>({ known: optional(text(128)) }),
+      run({ known }, { signal }) {
+        if (supervised !== undefined) return supervised.answer(known, signal);
+        throw new EpmuxError('DAEMON_BUSY', 'a daemon in the foreground is not supervised');
+      },
+    },
+  };
+}
+
 /** What each method of the control socket does. */
 export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
   const { tunnels, clock } = daemon;
   return {
-    hello: {
-      params: object<Params<'hello'>>({}),
-      run: () => ({ version: VERSION, pid: process.pid }),
-    },
+    ...supervisionHandlers(daemon.supervised),
     up: {
       params: object<Params<'up'>>({ spec: tunnelSpec, secrets: upSecrets }),
       async run({ spec, secrets }, call) {
@@ -80,6 +108,7 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
           version: VERSION,
           startedAt: daemon.startedAt,
           ...(daemon.problems.length === 0 ? {} : { problems: daemon.problems }),
+          ...supervision(daemon.supervised),
         },
         tunnels: chosen(tunnels, name).map((tunnel) => tunnel.status()),
       }),

@@ -13,6 +13,8 @@ export const DAEMON_LIMITS = {
   streams: { standard: 10_000, least: 1, most: 1_000_000 },
   /** Kept for replay by one session. */
   replayBytes: { standard: 16 * MIB, least: 65_536, most: 1_024 * MIB },
+  /** In the send buffers of one session's streams; above it each holds one write at most. */
+  bufferBytes: { standard: 32 * MIB, least: 65_536, most: 1_024 * MIB },
   /** Receive windows of one session beyond the first 64 KiB of each stream. */
   windowBytes: { standard: 64 * MIB, least: 65_536, most: 1_024 * MIB },
   /** For hello and proof together. */
@@ -32,6 +34,8 @@ export const DAEMON_LIMITS = {
   epmdRequestMs: { standard: 10_000, least: 100, most: 600_000 },
   /** Commands over the links. */
   execProcesses: { standard: 64, least: 1, most: 10_000 },
+  /** Without an answer from the worker, which is then killed. */
+  hangMs: { standard: 30_000, least: 500, most: 86_400_000 },
   logFileBytes: { standard: 5 * MIB, least: 4_096, most: 1_024 * MIB },
   /** With the current one. */
   logFiles: { standard: 3, least: 1, most: 100 },

@@ -2,6 +2,7 @@ import winston from 'winston';
 import type { LogFields, Logger, LogLevel } from '../runtime/logger.ts';
 import type { DaemonLimits } from './limits.ts';
 import { LogFile, type LogFileOptions } from './log-file.ts';
+import { logLine } from './log-line.ts';
 import { Redactor } from './redact.ts';
 
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -22,17 +23,11 @@ export function logFileOptions({
   return { maxBytes: logFileBytes, maxFiles: logFiles };
 }
 
-function fieldText([key, value]: readonly [string, unknown]): string {
-  const text = String(value);
-  return `${key}=${/^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text)}`;
-}
-
 const line = winston.format.printf((info) => {
   const { timestamp, level, message, fields } = info as winston.Logform.TransformableInfo & {
     readonly fields?: LogFields;
   };
-  const words = Object.entries(fields ?? {}).filter(([, value]) => value !== undefined);
-  return [`${timestamp} ${level}: ${message}`, ...words.map(fieldText)].join(' ');
+  return logLine(String(timestamp), level, String(message), fields ?? {});
 });
 
 /** The daemon's log: one line an entry, secrets kept out. It neither fails nor blocks, whatever the disk does. */

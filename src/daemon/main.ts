@@ -2,11 +2,16 @@ import { parseArgs } from 'node:util';
 import { EpmuxError, Exit } from '../protocol/errors.ts';
 import type { LogLevel } from '../runtime/logger.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
+import { reportCrash } from './crashes.ts';
 import { Daemon } from './daemon.ts';
-import { DaemonLog } from './log.ts';
-import { daemonPaths, ensureFolders } from './paths.ts';
+import { daemonLimits } from './limits.ts';
+import { DaemonLog, logFileOptions } from './log.ts';
+import { MAX_MEMORY_BYTES, readMemory } from './memory.ts';
+import { type DaemonPaths, daemonPaths, ensureFolders } from './paths.ts';
 
 const LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
+/** What the supervisor hands over is there when the process starts. */
+const STDIN_MS = 5_000;
 type StopSignal = 'SIGTERM' | 'SIGINT';
 
 function logLevel(text: string): LogLevel {
@@ -15,21 +20,77 @@ function logLevel(text: string): LogLevel {
   throw new EpmuxError('USAGE', `--log-level takes ${LEVELS.join(', ')}`);
 }
 
-function parse(args: readonly string[]): LogLevel {
+interface WorkerOptions {
+  readonly level: LogLevel;
+  /** Does not end without tunnels. */
+  readonly stay: boolean;
+  /** What only the worker before held is to be read from stdin. */
+  readonly memory: boolean;
+  readonly restarts: number;
+}
+
+function parse(args: readonly string[]): WorkerOptions {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { 'log-level': { type: 'string', default: 'info' } },
+      options: {
+        'log-level': { type: 'string', default: 'info' },
+        stay: { type: 'boolean', default: false },
+        memory: { type: 'boolean', default: false },
+        restarts: { type: 'string', default: '0' },
+      },
     });
-    return logLevel(values['log-level']);
+    const { stay, memory } = values;
+    const restarts = Math.trunc(Number(values.restarts)) || 0;
+    return { level: logLevel(values['log-level']), stay, memory, restarts };
   } catch (error) {
     if (error instanceof EpmuxError) throw error;
     throw new EpmuxError('USAGE', `epmux daemon: ${(error as Error).message}`);
   }
 }
 
+/** Up to its end; empty when that does not come: the supervisor was killed meanwhile. */
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const limit = setTimeout(() => process.stdin.destroy(), STDIN_MS);
+  try {
+    for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > MAX_MEMORY_BYTES) return '';
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  } catch {
+    return '';
+  } finally {
+    clearTimeout(limit);
+  }
+}
+
+interface Running {
+  readonly paths: DaemonPaths;
+  readonly log: DaemonLog;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** The error that nothing caught, as a report and as what the process ends with: neither holds a secret. */
+function crash(error: unknown, { paths, log, startedAt }: Running): EpmuxError {
+  const stack = log.redactor.text(errorText(error));
+  const reason = stack.split('\n', 1)[0] ?? '';
+  const at = Date.now();
+  reportCrash(paths, { pid: process.pid, reason, startedAt, at, stack }, log.redactor);
+  return new EpmuxError('INTERNAL', `the daemon failed: ${stack}`);
+}
+
 /** Takes signals for the daemon and lets go of them in the end. An error that nothing caught ends the wait with it. */
-async function untilEnded(daemon: Daemon, log: DaemonLog): Promise<StopSignal | undefined> {
+async function untilEnded(daemon: Daemon, running: Running): Promise<StopSignal | undefined> {
+  const { log } = running;
   let signalled: StopSignal | undefined;
   const onSignal = (signal: StopSignal) => {
     signalled ??= signal;
@@ -39,9 +100,8 @@ async function untilEnded(daemon: Daemon, log: DaemonLog): Promise<StopSignal | 
   let onCrash: (error: unknown) => void = () => undefined;
   const crashed = new Promise<never>((_, reject) => {
     onCrash = (error) => {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      log.error('the daemon fails', { error: text });
-      reject(new EpmuxError('INTERNAL', `the daemon failed: ${text}`, { cause: error }));
+      log.error('the daemon fails', { error: errorText(error) });
+      reject(error);
     };
   });
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal).on('SIGHUP', onHangUp);
@@ -51,7 +111,7 @@ async function untilEnded(daemon: Daemon, log: DaemonLog): Promise<StopSignal | 
     return signalled;
   } catch (error) {
     await log.close();
-    throw error;
+    throw crash(error, running);
   } finally {
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('SIGHUP', onHangUp);
     process.off('uncaughtException', onCrash);
@@ -60,18 +120,22 @@ async function untilEnded(daemon: Daemon, log: DaemonLog): Promise<StopSignal | 
 
 /** `epmux daemon`: until its last tunnel is taken down or a signal ends it. Throws what it can't start with. */
 export async function runDaemon(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const level = parse(args);
+  const { level, stay, restarts, memory: isGivenMemory } = parse(args);
+  const startedAt = Date.now();
   process.umask(0o077);
   const paths = daemonPaths(env);
   ensureFolders(paths);
-  const log = new DaemonLog({ level, file: paths.logFile });
-  const daemon = await Daemon.start({ paths, env, log }).catch(async (error: unknown) => {
+  const limits = daemonLimits(env);
+  const log = new DaemonLog({ level, file: paths.logFile, fileOptions: logFileOptions(limits) });
+  const memory = isGivenMemory ? readMemory(await readStdin()) : [];
+  const options = { paths, env, log, limits, stay, restarts, memory };
+  const daemon = await Daemon.start(options).catch(async (error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     log.error('the daemon can not start', { reason });
     await log.close();
     throw error;
   });
-  await untilEnded(daemon, log);
+  await untilEnded(daemon, { paths, log, startedAt });
   return Exit.done;
 }
 
@@ -88,9 +152,11 @@ export async function runForeground(
   process.umask(0o077);
   const paths = daemonPaths(env);
   ensureFolders(paths);
-  const log = new DaemonLog({ level, file: paths.logFile, stream: process.stderr });
-  const daemon = await Daemon.start({ paths, env, log, foreground: true });
-  const ended = untilEnded(daemon, log);
+  const limits = daemonLimits(env);
+  const fileOptions = logFileOptions(limits);
+  const log = new DaemonLog({ level, file: paths.logFile, fileOptions, stream: process.stderr });
+  const daemon = await Daemon.start({ paths, env, log, limits, foreground: true });
+  const ended = untilEnded(daemon, { paths, log, startedAt: Date.now() });
   const gone = new AbortController();
   void daemon.ended.then(() => gone.abort());
   const progress = (step: string) => log.info(`${spec.name}: ${step}`);

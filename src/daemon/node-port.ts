@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { EpmuxError } from '../protocol/errors.ts';
+import type { Descriptors } from '../runtime/descriptors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import { duplexPipe } from '../runtime/socket-pipe.ts';
@@ -11,6 +12,7 @@ export interface NodePortOptions {
   readonly address: string;
   /** Most at once; more are closed as they come. Default: the standard limit. */
   readonly connections?: number;
+  readonly descriptors?: Descriptors | undefined;
   /** Takes an accepted connection over. What it throws closes that connection only. */
   readonly onConnection: (local: BytePipe) => void;
   readonly logger: Logger;
@@ -31,6 +33,12 @@ export class NodePort {
     const { node, address, logger, onConnection } = options;
     const { connections = STANDARD_LIMITS.nodeConnections } = options;
     const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      const refusal = options.descriptors?.refusal();
+      if (refusal !== undefined) {
+        logger.warn('a local connection is refused', { node, reason: refusal });
+        socket.destroy();
+        return;
+      }
       try {
         onConnection(duplexPipe(socket, `a local connection to ${node}`));
       } catch (error) {

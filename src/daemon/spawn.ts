@@ -7,14 +7,19 @@ import { VERSION } from '../runtime/version.ts';
 import { type ControlClient, connectDaemon } from './control/client.ts';
 import { withoutSecrets } from './environment.ts';
 import { fileError } from './files.ts';
+import { livingHolder } from './lock.ts';
 import { type DaemonPaths, ensureFolders } from './paths.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 50;
+const BUSY_MS = 300;
+/** For a daemon that died a moment ago. */
+const RETURN_MS = 5_000;
 const MAX_STDERR_BYTES = 262_144;
 const REASON_BYTES = 4_096;
+
 export interface EnsureOptions {
-  /** The program's main script, which is started with the argument `daemon`; the running one unless told. */
+  /** The program's main script, which is started with the argument `supervisor`; the running one unless told. */
   readonly script?: string;
   /** Further arguments for a daemon that is started. */
   readonly args?: readonly string[];
@@ -22,11 +27,17 @@ export interface EnsureOptions {
   readonly signal?: AbortSignal;
 }
 
+interface Greeted {
+  readonly client: ControlClient;
+  /** Its supervisor is gone. */
+  readonly isAlone: boolean;
+}
+
 /** Says hello. DAEMON_VERSION when the daemon is of another version. */
-async function greet(client: ControlClient, signal: AbortSignal): Promise<ControlClient> {
+async function greet(client: ControlClient, signal: AbortSignal): Promise<Greeted> {
   try {
-    const { version, pid } = await client.call('hello', {}, { signal });
-    if (version === VERSION) return client;
+    const { version, pid, supervisor } = await client.call('hello', {}, { signal });
+    if (version === VERSION) return { client, isAlone: supervisor === null };
     throw new EpmuxError(
       'DAEMON_VERSION',
       `the daemon that runs (pid ${pid}) is epmux ${version}, this command is ${VERSION}`,
@@ -38,10 +49,7 @@ async function greet(client: ControlClient, signal: AbortSignal): Promise<Contro
 }
 
 /** A daemon that has just begun to end, or is just beginning, may drop a connection: that is no answer yet. */
-async function tryDaemon(
-  paths: DaemonPaths,
-  signal: AbortSignal,
-): Promise<ControlClient | undefined> {
+async function tryDaemon(paths: DaemonPaths, signal: AbortSignal): Promise<Greeted | undefined> {
   try {
     return await greet(await connectDaemon(paths, { signal }), signal);
   } catch (error) {
@@ -63,7 +71,7 @@ function startDetached(paths: DaemonPaths, script: string, args: readonly string
   const from = fstatSync(log).size;
   // Secrets reach the daemon over the control socket.
   const env = withoutSecrets(process.env);
-  const child = spawn(process.execPath, [...process.execArgv, script, 'daemon', ...args], {
+  const child = spawn(process.execPath, [...process.execArgv, script, 'supervisor', ...args], {
     detached: true,
     stdio: ['ignore', log, log],
     env,
@@ -92,23 +100,25 @@ function startDetached(paths: DaemonPaths, script: string, args: readonly string
   };
 }
 
-async function awaitReady(
+/** Starts it, again when another supervisor holds the folder: that one's daemon is about to answer, or it is about to end. */
+async function startAndAwait(
   paths: DaemonPaths,
-  child: Child,
+  start: () => Child,
   limit: AbortSignal,
 ): Promise<ControlClient> {
+  let child = start();
   for (;;) {
-    const client = await tryDaemon(paths, limit);
-    if (client !== undefined) return client;
+    const greeted = await tryDaemon(paths, limit);
+    if (greeted !== undefined) return greeted.client;
     const ended = child.ended();
-    // DAEMON_BUSY: another `up` was faster, and its daemon is about to answer.
     if (ended !== undefined && !child.reason().includes('(DAEMON_BUSY)')) {
       throw new EpmuxError(
         'DAEMON_START_FAILED',
         `the daemon ended at once (exit ${ended.code}): ${child.reason() || 'without a word'}`,
       );
     }
-    await delay(POLL_MS, undefined, { signal: limit });
+    await delay(ended === undefined ? POLL_MS : BUSY_MS, undefined, { signal: limit });
+    if (ended !== undefined) child = start();
   }
 }
 
@@ -124,22 +134,66 @@ export async function ensureDaemon(
   const { timeoutMs = START_TIMEOUT_MS, script = process.argv[1] ?? '', args = [] } = options;
   const timeout = AbortSignal.timeout(timeoutMs);
   const limit = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
-  let child: Child | undefined;
+  const children: Child[] = [];
+  const start = () => {
+    const child = startDetached(paths, script, args);
+    children.push(child);
+    return child;
+  };
   try {
     const running = await tryDaemon(paths, limit);
-    if (running !== undefined) return running;
-    child = startDetached(paths, script, args);
-    return await awaitReady(paths, child, limit);
+    if (running?.isAlone) start();
+    return running?.client ?? (await startAndAwait(paths, start, limit));
   } catch (error) {
     if (options.signal?.aborted) throw new EpmuxError('INTERRUPTED', 'interrupted');
     if (!timeout.aborted) throw fileError(error, paths.stderrFile);
-    const said = child?.reason();
+    const said = children.at(-1)?.reason();
     throw new EpmuxError(
       'DAEMON_START_FAILED',
       `the daemon did not answer within ${timeoutMs} ms${said ? `: ${said}` : ''}`,
       { cause: error },
     );
   } finally {
-    child?.release();
+    for (const child of children) child.release();
+  }
+}
+
+/** Waits for one that its supervisor is bringing back. */
+async function connectPatiently(
+  paths: DaemonPaths,
+  options: { readonly signal?: AbortSignal },
+): Promise<ControlClient> {
+  const patience = AbortSignal.timeout(RETURN_MS);
+  for (;;) {
+    try {
+      return await connectDaemon(paths, options);
+    } catch (error) {
+      const isAway = error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING';
+      const isComing = isAway && livingHolder(paths.supervisorLockFile) !== undefined;
+      if (!isComing || patience.aborted) throw error;
+      await delay(POLL_MS);
+    }
+  }
+}
+
+/**
+ * A connection to the daemon that runs, or comes back within a moment. One whose supervisor is gone gets another, which this process does not wait for. Fails as
+ * `connectDaemon` does.
+ */
+export async function findDaemon(
+  paths: DaemonPaths,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<ControlClient> {
+  const client = await connectPatiently(paths, options);
+  try {
+    const { version, supervisor } = await client.call('hello', {}, options);
+    // One of another version is left to its own program.
+    if (supervisor === null && version === VERSION) {
+      startDetached(paths, process.argv[1] ?? '', []).release();
+    }
+    return client;
+  } catch (error) {
+    client.close();
+    throw fileError(error, paths.stderrFile);
   }
 }

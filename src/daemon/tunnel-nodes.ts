@@ -1,4 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import type { Descriptors } from '../runtime/descriptors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import type { Directory, DirectoryNode } from '../session/types.ts';
@@ -15,6 +16,7 @@ export interface TunnelNodesOptions {
   readonly names: NameTable;
   /** More nodes on one host than `nodes` are not led to. */
   readonly limits: Pick<DaemonLimits, 'nodes' | 'nodeConnections'>;
+  readonly descriptors: Descriptors;
   /** A local node has connected to the node of this short name. */
   readonly onConnection: (local: BytePipe, short: string) => void;
   readonly logger: Logger;
@@ -90,13 +92,14 @@ export class TunnelNodes {
 
   async #add({ name, visible }: DirectoryNode): Promise<void> {
     const { short, host } = splitNodeName(name);
-    const { addresses, names, limits, logger } = this.#options;
+    const { addresses, names, limits, descriptors, logger } = this.#options;
     const address = await addresses.addressOf(host);
     try {
       const port = await NodePort.listen({
         node: name,
         address,
         connections: limits.nodeConnections,
+        descriptors,
         onConnection: (local) => this.#options.onConnection(local, short),
         logger,
       });

@@ -1,5 +1,6 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Descriptors } from '../runtime/descriptors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import type { SessionPort } from '../session/types.ts';
@@ -8,6 +9,8 @@ import type { ErrorStatus, LinkState, TunnelSpec, TunnelStatus } from './control
 import { DynoEnd } from './dyno-end.ts';
 import { DynoEnds } from './dyno-ends.ts';
 import type { Dynos, WantedDyno } from './dynos.ts';
+import type { DaemonLimits } from './limits.ts';
+import type { LinkMemory } from './memory.ts';
 import { type NameTable, splitNodeName } from './names.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
 
@@ -16,7 +19,10 @@ export interface TunnelParts {
   readonly names: NameTable;
   /** Throws USAGE or CONFIG_INVALID when the way can't be understood. */
   readonly createDynos: (spec: TunnelSpec, secrets: TunnelSecrets) => Dynos;
-  readonly createSession: () => SessionPort;
+  readonly createSession: (id: Uint8Array) => SessionPort;
+  readonly limits: DaemonLimits;
+  /** Of this process. */
+  readonly descriptors: Descriptors;
   /** This user's own cookie, which local nodes have. */
   readonly localCookie: () => Promise<string>;
   readonly clock: Clock;
@@ -42,6 +48,8 @@ export class Tunnel {
   readonly spec: TunnelSpec;
   readonly secrets: TunnelSecrets;
   readonly #parts: TunnelParts;
+  /** What the worker before this one knew of its links, until each is made again. */
+  readonly #inherited: Map<string, LinkMemory>;
   readonly #dynos: Dynos;
   readonly #ends: DynoEnds;
   readonly #watchers = new Set<TunnelWatcher>();
@@ -52,7 +60,13 @@ export class Tunnel {
   #closing: Promise<void> | undefined;
 
   /** Throws USAGE or CONFIG_INVALID when the way can't be understood. */
-  constructor(spec: TunnelSpec, secrets: TunnelSecrets, parts: TunnelParts) {
+  constructor(
+    spec: TunnelSpec,
+    secrets: TunnelSecrets,
+    parts: TunnelParts,
+    inherited: readonly LinkMemory[] = [],
+  ) {
+    this.#inherited = new Map(inherited.map((link) => [link.id, link]));
     this.spec = spec;
     this.secrets = secrets;
     this.#parts = parts;
@@ -142,6 +156,11 @@ export class Tunnel {
     };
   }
 
+  /** What no file holds of its links, those included that have not come back yet. */
+  memory(): readonly LinkMemory[] {
+    return [...this.#inherited.values(), ...this.ends.map((end) => end.memory())];
+  }
+
   /** Until the function returned is called. */
   watch(watcher: TunnelWatcher): () => void {
     this.#watchers.add(watcher);
@@ -185,8 +204,11 @@ export class Tunnel {
     const { spec, secrets } = this;
     const { logger } = this.#parts;
     const name = dyno.name === null ? spec.name : `${spec.name}: ${dyno.name}`;
+    const inherited = this.#inherited.get(dyno.id);
+    this.#inherited.delete(dyno.id);
     const end: DynoEnd = new DynoEnd({
       dyno,
+      inherited,
       spec,
       secrets,
       parts: this.#parts,

@@ -2,9 +2,10 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
+import type { LinkMemory, TunnelMemory } from './memory.ts';
 import type { Redactor } from './redact.ts';
 import type { SecretStore } from './secrets.ts';
-import { MAX_TUNNELS, type StateStore } from './state.ts';
+import type { StateStore } from './state.ts';
 import { Tunnel, type TunnelParts } from './tunnel.ts';
 import { type ReadyCall, tunnelReady } from './tunnel-ready.ts';
 import { TunnelSecrets } from './tunnel-secrets.ts';
@@ -20,6 +21,8 @@ export interface TunnelsOptions {
   readonly logger: Logger;
   /** Somebody has taken tunnels down, or has found none to take down. */
   readonly onDown: () => void;
+  /** Something about one of them is not as before. */
+  readonly onChanged: () => void;
 }
 
 interface Entry {
@@ -85,6 +88,7 @@ export class Tunnels {
       await ready;
       await this.#options.parts.names.told();
       entry.established = true;
+      this.#options.onChanged();
     } finally {
       entry.waiting -= 1;
       if (!entry.established && entry.waiting === 0) await this.#remove(entry);
@@ -93,11 +97,23 @@ export class Tunnels {
     return { tunnel, alreadyUp };
   }
 
-  /** Those of the last daemon. What is wrong with one shows in its status. */
-  restore(): void {
+  /** What no file holds of those that would come back. */
+  memory(): readonly TunnelMemory[] {
+    return [...this.#entries.values()]
+      .filter(({ established }) => established)
+      .map(({ tunnel }) => ({
+        name: tunnel.spec.name,
+        secrets: tunnel.secrets.given,
+        links: tunnel.memory(),
+      }));
+  }
+
+  /** Those of the last daemon, with what it alone held where that is known. What is wrong with one shows in its status. */
+  restore(memory: readonly TunnelMemory[]): void {
     for (const spec of this.#options.state.state.tunnels) {
+      const { secrets = {}, links = [] } = memory.find(({ name }) => name === spec.name) ?? {};
       try {
-        const entry = this.#add(spec, {});
+        const entry = this.#add(spec, secrets, links);
         entry.established = true;
         entry.tunnel.start();
       } catch (error) {
@@ -123,12 +139,16 @@ export class Tunnels {
     await Promise.all(this.all.map((tunnel) => tunnel.close()));
   }
 
-  #add(spec: TunnelSpec, given: UpSecrets): Entry {
-    if (this.#entries.size >= MAX_TUNNELS) {
-      throw new EpmuxError('BUSY', `there are ${MAX_TUNNELS} tunnels already`);
+  #add(spec: TunnelSpec, given: UpSecrets, links: readonly LinkMemory[] = []): Entry {
+    const most = this.#options.parts.limits.tunnels;
+    if (this.#entries.size >= most) {
+      throw new EpmuxError('BUSY', `there are ${most} tunnels already`);
     }
     const { parts, secrets, redactor } = this.#options;
-    const tunnel = new Tunnel(spec, new TunnelSecrets(spec, given, secrets, redactor), parts);
+    const known = new TunnelSecrets(spec, given, secrets, redactor);
+    const tunnel = new Tunnel(spec, known, parts, links);
+    const { onChanged } = this.#options;
+    tunnel.watch({ onStep: () => undefined, onAttemptFailed: () => undefined, onChanged });
     const entry: Entry = { tunnel, established: false, waiting: 0 };
     this.#entries.set(spec.name, entry);
     return entry;

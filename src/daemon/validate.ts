@@ -57,7 +57,7 @@ export function text(longest: number): Check<string> {
   };
 }
 
-function matching(pattern: RegExp, longest: number, expected: string): Check<string> {
+export function matching(pattern: RegExp, longest: number, expected: string): Check<string> {
   return (value, at) => {
     if (typeof value !== 'string' || value.length > longest || !pattern.test(value)) {
       throw wrong(at, expected);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { connectDaemon } from '../../src/daemon/control/client.ts';
-import { acquireLock } from '../../src/daemon/lock.ts';
+import { acquireLock, readLockHolder } from '../../src/daemon/lock.ts';
 import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
 import { ensureDaemon } from '../../src/daemon/spawn.ts';
 import { EPMUX } from '../support/dyno.ts';
@@ -47,6 +47,8 @@ describe('the daemon in the background', function () {
     pids = [];
   });
   afterEach(async () => {
+    const supervisor = readLockHolder(paths.supervisorLockFile)?.pid;
+    if (supervisor !== undefined) pids.unshift(supervisor);
     for (const pid of new Set(pids)) {
       try {
         process.kill(pid, 'SIGKILL');

@@ -107,6 +107,16 @@ export interface DaemonStatus {
     readonly startedAt: string;
     /** What does not work at the moment and has to be known: a full disk, a port taken. Absent when there is nothing. */
     readonly problems?: readonly string[];
+    /** Its pid; null when none lives. Absent in the foreground, as are the next two. */
+    readonly supervisor?: number | null;
+    /** How often the supervisor has started the daemon again. */
+    readonly restarts?: number;
+    /** `at` is ISO 8601, `report` a file. */
+    readonly lastCrash?: {
+      readonly at: string;
+      readonly reason: string;
+      readonly report: string;
+    } | null;
   };
   readonly tunnels: readonly TunnelStatus[];
 }
@@ -135,7 +145,19 @@ export interface ExecParams {
 
 /** Method → [params, result]. The daemon's handler map is proven complete against it. */
 export interface ControlMethods {
-  hello: [Record<string, never>, { readonly version: string; readonly pid: number }];
+  /** `supervisor` as in the status. */
+  hello: [
+    Record<string, never>,
+    { readonly version: string; readonly pid: number; readonly supervisor?: number | null },
+  ];
+  /**
+   * The supervisor's heartbeat: answered at once when what only the daemon's memory holds is not what the digest `known` stands for, else when that changes or
+   * after 3 s. `memory` holds secrets; absent when it is known. Fails with DAEMON_BUSY in the foreground.
+   */
+  supervise: [
+    { readonly known?: string },
+    { readonly digest: string; readonly memory?: string; readonly restarts: number },
+  ];
   up: [
     { readonly spec: TunnelSpec; readonly secrets: UpSecrets },
     { readonly alreadyUp: boolean; readonly tunnel: TunnelStatus; readonly leading: Leading },

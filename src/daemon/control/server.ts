@@ -3,12 +3,12 @@ import net from 'node:net';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { fileError, systemCode } from '../files.ts';
+import { type DaemonLimits, STANDARD_LIMITS } from '../limits.ts';
 import { socketAnswers } from '../lock.ts';
 import type { Check } from '../validate.ts';
 import type { ControlMethod, ControlMethods } from './api.ts';
 import { ControlConnection } from './connection.ts';
 
-const MAX_CLIENTS = 64;
 /** How long last answers may take to be read. */
 const CLOSE_MS = 1_000;
 
@@ -56,22 +56,34 @@ function listen(server: net.Server, path: string): Promise<void> {
 export class ControlServer {
   readonly #server: net.Server;
   readonly #connections = new Set<ControlConnection>();
+  readonly #supervisors = new Set<ControlConnection>();
   #onClientsChanged: () => void = () => undefined;
 
-  private constructor(handlers: ControlHandlers, logger: Logger) {
+  private constructor(handlers: ControlHandlers, logger: Logger, limits: DaemonLimits) {
     const handlerOf = handlerFinder(handlers);
     this.#server = net.createServer((socket) => {
-      if (this.#connections.size >= MAX_CLIENTS) {
-        logger.warn('too many control clients; one more was refused', { limit: MAX_CLIENTS });
+      if (this.#connections.size >= limits.controlClients) {
+        logger.warn('too many control clients; one more was refused', {
+          limit: limits.controlClients,
+        });
         socket.on('error', () => undefined);
         socket.destroy();
         return;
       }
-      const connection = new ControlConnection(socket, handlerOf, logger);
+      const connection: ControlConnection = new ControlConnection(
+        socket,
+        (method) => {
+          if (method === 'supervise') this.#onSupervisor(connection);
+          return handlerOf(method);
+        },
+        logger,
+        limits,
+      );
       this.#connections.add(connection);
       this.#onClientsChanged();
       socket.once('close', () => {
         this.#connections.delete(connection);
+        this.#supervisors.delete(connection);
         this.#onClientsChanged();
       });
     });
@@ -82,8 +94,9 @@ export class ControlServer {
     path: string,
     handlers: ControlHandlers,
     logger: Logger,
+    limits: DaemonLimits = STANDARD_LIMITS,
   ): Promise<ControlServer> {
-    const control = new ControlServer(handlers, logger);
+    const control = new ControlServer(handlers, logger, limits);
     try {
       await listen(control.#server, path).catch(async (error: unknown) => {
         if (systemCode(error) !== 'EADDRINUSE') throw error;
@@ -104,8 +117,9 @@ export class ControlServer {
     return control;
   }
 
+  /** Those who may ask for something: the supervisor is none. */
   get clients(): number {
-    return this.#connections.size;
+    return this.#connections.size - this.#supervisors.size;
   }
 
   onClientsChanged(listener: () => void): void {
@@ -125,5 +139,11 @@ export class ControlServer {
         closed();
       });
     });
+  }
+
+  #onSupervisor(connection: ControlConnection): void {
+    if (this.#supervisors.has(connection) || !this.#connections.has(connection)) return;
+    this.#supervisors.add(connection);
+    this.#onClientsChanged();
   }
 }

@@ -4,8 +4,10 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import type { Carrier } from '../../transport/transport.ts';
 import type { AgentChoice, AgentKind } from '../control/api.ts';
+import { type LinkMemory, MAX_SESSIONS } from '../memory.ts';
 import type { AgentWay } from './agent-way.ts';
 import type { Connection } from './connection-loop.ts';
+import { Orphans } from './orphan.ts';
 import { type PushedAgent, pushAgent } from './push.ts';
 
 /** A dyno that could not take an agent is not asked again for so long: its connection may break more often than that. */
@@ -35,6 +37,8 @@ export interface AgentSearchOptions {
   readonly secret: () => Promise<string | undefined>;
   readonly epmdPort: number;
   readonly agentFile: string | undefined;
+  /** What the worker before this one knew of this dyno. */
+  readonly inherited?: Omit<LinkMemory, 'id'> | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onStep: (step: string) => void;
@@ -49,6 +53,7 @@ export interface AgentSearchOptions {
  */
 export class AgentSearch {
   readonly #options: AgentSearchOptions;
+  readonly #orphans: Orphans;
   #pushed: PushedAgent | undefined;
   #found: AgentKind | undefined;
   #whyNone: string | undefined;
@@ -56,6 +61,19 @@ export class AgentSearch {
 
   constructor(options: AgentSearchOptions) {
     this.#options = options;
+    const { inherited = {}, clock, logger } = options;
+    this.#pushed = inherited.pushed;
+    this.#orphans = new Orphans({ sessions: inherited.sessions ?? [], clock, logger });
+  }
+
+  /** What another worker could go on with. */
+  memory(): Omit<LinkMemory, 'id'> {
+    const { sessionId } = this.#options.agent;
+    const sessions = [...this.#orphans.left, ...(sessionId === undefined ? [] : [sessionId])];
+    return {
+      ...(sessions.length === 0 ? {} : { sessions: sessions.slice(-MAX_SESSIONS) }),
+      ...(this.#pushed === undefined ? {} : { pushed: this.#pushed }),
+    };
   }
 
   /** Which one the link is, or was last, attached to. */
@@ -111,6 +129,8 @@ export class AgentSearch {
       throw error;
     });
     this.#found = 'listening';
+    // Behind the attach: a pushed agent ends with its last session.
+    void this.#orphans.end(() => carrier.openAgentPipe(signal), secret);
     onStep(`attached to the agent (${agent.agentSoftware})`);
     return connection;
   }
@@ -126,6 +146,7 @@ export class AgentSearch {
       const pipe = await carrier.openAgentPipe(signal, port);
       const connection = await this.#attach(pipe, secret, signal);
       this.#found = 'pushed';
+      void this.#orphans.end(() => carrier.openAgentPipe(signal, port), secret);
       onStep(`attached to the pushed agent (${agent.agentSoftware}, Node.js ${node})`);
       return connection;
     } catch (error) {

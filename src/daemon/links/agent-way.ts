@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { WireCode } from '../../protocol/constants.ts';
+import { SESSION_ID_BYTES, WireCode } from '../../protocol/constants.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { wireError, wireReason } from '../../protocol/wire-codes.ts';
 import { attachSession } from '../../runtime/attach-session.ts';
@@ -18,7 +19,9 @@ import { WatchedPipe } from './watched-pipe.ts';
 const GOODBYE_MS = 1_500;
 
 export interface AgentWayOptions {
-  readonly createSession: () => SessionPort;
+  readonly createSession: (id: Uint8Array) => SessionPort;
+  /** For hello and proof together. */
+  readonly helloMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: LinkEvents;
@@ -49,6 +52,7 @@ export class AgentWay implements NodeWay {
   readonly ticks = 'feed';
   readonly #options: AgentWayOptions;
   #driver: SessionDriver | undefined;
+  #sessionId: string | undefined;
   #attachment: Attachment | undefined;
   #everAttached = false;
   /** The short names of the nodes whose cookies the agent knows. */
@@ -65,6 +69,11 @@ export class AgentWay implements NodeWay {
   /** What the agent called itself last, such as `epmux/0.1.0`; empty: none was ever there. */
   get agentSoftware(): string {
     return this.#peer?.software ?? '';
+  }
+
+  /** 32 hexadecimal digits; undefined: there is no session. */
+  get sessionId(): string | undefined {
+    return this.#driver === undefined ? undefined : this.#sessionId;
   }
 
   /** Takes the pipe over. Fails as `attachSession` does, and with SESSION_LOST when the agent does not know the session any more. */
@@ -90,10 +99,11 @@ export class AgentWay implements NodeWay {
       driver.detach();
       this.#attachment?.failed(new EpmuxError('INTERRUPTED', 'the attempt was given up'));
     };
-    const { clock } = this.#options;
+    const { clock, helloMs } = this.#options;
     await attachSession(driver, this.#watch(pipe), {
       secret,
       clock,
+      helloTimeoutMs: helloMs,
       signal,
       software: SOFTWARE,
       hostName: hostname(),
@@ -167,8 +177,10 @@ export class AgentWay implements NodeWay {
   #newDriver(): SessionDriver {
     const { createSession, clock, logger } = this.#options;
     this.#everAttached = false;
+    const id = randomBytes(SESSION_ID_BYTES);
+    this.#sessionId = id.toString('hex');
     const driver: SessionDriver = new SessionDriver({
-      session: createSession(),
+      session: createSession(id),
       clock,
       handlers: {
         onAttached: (resumed, peer) => {

@@ -5,6 +5,8 @@ import type { BytePipe } from '../../runtime/pipe.ts';
 import type { SessionPort } from '../../session/types.ts';
 import type { Carrier, Transport } from '../../transport/transport.ts';
 import type { AgentChoice, LinkStatus } from '../control/api.ts';
+import { type DaemonLimits, STANDARD_LIMITS } from '../limits.ts';
+import type { LinkMemory } from '../memory.ts';
 import { AgentSearch } from './agent-search.ts';
 import { AgentWay } from './agent-way.ts';
 import { type Connection, ConnectionLoop } from './connection-loop.ts';
@@ -22,7 +24,10 @@ export interface DynoLinkOptions {
   readonly transport: () => Transport;
   /** Asked for each attempt anew; undefined: there is none. */
   readonly secret: () => Promise<string | undefined>;
-  readonly createSession: () => SessionPort;
+  readonly createSession: (id: Uint8Array) => SessionPort;
+  readonly limits?: DaemonLimits;
+  /** What the worker before this one knew of this dyno. */
+  readonly inherited?: Omit<LinkMemory, 'id'> | undefined;
   /** The agent to push, if not the one beside this program. */
   readonly agentFile?: string | undefined;
   readonly clock: Clock;
@@ -62,12 +67,15 @@ export class DynoLink implements Link {
   constructor(options: DynoLinkOptions) {
     this.#options = options;
     const { clock, logger, handlers, createSession, epmdPort } = options;
-    this.#agent = new AgentWay({ createSession, clock, logger, events: handlers });
+    const limits = options.limits ?? STANDARD_LIMITS;
+    const { helloMs } = limits;
+    this.#agent = new AgentWay({ createSession, helloMs, clock, logger, events: handlers });
     this.#direct = new DirectWay({ epmdPort, clock, logger, events: handlers });
     this.#way = options.choice === 'none' ? this.#direct : this.#agent;
     this.#search = this.#newSearch();
     this.#loop = new ConnectionLoop({
       clock,
+      limits,
       attempt: (signal) => this.#attempt(signal),
       onChange: (state) => handlers.onChange(state),
       onAttemptFailed: (error) => handlers.onAttemptFailed(error),
@@ -111,6 +119,10 @@ export class DynoLink implements Link {
       rttMs: rttMs === null ? null : Math.round(rttMs * 100) / 100,
       ...figures,
     };
+  }
+
+  memory(): Omit<LinkMemory, 'id'> {
+    return this.#search?.memory() ?? {};
   }
 
   probe(): void {
@@ -182,7 +194,8 @@ export class DynoLink implements Link {
   }
 
   #newSearch(): AgentSearch | undefined {
-    const { choice, secret, epmdPort, agentFile, clock, logger, handlers } = this.#options;
+    const { choice, secret, epmdPort, agentFile, inherited, clock, logger, handlers } =
+      this.#options;
     if (choice === 'none') return undefined;
     return new AgentSearch({
       choice,
@@ -190,6 +203,7 @@ export class DynoLink implements Link {
       secret,
       epmdPort,
       agentFile,
+      inherited,
       clock,
       logger,
       onStep: (step) => handlers.onStep(step),

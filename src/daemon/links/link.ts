@@ -3,6 +3,7 @@ import type { BytePipe } from '../../runtime/pipe.ts';
 import type { Directory } from '../../session/types.ts';
 import type { Carrier } from '../../transport/transport.ts';
 import type { LinkMode, LinkState, LinkStatus } from '../control/api.ts';
+import type { LinkMemory } from '../memory.ts';
 import type { LinkStateMachine } from './link-state.ts';
 
 export type LinkFigures = Omit<LinkStatus, 'dyno' | 'mode' | 'agent' | 'whyDirect' | 'state'>;
@@ -48,6 +49,8 @@ export interface Link {
   /** Runs a command over the connection that is there: where it can (SSH), and while it is up. */
   readonly exec: Carrier['exec'];
   status(): LinkStatus;
+  /** What a worker after this one needs to know of it, and no file holds. */
+  memory(): Omit<LinkMemory, 'id'>;
   /** Is it alive? When it is not up: attempts at once. */
   probe(): void;
   close(): Promise<void>;

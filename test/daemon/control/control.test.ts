@@ -26,6 +26,7 @@ function never(): never {
 function handlers(up: (call: ControlCall) => Promise<unknown>): ControlHandlers {
   const anything = <T>(value: unknown) => value as T;
   return {
+    supervise: { params: anything, run: () => ({ digest: '', restarts: 0 }) },
     hello: { params: object<Record<string, never>>({}), run: () => ({ version: '1', pid: 7 }) },
     up: { params: anything, run: async (_, call) => (await up(call)) as never },
     down: {

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { SESSION_ID_BYTES } from '../protocol/constants.ts';
+import type { UpSecrets } from './control/api.ts';
+import type { PushedAgent } from './links/push.ts';
+import {
+  type Check,
+  list,
+  matching,
+  object,
+  optional,
+  port,
+  text,
+  tunnelName,
+  upSecrets,
+} from './validate.ts';
+
+/** What a link alone knows of its dyno. */
+export interface LinkMemory {
+  /** Of the dyno. */
+  readonly id: string;
+  /** The session with its agent, and those of earlier workers that may be there still: 32 hexadecimal digits each. */
+  readonly sessions?: readonly string[];
+  readonly pushed?: PushedAgent;
+}
+
+/** What a tunnel holds and no file does. Secrets: never logged, never on a disk. */
+export interface TunnelMemory {
+  readonly name: string;
+  readonly secrets: UpSecrets;
+  readonly links: readonly LinkMemory[];
+}
+
+/** More is not handed over: it has to fit into a line of the control socket. */
+export const MAX_MEMORY_BYTES = 524_288;
+const MAX_TUNNELS = 10_000;
+const MAX_LINKS = 10_000;
+/** Of one link: a worker that crashes again and again leaves one each time. */
+export const MAX_SESSIONS = 8;
+const sessionId: Check<string> = matching(
+  new RegExp(`^[0-9a-f]{${2 * SESSION_ID_BYTES}}$`),
+  2 * SESSION_ID_BYTES,
+  'a session id',
+);
+
+const memory: Check<readonly TunnelMemory[]> = list(
+  object<TunnelMemory>({
+    name: tunnelName,
+    secrets: upSecrets,
+    links: list(
+      object<LinkMemory>({
+        id: (value, at) => (value === '' ? '' : text(255)(value, at)),
+        sessions: optional(list(sessionId, MAX_SESSIONS)),
+        pushed: optional(object<PushedAgent>({ port, secret: text(4_096), node: text(255) })),
+      }),
+      MAX_LINKS,
+    ),
+  }),
+  MAX_TUNNELS,
+);
+
+/** As one text, with as many of the tunnels as fit. */
+export function memoryText(tunnels: readonly TunnelMemory[]): string {
+  const fitting: string[] = [];
+  let bytes = 2;
+  for (const tunnel of tunnels) {
+    const one = JSON.stringify(tunnel);
+    bytes += Buffer.byteLength(one) + 1;
+    if (bytes > MAX_MEMORY_BYTES) break;
+    fitting.push(one);
+  }
+  return `[${fitting.join(',')}]`;
+}
+
+/** Empty when the text is not whole, or is something else: then everything comes back that files know. */
+export function readMemory(given: string): readonly TunnelMemory[] {
+  try {
+    return memory(JSON.parse(given), 'memory');
+  } catch {
+    return [];
+  }
+}
+
+/** Tells one memory from another. */
+export function memoryDigest(given: string): string {
+  return createHash('sha256').update(given).digest('hex');
+}
+
+/** The texts in it that no log and no report may show. */
+export function secretsIn(given: string): readonly string[] {
+  return readMemory(given).flatMap(({ secrets, links }) =>
+    [
+      secrets.secret,
+      secrets.cookie,
+      secrets.herokuToken,
+      ...links.map(({ pushed }) => pushed?.secret),
+    ].filter((secret) => secret !== undefined),
+  );
+}

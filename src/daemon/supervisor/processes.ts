@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EpmuxError } from '../../protocol/errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { type ControlClient, connectDaemon } from '../control/client.ts';
+import { incarnationOf, type LockHolder, livingHolder, readLockHolder } from '../lock.ts';
+import type { DaemonPaths } from '../paths.ts';
+import type { Worker, WorkerEnd, Workers } from './worker.ts';
+
+/** How soon the end of a process that is not a child is noticed. */
+const LOOK_MS = 1_000;
+
+export interface ProcessesOptions {
+  readonly paths: DaemonPaths;
+  readonly clock: Clock;
+  /** For one answer. */
+  readonly hangMs: number;
+  /** The program, its own options, and the worker's. */
+  readonly command: readonly [program: string, ...args: string[]];
+}
+
+/** Real workers: those that it starts are its children, others are known by the lock. */
+export class WorkerProcesses implements Workers {
+  readonly #options: ProcessesOptions;
+
+  constructor(options: ProcessesOptions) {
+    this.#options = options;
+  }
+
+  find(): Worker | undefined {
+    const holder = livingHolder(this.#options.paths.lockFile);
+    if (holder === undefined) return undefined;
+    const { pid } = holder;
+    return {
+      pid,
+      startedAt: undefined,
+      ended: this.#gone(holder),
+      kill: (signal) => {
+        if (isThere(holder)) tryKill(pid, signal);
+      },
+      ask: this.#asker(),
+    };
+  }
+
+  start(memory: string, restarts: number): Worker {
+    const [program, ...args] = this.#options.command;
+    // It is this process that systemd hears of, not the worker and what that starts.
+    const { NOTIFY_SOCKET: _, WATCHDOG_PID: __, WATCHDOG_USEC: ___, ...env } = process.env;
+    const child = spawn(program, [...args, '--memory', '--restarts', String(restarts)], {
+      stdio: ['pipe', 'inherit', 'inherit'],
+      env,
+    });
+    // One that ends before it has read is seen by its end.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(memory);
+    return {
+      pid: child.pid ?? 0,
+      startedAt: this.#options.clock.wallNow(),
+      ended: childEnd(child),
+      kill: (signal) => child.kill(signal),
+      ask: this.#asker(),
+    };
+  }
+
+  /** Over one connection, made again when it is gone. */
+  #asker(): Worker['ask'] {
+    const { paths, hangMs } = this.#options;
+    let client: ControlClient | undefined;
+    return async (known, signal) => {
+      try {
+        client ??= await connectDaemon(paths, { signal });
+        const params = known === undefined ? {} : { known };
+        return await client.call('supervise', params, { signal, timeoutMs: hangMs });
+      } catch (error) {
+        const code = error instanceof EpmuxError ? error.code : undefined;
+        if (code === 'DAEMON_BUSY') return 'refused';
+        // A daemon of another version may know no such call, and runs all the same.
+        if (code === 'CONTROL_PROTOCOL') return 'unknown';
+        client?.close();
+        client = undefined;
+        throw error;
+      }
+    };
+  }
+
+  #gone(holder: LockHolder): Promise<WorkerEnd> {
+    const { clock, paths } = this.#options;
+    return new Promise((resolve) => {
+      const look = () => {
+        if (isThere(holder)) {
+          clock.wakeAt(clock.now() + LOOK_MS, look);
+          return;
+        }
+        // In order the lock goes first; a crash leaves it behind.
+        const inOrder = readLockHolder(paths.lockFile)?.pid !== holder.pid;
+        resolve({ inOrder, reason: 'it ended without a word', exitCode: undefined });
+      };
+      look();
+    });
+  }
+}
+
+function isThere({ pid, incarnation }: LockHolder): boolean {
+  const now = incarnationOf(pid);
+  return now !== undefined && (now === incarnation || now === '' || incarnation === '');
+}
+
+function tryKill(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has just ended.
+  }
+}
+
+function childEnd(child: ChildProcess): Promise<WorkerEnd> {
+  return new Promise((resolve) => {
+    child.once('error', ({ message }) =>
+      resolve({ inOrder: false, reason: `it can not be started: ${message}`, exitCode: 1 }),
+    );
+    child.once('exit', (code, signal) =>
+      resolve({
+        inOrder: code === 0,
+        reason: signal === null ? `exit code ${code}` : `killed by ${signal}`,
+        exitCode: code ?? undefined,
+      }),
+    );
+  });
+}
