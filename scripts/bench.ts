@@ -1,0 +1,130 @@
+/** `npm run bench`: epmux beside what else leads through one port. See docs/performance.md. */
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { judge } from './bench/bars.ts';
+import { type Report, tables } from './bench/report.ts';
+import { Stage } from './bench/stage.ts';
+import { runSuite, type Suite, type SuiteResult } from './bench/suite.ts';
+import { idleSuite } from './bench/suites/idle.ts';
+import { loopbackSuite } from './bench/suites/loopback.ts';
+import { pathSuite } from './bench/suites/path.ts';
+import { epmuxOverSsh, epmuxOverTcp, http2, PEER_WAYS, type WayKind } from './bench/ways.ts';
+
+const USAGE = `npm run bench -- [options]
+
+  --quick            fewer and shorter rounds of the first suite, and 1,000 idle streams: under two minutes
+  --suite A,B        of loopback, idle, path-50, path-100, path-50-100, path-100-100 (default: all; with --quick loopback, idle)
+  --way A,B          only these ways: ${PEER_WAYS.map(({ key }) => key).join(', ')}, epmux, epmux-ssh, base, base-ssh
+  --rounds N         rounds of each suite
+  --base FOLDER      another checkout of epmux, measured beside this one
+  --json FILE        the figures with all their samples
+`;
+
+interface Options {
+  readonly quick: boolean;
+  readonly suites: readonly string[] | undefined;
+  readonly ways: readonly string[] | undefined;
+  readonly rounds: number | undefined;
+  readonly base: string | undefined;
+  readonly json: string | undefined;
+}
+
+/** On a path what counts are windows and queues, and one peer of a kind shows them. */
+const PATH_PEERS = ['none', 'ssh', 'yamux'];
+const PATHS = [
+  { roundTripMs: 50 },
+  { roundTripMs: 100 },
+  { roundTripMs: 50, mbitPerSecond: 100 },
+  { roundTripMs: 100, mbitPerSecond: 100 },
+];
+const LONG_PATH_WINDOW_BYTES = 16 * 1024 * 1024;
+
+function parse(): Options | undefined {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      suite: { type: 'string' },
+      way: { type: 'string' },
+      rounds: { type: 'string' },
+      base: { type: 'string' },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  return {
+    quick: values.quick,
+    suites: values.suite?.split(',') ?? (values.quick ? ['loopback', 'idle'] : undefined),
+    ways: values.way?.split(','),
+    rounds: values.rounds === undefined ? undefined : Number(values.rounds),
+    base: values.base === undefined ? undefined : resolve(values.base),
+    json: values.json,
+  };
+}
+
+async function ownWays(stage: Stage, base: string | undefined): Promise<WayKind[]> {
+  const build = await stage.build();
+  const ours = [epmuxOverTcp(build), epmuxOverSsh(build)];
+  if (base === undefined) return ours;
+  const before = await stage.build(base);
+  const title = (way: string): string => `epmux of ${base}, ${way}`;
+  return [
+    ...ours,
+    epmuxOverTcp(before, 'base', title('TCP')),
+    epmuxOverSsh(before, 'base-ssh', title('SSH')),
+  ];
+}
+
+function suitesOf(stage: Stage, own: readonly WayKind[], options: Options): Suite[] {
+  const { quick, rounds, ways } = options;
+  const chosen = (kinds: readonly WayKind[]): WayKind[] =>
+    kinds.filter(({ key }) => ways === undefined || ways.includes(key));
+  const onPath = [
+    ...PEER_WAYS.filter(({ key }) => PATH_PEERS.includes(key)),
+    http2(LONG_PATH_WINDOW_BYTES),
+    ...own,
+  ];
+  const all = [
+    loopbackSuite(chosen([...PEER_WAYS, ...own]), quick, rounds),
+    idleSuite(chosen([...PEER_WAYS, ...own]), quick),
+    ...PATHS.map((shape) => pathSuite(stage, chosen(onPath), shape, quick, rounds)),
+  ];
+  return all.filter(({ key }) => options.suites === undefined || options.suites.includes(key));
+}
+
+async function run(options: Options): Promise<Report> {
+  const loadBefore = loadavg()[0] ?? 0;
+  const stage = await Stage.start();
+  try {
+    const results: SuiteResult[] = [];
+    const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`);
+    for (const suite of suitesOf(stage, await ownWays(stage, options.base), options)) {
+      results.push(await runSuite(suite, stage, say));
+    }
+    return {
+      date: new Date().toISOString().slice(0, 10),
+      cores: cpus().length,
+      processor: cpus()[0]?.model ?? 'unknown',
+      node: process.version,
+      load: [loadBefore, loadavg()[0] ?? 0],
+      quick: options.quick,
+      suites: results,
+      bars: judge(results),
+    };
+  } finally {
+    await stage.stop();
+  }
+}
+
+const options = parse();
+if (options === undefined) {
+  console.log(USAGE);
+} else {
+  const report = await run(options);
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
+  }
+  console.log(tables(report));
+}

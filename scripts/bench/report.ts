@@ -1,0 +1,64 @@
+import type { Bar } from './bars.ts';
+import type { Figure } from './stats.ts';
+import type { Column, SuiteResult } from './suite.ts';
+
+export interface Report {
+  readonly date: string;
+  readonly cores: number;
+  readonly processor: string;
+  readonly node: string;
+  /** Of the machine over the last minute, before and after. */
+  readonly load: readonly [number, number];
+  readonly quick: boolean;
+  readonly suites: readonly SuiteResult[];
+  readonly bars: readonly Bar[];
+}
+
+/** For a person, in Markdown. */
+export function tables(report: Report): string {
+  const { date, cores, processor, node, load, quick } = report;
+  const loads = load.map((value) => value.toFixed(1)).join(' and ');
+  const head = [
+    `${date}, ${cores} cores (${processor}), Node ${node}${quick ? ', `--quick`' : ''}; load before and after ${loads}.`,
+    'Medians of alternating rounds; in brackets the lowest and the highest.',
+  ];
+  return [head.join('\n'), ...report.suites.map(suiteTable), barTable(report.bars)].join('\n\n');
+}
+
+function suiteTable({ title, columns, ways }: SuiteResult): string {
+  const measured = columns.filter(({ key }) => ways.some(({ figures }) => figures[key]));
+  const lines = [
+    `## ${title}`,
+    '',
+    row(['way', ...measured.map((column) => column.title)]),
+    row(['---', ...measured.map(() => '---')]),
+    ...ways
+      .filter(({ figures }) => Object.keys(figures).length > 0)
+      .map(({ title: name, figures }) =>
+        row([name, ...measured.map((column) => cell(column, figures[column.key]))]),
+      ),
+  ];
+  const absent = ways.flatMap(({ title: name, absent: why }) =>
+    why === undefined ? [] : [`- not measured: ${name} (${why})`],
+  );
+  return [...lines, ...(absent.length > 0 ? ['', ...absent] : [])].join('\n');
+}
+
+function cell({ digits }: Column, figure: Figure | undefined): string {
+  if (figure === undefined) return '–';
+  const show = (value: number): string => value.toFixed(digits);
+  const { median, low, high, samples } = figure;
+  return samples.length > 1 ? `${show(median)} (${show(low)}–${show(high)})` : show(median);
+}
+
+function barTable(bars: readonly Bar[]): string {
+  return [
+    '## Bars',
+    '',
+    row(['figure', 'bar', 'measured', '']),
+    row(['---', '---', '---', '---']),
+    ...bars.map(({ title, bar, measured, outcome }) => row([title, bar, measured, outcome])),
+  ].join('\n');
+}
+
+const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;

@@ -1,0 +1,61 @@
+/** What a tunnel costs on which nothing moves. */
+import { pause } from '../measures.ts';
+import { cpuSeconds, privateKiB } from '../processes.ts';
+import type { Column, Suite } from '../suite.ts';
+import { NO_PATH, type WayKind } from '../ways.ts';
+
+const STREAMS = [1, 100, 1_000, 10_000] as const;
+/** Collections of garbage and closing timers are over by then. */
+const SETTLE_MS = 2_000;
+
+const COLUMNS: readonly Column[] = [
+  { key: 'base', title: 'without a stream, MB', digits: 1 },
+  { key: 'mb1', title: '1 stream more, MB', digits: 1 },
+  ...STREAMS.slice(1).map((count) => ({
+    key: `kb${count}`,
+    title: `${count.toLocaleString('en')} streams, KB each`,
+    digits: 1,
+  })),
+  { key: 'idleCpu', title: 'idle, % of a core', digits: 2 },
+];
+
+export function idleSuite(kinds: readonly WayKind[], quick: boolean): Suite {
+  const most = quick ? 1_000 : 10_000;
+  const idleMs = quick ? 4_000 : 20_000;
+  return {
+    key: 'idle',
+    title: 'Nothing moves: memory of its own of all relays together, and CPU',
+    columns: COLUMNS,
+    kinds,
+    rounds: 1,
+    hop: NO_PATH,
+    async measure(stage, way, { mostIdle }) {
+      const { port } = way;
+      const relays = way.relays();
+      if (relays.length === 0) return {};
+      const memory = async (): Promise<number> => {
+        await pause(SETTLE_MS);
+        return privateKiB(way.relays());
+      };
+      const base = await memory();
+      const cpuBefore = cpuSeconds(relays);
+      await pause(idleMs);
+      const idleCpu = ((cpuSeconds(relays) - cpuBefore) / (idleMs / 1_000)) * 100;
+      const sample: Record<string, number> = { base: base / 1_024, idleCpu };
+      let held = 0;
+      let one = base;
+      for (const count of STREAMS) {
+        if (count > Math.min(most, mostIdle?.streams ?? most)) break;
+        await stage.bulk.ask({ do: 'hold', port, count: count - held });
+        held = count;
+        const now = await memory();
+        if (count === 1) {
+          one = now;
+          sample['mb1'] = (now - base) / 1_024;
+        } else sample[`kb${count}`] = (now - one) / (count - 1);
+      }
+      await stage.bulk.ask({ do: 'release' });
+      return sample;
+    },
+  };
+}
