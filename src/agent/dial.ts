@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { EpmuxError } from '../protocol/errors.ts';
+import { isExhaustion } from '../runtime/descriptors.ts';
 
 /** A connection within one host is there at once or not at all. */
 const DIAL_MS = 3_000;
@@ -8,7 +9,7 @@ const LOOPBACK = ['127.0.0.1', '::1'] as const;
 /** Nothing listens on this address, or this host has none of its kind: another one may do. */
 const TRY_NEXT = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'ENETUNREACH']);
 
-/** A connection to a port of the loopback. Fails with CONNECT_FAILED. */
+/** A connection to a port of the loopback. Fails with CONNECT_FAILED, and BUSY when no descriptor is left. */
 export function dialLoopback(port: number): Promise<Socket> {
   return dialFirst(port, LOOPBACK);
 }
@@ -37,6 +38,9 @@ async function dialFirst(port: number, hosts: readonly string[]): Promise<Socket
     }
   }
   const why = refusal instanceof Error ? refusal.message : String(refusal);
+  if (isExhaustion(refusal)) {
+    throw new EpmuxError('BUSY', `no file descriptor is free here: ${why}`, { cause: refusal });
+  }
   throw new EpmuxError('CONNECT_FAILED', `port ${port} could not be reached: ${why}`, {
     cause: refusal,
   });

@@ -15,6 +15,8 @@ export const AGENT_LIMITS = {
   streams: { standard: 1_024, least: 1, most: 1_000_000 },
   /** Kept for replay by one session. */
   replayBytes: { standard: 16 * MIB, least: 65_536, most: 1_024 * MIB },
+  /** In the send buffers of one session's streams; above it each holds one write at most. */
+  bufferBytes: { standard: 8 * MIB, least: 65_536, most: 1_024 * MIB },
   /** Receive windows of one session beyond the first 64 KiB of each stream. */
   windowBytes: { standard: 32 * MIB, least: 65_536, most: 1_024 * MIB },
   /** What all sessions hold together before detached ones are ended. */

@@ -8,8 +8,9 @@ import type { IncomingStream } from '../runtime/session-stream.ts';
 import type { Directory, EndReason, SessionPort } from '../session/types.ts';
 import type { AgentLimits } from './limits.ts';
 
-/** How often it is looked at what the sessions hold, while one is detached. */
+/** How often it is looked at what the sessions hold, while one is detached: streams fill up after their session has lost its connection. */
 const CHECK_MS = 1_000;
+const CHECK_SOON_MS = 100;
 
 export interface RegistryOptions {
   readonly clock: Clock;
@@ -38,6 +39,8 @@ export class SessionRegistry {
   readonly #options: RegistryOptions;
   readonly #sessions = new Map<string, Entry>();
   #attached = 0;
+  /** When a session lost its pipe last. */
+  #lostAt = Number.NEGATIVE_INFINITY;
   #check: Cancel | undefined;
 
   constructor(options: RegistryOptions) {
@@ -96,7 +99,9 @@ export class SessionRegistry {
           onAttached: () => {},
           onPipeLost: (error) => {
             entry.detachedAt = clock.now();
+            this.#lostAt = entry.detachedAt;
             log.info('a session lost its connection', { session: short(id), why: error.message });
+            this.#keepWithinMemory();
             this.#changed();
           },
           onEnded: (reason, error) => {
@@ -154,7 +159,9 @@ export class SessionRegistry {
 
   #wakeToCheck(): Cancel {
     const { clock } = this.#options;
-    return clock.wakeAt(clock.now() + CHECK_MS, () => {
+    const now = clock.now();
+    const soon = now - this.#lostAt < CHECK_MS;
+    return clock.wakeAt(now + (soon ? CHECK_SOON_MS : CHECK_MS), () => {
       this.#check = undefined;
       this.#keepWithinMemory();
       this.#changed();

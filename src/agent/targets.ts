@@ -2,6 +2,7 @@ import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { wireCodeName, wireReason } from '../protocol/wire-codes.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Descriptors } from '../runtime/descriptors.ts';
 import { askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { NodeCoupling } from '../runtime/node-coupling.ts';
@@ -12,6 +13,7 @@ import { dialLoopback, dialOwnHost } from './dial.ts';
 
 export interface TargetOptions {
   readonly epmd: EpmdAddress;
+  readonly descriptors: Descriptors;
   readonly allow: ReadonlyMap<string, number>;
   readonly stallMs: number;
   /** Of the node of this short name, where it is known. */
@@ -31,10 +33,7 @@ const PORT = 'port/';
 export async function serveTarget(stream: IncomingStream, options: TargetOptions): Promise<void> {
   const { target } = stream;
   try {
-    if (target.startsWith(NODE) && target !== NODE)
-      await toNode(stream, target.slice(NODE.length), options);
-    else if (target.startsWith(PORT)) await toPort(stream, target.slice(PORT.length), options);
-    else rejectUnknown(stream, options.log);
+    await options.descriptors.opening(() => open(stream, options));
   } catch (error) {
     const known =
       error instanceof EpmuxError
@@ -43,6 +42,14 @@ export async function serveTarget(stream: IncomingStream, options: TargetOptions
     options.log.info('a stream is rejected', { target, code: known.code, why: known.message });
     stream.reject(wireReason(known));
   }
+}
+
+async function open(stream: IncomingStream, options: TargetOptions): Promise<void> {
+  const { target } = stream;
+  if (target.startsWith(NODE) && target !== NODE)
+    await toNode(stream, target.slice(NODE.length), options);
+  else if (target.startsWith(PORT)) await toPort(stream, target.slice(PORT.length), options);
+  else rejectUnknown(stream, options.log);
 }
 
 async function toNode(stream: IncomingStream, name: string, options: TargetOptions): Promise<void> {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { BOOT_ID_BYTES, WireCode } from '../protocol/constants.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { Descriptors } from '../runtime/descriptors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { SOFTWARE } from '../runtime/version.ts';
 import { SESSION_DEFAULTS, type SessionConfig } from '../session/config.ts';
@@ -36,6 +37,7 @@ function sessionConfig({ limits, graceMs }: AgentOptions): SessionConfig {
     graceMs,
     maxStreams: limits.streams,
     replayBudgetBytes: limits.replayBytes,
+    maxBufferedBytes: limits.bufferBytes,
     maxWindowsTotalBytes: limits.windowBytes,
   };
 }
@@ -52,6 +54,7 @@ export async function startTunnel(
   const { limits } = options;
   const config = sessionConfig(options);
   const life = options.pushed === undefined ? undefined : new PushedLife(clock, options.graceMs);
+  const descriptors = new Descriptors(() => clock.now());
   const nodes = new HostNodes({
     epmd,
     clock,
@@ -69,6 +72,7 @@ export async function startTunnel(
     onIncoming: (stream) =>
       void serveTarget(stream, {
         epmd,
+        descriptors,
         cookieOf: nodes.cookieOf,
         onCookieRefused: nodes.onCookieRefused,
         onNodeNews: nodes.onNodeNews,

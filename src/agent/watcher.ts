@@ -1,4 +1,5 @@
 import type { EpmdName } from '../erlang/epmd.ts';
+import { EpmuxError } from '../protocol/errors.ts';
 import type { Cancel, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Directory, DirectoryNode } from '../session/types.ts';
@@ -122,14 +123,16 @@ export class NodeWatcher {
     this.#nextPoll = undefined;
     this.#polledAt = this.#clock.now();
     let names: readonly EpmdName[] | undefined;
+    let unasked = false;
     try {
       names = await this.#source.names();
     } catch (error) {
+      unasked = error instanceof EpmuxError && error.code === 'BUSY';
       if (!this.#epmdDown) this.#log.info('epmd does not answer', { reason: String(error) });
     }
     // Stopped, or stopped and started again, while epmd was asked.
     if (!this.#running || run !== this.#run) return;
-    this.#epmdDown = names === undefined;
+    if (!unasked) this.#epmdDown = names === undefined;
     if (names !== undefined) this.#compare(names);
     this.#askDue();
     this.#publishWhenNamed();

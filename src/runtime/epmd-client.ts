@@ -9,6 +9,7 @@ import {
   portAnswer,
 } from '../erlang/epmd.ts';
 import { EpmuxError } from '../protocol/errors.ts';
+import { isExhaustion } from './descriptors.ts';
 
 export interface EpmdAddress {
   readonly host: string;
@@ -18,7 +19,7 @@ export interface EpmdAddress {
 /** epmd answers from memory: one that takes longer than this does not answer. */
 const ANSWER_MS = 3_000;
 
-/** The names registered. Fails with NO_EPMD where none answers, EPMD_PROTOCOL where something else does. */
+/** The names registered. Fails with NO_EPMD where none answers, EPMD_PROTOCOL where something else does, BUSY when no descriptor is left here. */
 export async function askNames(epmd: EpmdAddress): Promise<readonly EpmdName[]> {
   return (await ask(epmd, { kind: 'names' }, namesAnswer())).names;
 }
@@ -52,7 +53,13 @@ function ask<T>(epmd: EpmdAddress, request: EpmdRequest, answer: EpmdAnswer<T>):
     socket.once('connect', () => socket.write(encodeEpmdRequest(request)));
     socket.on('data', (chunk) => step(() => answer.push(chunk)));
     socket.once('end', () => step(() => answer.end()));
-    socket.on('error', (cause) => fail(noEpmd(epmd, cause.message, cause)));
+    socket.on('error', (cause) =>
+      fail(
+        isExhaustion(cause)
+          ? new EpmuxError('BUSY', `epmd was not asked: ${cause.message}`, { cause })
+          : noEpmd(epmd, cause.message, cause),
+      ),
+    );
   });
 }
 

@@ -18,6 +18,8 @@ export interface SessionConfig {
   readonly replayBudgetBytes: number;
   /** A stream's send buffer: `write` says false above it. */
   readonly streamBufferBytes: number;
+  /** All send buffers together: above it a stream may hold no more than its last write. */
+  readonly maxBufferedBytes: number;
   /** The receive window a stream may grow to. */
   readonly maxWindowBytes: number;
   /** Sum of all receive windows beyond the initial credit. */
@@ -38,6 +40,7 @@ export const SESSION_DEFAULTS: SessionConfig = {
   graceMs: 15 * 60_000,
   replayBudgetBytes: 16 * 1024 * 1024,
   streamBufferBytes: 256 * 1024,
+  maxBufferedBytes: 32 * 1024 * 1024,
   maxWindowBytes: 16 * 1024 * 1024,
   maxWindowsTotalBytes: 64 * 1024 * 1024,
   minInFlightBytes: 16 * 1024,

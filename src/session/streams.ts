@@ -32,6 +32,8 @@ export class Streams {
   readonly #live = new Map<number, Stream>();
   readonly ids: StreamIds;
   #bytesOut = 0;
+  /** In all send buffers. */
+  #bufferedBytes = 0;
 
   constructor(options: StreamsOptions) {
     this.#config = options.config;
@@ -55,8 +57,8 @@ export class Streams {
 
   /** Written and not framed, and received and not consumed. */
   heldBytes(): number {
-    let bytes = 0;
-    for (const { buffer, window } of this.#live.values()) bytes += buffer.bytes + window.heldBytes;
+    let bytes = this.#bufferedBytes;
+    for (const { window } of this.#live.values()) bytes += window.heldBytes;
     return bytes;
   }
 
@@ -95,8 +97,9 @@ export class Streams {
     if (stream === undefined) return false;
     if (stream.finishing) throw misuse('write', stream);
     stream.buffer.push(chunk);
+    this.#bufferedBytes += chunk.length;
     this.#scheduler.wake(stream);
-    stream.blocked = stream.buffer.bytes > this.#config.streamBufferBytes;
+    stream.blocked = stream.buffer.bytes > this.#mostBuffered;
     return !stream.blocked;
   }
 
@@ -124,8 +127,9 @@ export class Streams {
   /** The scheduler's pick has put so many bytes into a frame. */
   onFramed(stream: Stream, bytes: number, now: number): void {
     this.#bytesOut += bytes;
+    this.#bufferedBytes -= bytes;
     this.#scheduler.onFramed(stream, bytes, now);
-    if (stream.blocked && stream.buffer.bytes <= this.#config.streamBufferBytes / 2) {
+    if (stream.blocked && stream.buffer.bytes <= this.#mostBuffered / 2) {
       stream.blocked = false;
       this.#events.push({ type: 'writable', stream: stream.id });
     }
@@ -151,7 +155,14 @@ export class Streams {
     this.#live.clear();
   }
 
+  /** Of one stream at this moment. */
+  get #mostBuffered(): number {
+    const { maxBufferedBytes, streamBufferBytes } = this.#config;
+    return this.#bufferedBytes > maxBufferedBytes ? 0 : streamBufferBytes;
+  }
+
   #free(stream: Stream): void {
+    this.#bufferedBytes -= stream.buffer.bytes;
     this.#scheduler.drop(stream);
     stream.buffer.clear();
     stream.window.release();
