@@ -4,7 +4,7 @@ import { type DemoNode, startNode } from './node.ts';
 import { startProgram } from './program.ts';
 import { type SshServer, startSshServer } from './ssh-server.ts';
 
-const START_MS = 15_000;
+const START_MS = 30_000;
 const AGENT_PORT = 9001;
 const EPMD_PORT = 4369;
 export const DYNO_USER = 'dyno';

@@ -5,7 +5,7 @@ import type { NodeOptions } from './node.ts';
 import { startProgram } from './program.ts';
 import { until } from './until.ts';
 
-const START_MS = 10_000;
+const START_MS = 30_000;
 /** Ends with its stdin, so that it outlives nobody. With IEx, where there is one: `iex --remsh` needs it at the far end too. */
 const APP = `application:ensure_all_started(iex), io:format("ready ~s~n", [node()]), io:get_line(""), halt().`;
 

@@ -19,7 +19,7 @@ export interface Elixir {
   readonly codePaths: readonly string[];
 }
 
-const FIND_MS = 10_000;
+const FIND_MS = 20_000;
 const FIND_ERLANG = `io:format("found ~s|~s|~s~n",
   [erlang:system_info(otp_release), code:root_dir(), os:find_executable("epmd")]), halt().`;
 const FIND_ELIXIR = 'IO.puts("found #{System.version()}|#{:code.lib_dir(:elixir)}")';

@@ -6,7 +6,7 @@ import { type Erlang, plainEnvironment } from './erlang.ts';
 import { startProgram } from './program.ts';
 import { until } from './until.ts';
 
-const START_MS = 15_000;
+const START_MS = 30_000;
 const RETURN_MS = 30_000;
 /** A running node reads the hosts file again within 5 s. */
 const REACH_MS = 20_000;

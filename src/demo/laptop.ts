@@ -7,10 +7,11 @@ import { plainEnvironment } from './erlang.ts';
 import { startProgram } from './program.ts';
 import { until } from './until.ts';
 
-const START_MS = 15_000;
-const NODES_MS = 10_000;
+const START_MS = 30_000;
+const NODES_MS = 30_000;
 const PING_MS = 5_000;
-const RESUME_MS = 15_000;
+const PONG_MS = 20_000;
+const RESUME_MS = 30_000;
 const BACK_MS = 30_000;
 /** The port of an agent at Heroku, as `epmux up` takes it by itself. */
 const AGENT_PORT = 9001;
@@ -33,6 +34,8 @@ export interface Laptop {
   nodes(count: number): Promise<readonly NodeStatus[]>;
   /** The round-trip time of a ping; fails when it is no pong. */
   ping(node: string, timeoutMs?: number): Promise<number>;
+  /** As `ping`, as soon as the agent there has found a cookie that the node accepts. */
+  pong(node: string): Promise<number>;
   links(): Promise<readonly LinkStatus[]>;
   link(dyno: string): Promise<LinkStatus>;
   /** The link, as soon as its session has been resumed more often than `resumes`. */
@@ -61,6 +64,12 @@ function laptopWith(client: ControlClient, interrupted: AbortSignal): Laptop {
   const links = async (): Promise<readonly LinkStatus[]> => (await tunnel())?.links ?? [];
   const findLink = async (dyno: string): Promise<LinkStatus | undefined> =>
     (await links()).find((link) => link.dyno === dyno);
+  const ping = async (node: string, timeoutMs = PING_MS): Promise<number> => {
+    const result = await client.call('ping', { node, timeoutMs }, { signal: interrupted });
+    if (result.pong && result.rttMs !== null) return result.rttMs;
+    const { code = 'NODE_UNREACHABLE', message = 'pang' } = result.error ?? {};
+    throw new EpmuxError(code, `${result.node}: ${message}`);
+  };
   return {
     async up(app, herokuToken) {
       const way = { kind: 'heroku', app, dynos: [] } as const;
@@ -70,15 +79,17 @@ function laptopWith(client: ControlClient, interrupted: AbortSignal): Laptop {
     },
     nodes: (count) =>
       until(`${count} nodes`, NODES_MS, interrupted, async () => {
-        const nodes = ((await tunnel())?.nodes ?? []).filter(({ state }) => state === 'up');
+        const nodes = ((await tunnel())?.nodes ?? []).filter(isThere);
         return nodes.length === count ? nodes : undefined;
       }),
-    async ping(node, timeoutMs = PING_MS) {
-      const result = await client.call('ping', { node, timeoutMs }, { signal: interrupted });
-      if (result.pong && result.rttMs !== null) return result.rttMs;
-      const { code = 'NODE_UNREACHABLE', message = 'pang' } = result.error ?? {};
-      throw new EpmuxError(code, `${result.node}: ${message}`);
-    },
+    ping,
+    pong: (node) =>
+      until(`a pong of ${node}`, PONG_MS, interrupted, () =>
+        ping(node).catch((error: EpmuxError) => {
+          if (error.code === 'COOKIE_REFUSED') return undefined;
+          throw error;
+        }),
+      ),
     links,
     link: (dyno) => until(`the link to ${dyno}`, NODES_MS, interrupted, () => findLink(dyno)),
     resumed: (dyno, resumes) =>
@@ -91,9 +102,14 @@ function laptopWith(client: ControlClient, interrupted: AbortSignal): Laptop {
         const now = await tunnel();
         const link = now?.links.find((each) => each.dyno === dyno);
         if (link?.state !== 'up' || link.incarnation === incarnation) return undefined;
-        return now?.nodes.find((node) => node.dyno === dyno && node.state === 'up');
+        return now?.nodes.find((node) => node.dyno === dyno && isThere(node));
       }),
   };
+}
+
+/** For a moment a busy agent may know no more than the name that epmd has. */
+function isThere({ name, state }: NodeStatus): boolean {
+  return state === 'up' && name.includes('@');
 }
 
 async function reach(epmuxHome: string): Promise<ControlClient | undefined> {

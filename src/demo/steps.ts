@@ -101,7 +101,7 @@ async function pingAll({ show }: Stage, laptop: Laptop): Promise<void> {
     'ping',
     async () => {
       const nodes = await laptop.nodes(DYNOS.length);
-      return Promise.all(nodes.map(({ name }) => laptop.ping(name)));
+      return Promise.all(nodes.map(({ name }) => laptop.pong(name)));
     },
     (rtts) => ({ detail: 'pong from all three', figureMs: Math.max(...rtts) }),
   );

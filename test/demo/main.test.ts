@@ -93,7 +93,7 @@ const CUT = ['call', 'cut', 'resumed', 'returned'];
 const END = ['back', 'ping', 'tidied up'];
 
 describe('epmux demo', function () {
-  this.timeout(60 * SECOND_MS);
+  this.timeout(120 * SECOND_MS);
   this.slow(30 * SECOND_MS);
 
   let folder = '';
