@@ -24,7 +24,7 @@ import { SecretStore } from './secrets.ts';
 import { StateStore } from './state.ts';
 import { Supervised } from './supervised.ts';
 import { Surroundings } from './surroundings.ts';
-import type { TunnelParts } from './tunnel.ts';
+import type { TunnelParts } from './tunnel-parts.ts';
 import { Tunnels } from './tunnels.ts';
 
 /** For goodbyes to all agents together. */

@@ -11,8 +11,8 @@ import { DynoLink } from './links/dyno-link.ts';
 import type { Link } from './links/link.ts';
 import type { LinkMemory } from './memory.ts';
 import { relayCookies } from './relay-cookies.ts';
-import type { TunnelParts } from './tunnel.ts';
 import { TunnelNodes } from './tunnel-nodes.ts';
+import type { TunnelParts } from './tunnel-parts.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
 
 const SECRET_VARIABLE = 'EPMUX_SECRET';

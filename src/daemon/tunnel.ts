@@ -1,33 +1,13 @@
 import { EpmuxError } from '../protocol/errors.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Descriptors } from '../runtime/descriptors.ts';
-import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
-import type { SessionPort } from '../session/types.ts';
-import type { Addresses } from './addresses.ts';
 import type { ErrorStatus, LinkState, TunnelSpec, TunnelStatus } from './control/api.ts';
 import { DynoEnd } from './dyno-end.ts';
 import { DynoEnds } from './dyno-ends.ts';
 import type { Dynos, WantedDyno } from './dynos.ts';
-import type { DaemonLimits } from './limits.ts';
 import type { LinkMemory } from './memory.ts';
-import { type NameTable, splitNodeName } from './names.ts';
+import { splitNodeName } from './names.ts';
+import type { TunnelParts } from './tunnel-parts.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
-
-export interface TunnelParts {
-  readonly addresses: Addresses;
-  readonly names: NameTable;
-  /** Throws USAGE or CONFIG_INVALID when the way can't be understood. */
-  readonly createDynos: (spec: TunnelSpec, secrets: TunnelSecrets) => Dynos;
-  readonly createSession: (id: Uint8Array) => SessionPort;
-  readonly limits: DaemonLimits;
-  /** Of this process. */
-  readonly descriptors: Descriptors;
-  /** This user's own cookie, which local nodes have. */
-  readonly localCookie: () => Promise<string>;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
 
 /** What somebody who waits for a tunnel is told. */
 export interface TunnelWatcher {

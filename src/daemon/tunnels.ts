@@ -6,7 +6,8 @@ import type { LinkMemory, TunnelMemory } from './memory.ts';
 import type { Redactor } from './redact.ts';
 import type { SecretStore } from './secrets.ts';
 import type { StateStore } from './state.ts';
-import { Tunnel, type TunnelParts } from './tunnel.ts';
+import { Tunnel } from './tunnel.ts';
+import type { TunnelParts } from './tunnel-parts.ts';
 import { type ReadyCall, tunnelReady } from './tunnel-ready.ts';
 import { TunnelSecrets } from './tunnel-secrets.ts';
 
