@@ -3,11 +3,13 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TunnelSpec } from './control/api.ts';
 import { fileError, systemCode, writeFileAtomic } from './files.ts';
+import { DAEMON_LIMITS } from './limits.ts';
 import { type Check, list, object, oneOf, optional, port, tunnelSpec } from './validate.ts';
 
 /** The layout of the file; a file of another one is put aside. */
 const SCHEMA = '1';
-export const MAX_TUNNELS = 256;
+/** As many as a daemon may be allowed. */
+const MOST_TUNNELS = DAEMON_LIMITS.tunnels.most;
 
 export interface State {
   /** The virtual epmd's port: shells have it in their environment, so it stays. */
@@ -21,8 +23,19 @@ const stateFile: Check<State & { readonly schema: string }> = object<
 >({
   schema: oneOf(SCHEMA),
   epmdPort: optional(port),
-  tunnels: list(tunnelSpec, MAX_TUNNELS),
+  tunnels: list(tunnelSpec, MOST_TUNNELS),
 });
+
+/** What a state file says. STATE_UNREADABLE when it can't be understood. */
+export function readState(text: string): State {
+  try {
+    const { epmdPort, tunnels } = stateFile(JSON.parse(text), 'state');
+    return epmdPort === undefined ? { tunnels } : { epmdPort, tunnels };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new EpmuxError('STATE_UNREADABLE', why, { cause });
+  }
+}
 
 /**
  * What has to outlive the daemon. A change is written at once, as a whole; one that can't be written (a full disk) is logged, held in
@@ -99,11 +112,7 @@ export class StateStore {
 
   async #load(): Promise<void> {
     try {
-      const { epmdPort, tunnels } = stateFile(
-        JSON.parse(await readFile(this.#path, 'utf8')),
-        'state',
-      );
-      this.#state = epmdPort === undefined ? { tunnels } : { epmdPort, tunnels };
+      this.#state = readState(await readFile(this.#path, 'utf8'));
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return;
       await this.#putAside(error);
