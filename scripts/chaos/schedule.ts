@@ -38,21 +38,21 @@ export interface Act {
 }
 
 /** One of each in so many acts, where chance decides when. */
-const RARE = { 'long-blackhole': 200, 'end-agent': 100, 'end-node': 100 } as const;
+const RARE = { 'long-blackhole': 300, 'end-agent': 120, 'end-node': 120 } as const;
 type Rare = keyof typeof RARE;
 
 const WEIGHTS: Readonly<Record<Exclude<Cut, Rare>, number>> = {
-  reset: 30,
-  'kill-sshd': 16,
-  'half-close-up': 7,
-  'half-close-down': 7,
-  hold: 10,
+  reset: 60,
+  'kill-sshd': 28,
+  'half-close-up': 12,
+  'half-close-down': 12,
+  hold: 12,
   blackhole: 4,
-  'blackhole-up': 4,
-  'blackhole-down': 4,
-  'freeze-agent': 5,
-  'freeze-daemon': 5,
-  'freeze-sshd': 5,
+  'blackhole-up': 3,
+  'blackhole-down': 3,
+  'freeze-agent': 4,
+  'freeze-daemon': 4,
+  'freeze-sshd': 4,
 };
 
 /**
@@ -64,14 +64,14 @@ const LASTS: Readonly<Record<Cut, readonly [number, number]>> = {
   'kill-sshd': [0, 0],
   'half-close-up': [0, 0],
   'half-close-down': [0, 0],
-  hold: [200, 6_000],
+  hold: [200, 5_000],
   blackhole: [500, 13_000],
   'blackhole-up': [500, 13_000],
   'blackhole-down': [500, 13_000],
   'long-blackhole': [70_000, 90_000],
-  'freeze-agent': [200, 9_000],
-  'freeze-daemon': [200, 9_000],
-  'freeze-sshd': [200, 12_000],
+  'freeze-agent': [200, 6_000],
+  'freeze-daemon': [200, 6_000],
+  'freeze-sshd': [200, 8_000],
 };
 
 const WEATHER_WEIGHTS: Readonly<Record<WeatherName, number>> = {
@@ -106,7 +106,7 @@ export function* schedule(options: ScheduleOptions): Generator<Act, never> {
       lastsMs: random.between(least, most),
       weather,
       waits: random.next() < 0.85,
-      thenMs: options.short === true ? random.between(0, 300) : random.between(0, 1_500),
+      thenMs: options.short === true ? random.between(0, 300) : random.between(0, 1_000),
     };
   }
 }

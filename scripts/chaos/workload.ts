@@ -112,7 +112,9 @@ export class Workload {
       const news = node.events.slice(this.#seen.get(node) ?? 0);
       this.#seen.set(node, node.events.length);
       return news.flatMap((event) =>
-        event.type === 'nodedown' ? [{ at: node.name, of: event.node, reason: event.reason }] : [],
+        event.type === 'nodedown' && names.has(event.node)
+          ? [{ at: node.name, of: event.node, reason: event.reason }]
+          : [],
       );
     });
   }
