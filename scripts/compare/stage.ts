@@ -48,8 +48,8 @@ export class Stage {
     const ports = ['inet_dist_listen_min', 'inet_dist_listen_max'];
     const flags = ports.flatMap((key) => ['-kernel', key, String(nodePort)]);
     app.boot = async (dyno) => {
-      // Listens before anybody is told of it.
-      this.#hosts.hostOf(dyno.path.port);
+      // So that the first connection does not pay for it.
+      await this.#hosts.hostOf(dyno.path.port);
       if (this.options.idleLimitMs !== undefined) dyno.path.idleLimitMs = this.options.idleLimitMs;
       await dyno.app('app', { flags, ...this.#tickTime });
     };

@@ -15,7 +15,7 @@ export interface Answer {
 }
 
 /** The exec manager: v2 with the app and its owner's token, v1 (the old add-on) with the credentials of the add-on's URL. */
-export function managerAnswer(standIn: HerokuStandIn, call: Call): Answer {
+export async function managerAnswer(standIn: HerokuStandIn, call: Call): Promise<Answer> {
   const [user, password] = credentials(call.headers.authorization);
   const app = standIn.apps.get(user ?? '');
   const version = call.path.startsWith('/api/v1') ? 'v1' : 'v2';
@@ -43,7 +43,7 @@ export function managerAnswer(standIn: HerokuStandIn, call: Call): Answer {
   return {
     status: 200,
     body: {
-      tunnel_host: standIn.tunnelHost(dyno.path.port),
+      tunnel_host: await standIn.tunnelHost(dyno.path.port),
       client_user: dyno.sshd.user,
       proxy_public_key: `${type} ${key}`,
       dyno_ip: '127.0.0.1',

@@ -20,12 +20,21 @@ export function officialCli(): string | undefined {
 
 /** The CLI dials port 80 of the tunnel host, whatever it is told: an address of loopback's for each dyno, and its port 80 led to the dyno's SSH server. */
 export class TunnelHosts {
-  readonly #fronts = new Map<number, { readonly host: string; readonly server: Server }>();
+  readonly #fronts = new Map<number, Promise<string>>();
+  readonly #servers: Server[] = [];
 
-  /** For `standIn.tunnelHost`. */
-  readonly hostOf = (port: number): string => {
-    const known = this.#fronts.get(port);
-    if (known !== undefined) return known.host;
+  /** For `standIn.tunnelHost`: an address that is listened on once it is told. */
+  readonly hostOf = (port: number): Promise<string> => {
+    const known = this.#fronts.get(port) ?? this.#listen(port);
+    this.#fronts.set(port, known);
+    return known;
+  };
+
+  stop(): void {
+    for (const server of this.#servers) server.close();
+  }
+
+  async #listen(port: number): Promise<string> {
     const host = `127.80.${port >> 8}.${port & 255}`;
     const server = createServer((near) => {
       const far = connect(port, '127.0.0.1');
@@ -33,13 +42,10 @@ export class TunnelHosts {
       near.on('error', () => far.destroy());
       far.on('error', () => near.destroy());
     });
+    this.#servers.push(server);
     server.listen(SSH_PORT, host);
-    this.#fronts.set(port, { host, server });
+    await once(server, 'listening');
     return host;
-  };
-
-  stop(): void {
-    for (const { server } of this.#fronts.values()) server.close();
   }
 }
 

@@ -42,7 +42,7 @@ export class HerokuStandIn {
   /** `METHOD /path`, in the order they came. */
   readonly requests: string[] = [];
   /** Gives the address that a dyno's SSH server is announced at; `host:port` unless replaced. */
-  tunnelHost: (port: number) => string = (port) => `127.0.0.1:${port}`;
+  tunnelHost: (port: number) => string | Promise<string> = (port) => `127.0.0.1:${port}`;
   readonly #server: Server;
   readonly #folder: string;
   readonly #caFile: string;
@@ -114,12 +114,13 @@ export class HerokuStandIn {
         return;
       }
     }
-    const answer = failing === undefined ? this.#answer(request, body) : refused(failing.failure);
+    const answer =
+      failing === undefined ? await this.#answer(request, body) : refused(failing.failure);
     response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
     response.end(JSON.stringify(answer.body));
   }
 
-  #answer(request: IncomingMessage, body: string): Answer {
+  async #answer(request: IncomingMessage, body: string): Promise<Answer> {
     const [path = ''] = (request.url ?? '').split('?');
     const call = { method: request.method ?? '', path, headers: request.headers, body };
     return path.startsWith('/api/v') ? managerAnswer(this, call) : platformAnswer(this, call);
