@@ -4,6 +4,7 @@
  *     npm run chaos                                    3 minutes with a drawn seed
  *     npm run chaos -- --seed 7 --minutes 60 --json
  *     npm run chaos -- --cuts 200 --peer autossh       ssh, ssh-default, autossh, heroku: the same sabotage, the same books
+ *     npm run chaos -- --stop laptop --seconds 180     everything on the laptop stands still, or its daemon alone (daemon)
  *     npm run chaos -- --plan 20 --seed 7              what would be done first, and nothing more
  *
  * Exits with 0 when every promise was kept, 1 when not, 2 when it can't run. Needs dist/ as built, Linux, erl, erlc, sshd.
@@ -11,10 +12,11 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { isPeer, measurePeer, missingFor, PEERS } from './chaos/peers.ts';
-import { schedule } from './chaos/schedule.ts';
+import { type Act, schedule, stop } from './chaos/schedule.ts';
 import { asText, scorecard } from './chaos/scorecard.ts';
 
 const DEFAULT_MINUTES = 3;
+const DEFAULT_STOP_S = 180;
 const MINUTE_MS = 60_000;
 
 const { values } = parseArgs({
@@ -24,6 +26,8 @@ const { values } = parseArgs({
     cuts: { type: 'string' },
     peer: { type: 'string', default: 'epmux' },
     plan: { type: 'string' },
+    stop: { type: 'string' },
+    seconds: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -43,6 +47,14 @@ function plan(seed: number, acts: number): number {
   return 0;
 }
 
+function acts(seed: number): Iterable<Act> {
+  if (values.stop === undefined) return schedule({ seed });
+  if (values.stop !== 'laptop' && values.stop !== 'daemon') {
+    throw new Error(`--stop ${values.stop}: laptop or daemon`);
+  }
+  return stop(values.stop, (whole('seconds', values.seconds) ?? DEFAULT_STOP_S) * 1_000);
+}
+
 async function main(): Promise<number> {
   const seed = whole('seed', values.seed) ?? randomInt(1, 2 ** 31);
   const say = (line: string): void => console.error(`chaos: ${line}`);
@@ -55,8 +67,10 @@ async function main(): Promise<number> {
   const minutes = whole('minutes', values.minutes);
   const cuts = whole('cuts', values.cuts);
   const none = Number.POSITIVE_INFINITY;
-  const untilMs = (minutes ?? (cuts === undefined ? DEFAULT_MINUTES : none)) * MINUTE_MS;
-  const measured = await measurePeer(peer, { seed, peer, untilMs, untilCuts: cuts ?? none, say });
+  const isLimited = cuts !== undefined || values.stop !== undefined;
+  const untilMs = (minutes ?? (isLimited ? none : DEFAULT_MINUTES)) * MINUTE_MS;
+  const limits = { untilMs, untilCuts: cuts ?? none };
+  const measured = await measurePeer(peer, { seed, peer, acts: acts(seed), ...limits, say });
   const card = scorecard(measured);
   process.stdout.write(values.json ? `${JSON.stringify(card, null, 2)}\n` : asText(card));
   return card.passed ? 0 : 1;

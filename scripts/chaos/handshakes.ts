@@ -19,8 +19,8 @@ const AT_ONCE = 15;
 /** Now and then many at a time. */
 const BURST_EVERY = 15;
 const BURST = 80;
-/** While this many have not come back, no more are sent after them. */
-const MAX_OPEN = 200;
+/** While this many have not come back, no more are sent after them: a daemon takes 128 connections to a node. */
+const MAX_OPEN = 100;
 const MAX_FAILURES = 20_000;
 
 export class Handshakes {

@@ -36,7 +36,7 @@ export function missingFor(peer: PeerName): string | undefined {
   return undefined;
 }
 
-type Limits = Pick<RunOptions, 'seed' | 'peer' | 'untilMs' | 'untilCuts' | 'say'>;
+type Limits = Pick<RunOptions, 'seed' | 'peer' | 'acts' | 'untilMs' | 'untilCuts' | 'say'>;
 
 export async function measurePeer(name: PeerName, limits: Limits): Promise<Measured> {
   const programs = builtPrograms();
@@ -59,7 +59,7 @@ export async function measureWith(
   options: RunOptions,
 ): Promise<Measured> {
   const module = compileModule();
-  const site = await LoopbackSite.start(module.folder);
+  const site = await LoopbackSite.start(module.folder, options.tickTimeS);
   const peer = makePeer(name, site, programs);
   try {
     const leading = await peer.up();

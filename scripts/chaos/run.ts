@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Leading, Peer } from './peer.ts';
 import { type Holding, holding } from './processes.ts';
 import { type Done, Sabotage } from './saboteur.ts';
-import { type Act, type Cut, ENDS, type End, schedule } from './schedule.ts';
+import { type Act, type Cut, ENDS, type End } from './schedule.ts';
 import type { Measured, Tally } from './scorecard.ts';
 import type { Site } from './site.ts';
 import { type Failure, type Nodedown, Workload, type WorkloadOptions } from './workload.ts';
@@ -14,12 +14,19 @@ export interface RunOptions extends WorkloadOptions {
   /** Whichever comes first. */
   readonly untilMs: number;
   readonly untilCuts: number;
-  /** Of the schedule, and without a warm-up: for runs of seconds. */
-  readonly short?: boolean;
+  readonly acts: Iterable<Act>;
+  /** For runs of seconds. */
+  readonly withoutWarmUp?: boolean;
   /** A line for people. */
   readonly say: (line: string) => void;
 }
 
+/** Longer than what a node may be kept waiting. */
+const WITHOUT_BULK: ReadonlySet<Act['kind']> = new Set([
+  'long-blackhole',
+  'stop-laptop',
+  'stop-daemon',
+]);
 /** Longer than that nobody waits: a person steps in. */
 const RECOVERY_MS = 60_000;
 /** A peer's client and both nodes have to come back. */
@@ -58,7 +65,7 @@ export class Run {
     this.#peer = parts.peer;
     this.#load = parts.load;
     this.#options = options;
-    this.#sabotage = new Sabotage(parts.site, parts.peer);
+    this.#sabotage = new Sabotage(parts.site, parts.peer, parts.load.pids);
   }
 
   static async measure(
@@ -115,7 +122,7 @@ export class Run {
 
   async #warmUp(): Promise<void> {
     const deadline = Date.now() + WARM_UP_MS;
-    const wanted = this.#options.short === true ? 0 : WARM_UP_BINARIES;
+    const wanted = this.#options.withoutWarmUp === true ? 0 : WARM_UP_BINARIES;
     while (((await this.#load.books())['binary_done'] ?? 0) < wanted) {
       if (Date.now() > deadline) throw new Error('the binaries of the warm-up did not arrive');
       await pause(LOOK_EVERY_MS);
@@ -131,10 +138,10 @@ export class Run {
   }
 
   async #sabotageAll(begunAt: number): Promise<void> {
-    const { seed, short, untilCuts, untilMs, say } = this.#options;
+    const { acts, untilCuts, untilMs, say } = this.#options;
     let saidAt = begunAt;
     let cuts = 0;
-    for (const act of schedule({ seed, short: short === true })) {
+    for (const act of acts) {
       if (cuts >= untilCuts || Date.now() - begunAt >= untilMs) break;
       await this.#one(act);
       if (!isEnd(act.kind)) cuts += 1;
@@ -149,7 +156,7 @@ export class Run {
   }
 
   async #one(act: Act): Promise<void> {
-    const isLong = act.kind === 'long-blackhole';
+    const isLong = WITHOUT_BULK.has(act.kind);
     if (isLong || isEnd(act.kind)) await this.#recover();
     if (isLong) await this.#load.holdBulk();
     const done = await this.#sabotage.perform(act);
@@ -215,7 +222,7 @@ export class Run {
     const [me, beat] = [this.#load.me.name, this.#load.beat.name];
     const [app, victim] = [this.#site.app.name, this.#site.victim.name];
     if (kind === 'end-node') return [`${me} ${victim}`];
-    if (this.#peer.processes().agent.length === 0) return [];
+    if (kind === 'end-agent' && this.#peer.processes().agent.length === 0) return [];
     const pairs = [
       [me, app],
       [me, victim],

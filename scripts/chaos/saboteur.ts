@@ -25,12 +25,14 @@ const SPLIT_MS = 1_000;
 export class Sabotage {
   readonly #site: Site;
   readonly #peer: Peer;
+  readonly #localNodes: readonly number[];
   #weather: WeatherName = 'clear';
   #clearing: NodeJS.Timeout | undefined;
 
-  constructor(site: Site, peer: Peer) {
+  constructor(site: Site, peer: Peer, localNodes: readonly number[]) {
     this.#site = site;
     this.#peer = peer;
+    this.#localNodes = localNodes;
   }
 
   /** Resolves when it is over. */
@@ -84,7 +86,10 @@ export class Sabotage {
       case 'freeze-agent':
         return frozen(lastsMs, processes.agent);
       case 'freeze-daemon':
+      case 'stop-daemon':
         return frozen(lastsMs, processes.client);
+      case 'stop-laptop':
+        return frozen(lastsMs, [...this.#localNodes, ...processes.client]);
       case 'freeze-sshd':
         return during(
           lastsMs,

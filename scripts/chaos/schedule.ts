@@ -15,10 +15,12 @@ export const CUTS = [
   'freeze-agent',
   'freeze-daemon',
   'freeze-sshd',
+  'stop-laptop',
 ] as const;
 export type Cut = (typeof CUTS)[number];
 
-export const ENDS = ['end-agent', 'end-node'] as const;
+/** A daemon that is stopped for longer than `net_ticktime` feeds nobody: the nodes beside it end their connections. */
+export const ENDS = ['end-agent', 'end-node', 'stop-daemon'] as const;
 export type End = (typeof ENDS)[number];
 
 export const WEATHERS = ['clear', 'delay', 'throttle', 'split'] as const;
@@ -40,8 +42,10 @@ export interface Act {
 /** One of each in so many acts, where chance decides when. */
 const RARE = { 'long-blackhole': 300, 'end-agent': 120, 'end-node': 120 } as const;
 type Rare = keyof typeof RARE;
+/** Only by themselves: `stop`. */
+type Alone = 'stop-laptop' | 'stop-daemon';
 
-const WEIGHTS: Readonly<Record<Exclude<Cut, Rare>, number>> = {
+const WEIGHTS: Readonly<Record<Exclude<Cut, Rare | Alone>, number>> = {
   reset: 60,
   'kill-sshd': 28,
   'half-close-up': 12,
@@ -59,7 +63,7 @@ const WEIGHTS: Readonly<Record<Exclude<Cut, Rare>, number>> = {
  * Milliseconds. An outage stays below 15 s, so that with what finding and mending it takes (10 s and a reconnect) bulk on its way is not cut for the node's sake: the
  * agent promises that a node waits 30 s at most. `long-blackhole` is beyond `net_ticktime`, and comes while no bulk is on its way.
  */
-const LASTS: Readonly<Record<Cut, readonly [number, number]>> = {
+const LASTS: Readonly<Record<Exclude<Cut, Alone>, readonly [number, number]>> = {
   reset: [0, 0],
   'kill-sshd': [0, 0],
   'half-close-up': [0, 0],
@@ -111,7 +115,9 @@ export function* schedule(options: ScheduleOptions): Generator<Act, never> {
   }
 }
 
-function longKind(random: SeededRandom): Cut | End {
+type Drawn = Exclude<Cut | End, Alone>;
+
+function longKind(random: SeededRandom): Drawn {
   for (const [name, every] of Object.entries(RARE) as [Rare, number][]) {
     if (random.next() < 1 / every) return name;
   }
@@ -119,14 +125,19 @@ function longKind(random: SeededRandom): Cut | End {
 }
 
 /** One of each in turn, begun anywhere: ten of them are enough to see every kind. */
-function shortKind(random: SeededRandom, number: number): Cut {
+function shortKind(random: SeededRandom, number: number): Drawn {
   const kinds = [...SHORT_KINDS, ...SHORT_FREEZES];
   const kind = kinds[(number + random.between(0, 1)) % kinds.length];
   return kind ?? 'reset';
 }
 
-function lasts(kind: Cut | End, short: boolean): readonly [number, number] {
+function lasts(kind: Drawn, short: boolean): readonly [number, number] {
   if (kind === 'end-agent' || kind === 'end-node') return [0, 0];
   const [least, most] = LASTS[kind];
   return short && most > 0 ? SHORT_LASTS_MS : [least, most];
+}
+
+/** Everything on the laptop, or its daemon alone, stands still for so long: a closed lid, and what is none. */
+export function* stop(what: 'laptop' | 'daemon', lastsMs: number): Generator<Act> {
+  yield { number: 1, kind: `stop-${what}`, lastsMs, weather: 'clear', waits: true, thenMs: 1_000 };
 }

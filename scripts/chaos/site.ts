@@ -72,13 +72,14 @@ export class LoopbackSite implements Site {
     this.#folder = folder;
   }
 
-  static async start(folder: string): Promise<LoopbackSite> {
+  static async start(folder: string, tickTimeS?: number): Promise<LoopbackSite> {
     const dyno = await ErlangHost.start();
     const sshd = await startSshd();
     const path = await Saboteur.start({ host: sshd.host, port: sshd.port });
     const ports = { app: await freePort(), victim: await freePort() };
-    const app = await dyno.node('app', { flags: nodeFlags(folder, ports.app) });
-    const victim = await dyno.node('victim', { flags: nodeFlags(folder, ports.victim) });
+    const tick = tickTimeS === undefined ? {} : { tickTimeS };
+    const app = await dyno.node('app', { flags: nodeFlags(folder, ports.app), ...tick });
+    const victim = await dyno.node('victim', { flags: nodeFlags(folder, ports.victim), ...tick });
     return new LoopbackSite({ path, sshd, dyno, ports, app, victim }, folder);
   }
 

@@ -9,6 +9,8 @@ export interface WorkloadOptions {
   /** Calls in flight at once: from here, and from the far end. */
   readonly callers: number;
   readonly callersBack: number;
+  /** `net_ticktime` of every node; Erlang's own default unless told. */
+  readonly tickTimeS?: number;
 }
 
 export interface Failure {
@@ -60,9 +62,11 @@ export class Workload {
   ): Promise<Workload> {
     const { env, cookie, epmdPort } = leading;
     const flags = [...nodeFlags(folder), ...leading.flags];
+    const { tickTimeS } = options;
+    const own = { hidden: true, env, flags, ...(tickTimeS === undefined ? {} : { tickTimeS }) };
     const laptop = await ErlangHost.start({ hostName: 'laptop', cookie, epmdPort, epmd: false });
-    const me = await laptop.node('me', { hidden: true, env, flags });
-    const beat = await laptop.node('beat', { hidden: true, env, flags });
+    const me = await laptop.node('me', own);
+    const beat = await laptop.node('beat', own);
     const workload = new Workload(site, laptop, [me, beat], leading);
     const { app, victim } = site;
     for (const node of [me, beat, app]) await node.eval('epmux_chaos:serve()');
@@ -77,6 +81,11 @@ export class Workload {
     );
     workload.handshakes.start();
     return workload;
+  }
+
+  /** Of the local nodes. */
+  get pids(): readonly number[] {
+    return [this.me.pid, this.beat.pid];
   }
 
   /** When a pulse came back, at `after` or later, that was sent at `sentAfter` or later. Milliseconds since the epoch. */
