@@ -5,7 +5,7 @@ import { CliHome } from '../support/cli.ts';
 import { EPMUX } from '../support/dyno.ts';
 import { ErlangHost, type ErlangNode, hasErlang } from '../support/erlang.ts';
 import { leaveOut, NO_ELIXIR } from '../support/left-out.ts';
-import { inTerminal, typeAtPrompts } from '../support/terminal.ts';
+import { inTerminal, type as typeKeys } from '../support/terminal.ts';
 
 /** The shell's where an expression begins, or that of the menu behind Ctrl-C. */
 const PROMPT = /(?<!\.)\(\w*app@[\w-]+\)\d+>|\(d\)istribution/;
@@ -51,7 +51,10 @@ describe('epmux remsh, with a real node', function () {
     await ready(to, cookie);
     const env = { ...home.env, TERM: 'xterm', NO_COLOR: '1' };
     const terminal = inTerminal([...EPMUX, 'remsh', ...args], { cwd: home.folder, env });
-    typeAtPrompts(terminal, PROMPT, lines);
+    typeKeys(
+      terminal,
+      lines.map((text) => ({ after: PROMPT, text })),
+    );
     return terminal.ended;
   }
 

@@ -26,6 +26,13 @@ export const EPMUX: readonly string[] = [
   MAIN,
 ];
 
+export interface TestDynoOptions extends ErlangHostOptions {
+  /** False: none is started. */
+  readonly agent?: boolean;
+  /** What runs the agent, if not the sources. */
+  readonly agentProgram?: readonly string[];
+}
+
 export class TestDyno {
   readonly erlang: ErlangHost;
   readonly sshd: TestSshd;
@@ -33,22 +40,31 @@ export class TestDyno {
   readonly path: Saboteur;
   readonly agentPort: number;
   readonly secret: string = randomBytes(24).toString('hex');
+  readonly #agentProgram: readonly string[];
   #agent: ChildProcess | undefined;
   #agentLog = '';
 
-  private constructor(erlang: ErlangHost, sshd: TestSshd, path: Saboteur, agentPort: number) {
+  private constructor(
+    erlang: ErlangHost,
+    sshd: TestSshd,
+    path: Saboteur,
+    agentPort: number,
+    agentProgram: readonly string[],
+  ) {
+    this.#agentProgram = agentProgram;
     this.erlang = erlang;
     this.sshd = sshd;
     this.path = path;
     this.agentPort = agentPort;
   }
 
-  static async start(options: ErlangHostOptions & { agent?: boolean } = {}): Promise<TestDyno> {
-    const erlang = await ErlangHost.start(options);
+  static async start(options: TestDynoOptions = {}): Promise<TestDyno> {
+    const { agent = true, agentProgram = [...EPMUX, 'agent'], ...host } = options;
+    const erlang = await ErlangHost.start(host);
     const sshd = await startSshd();
     const path = await Saboteur.start({ host: sshd.host, port: sshd.port });
-    const dyno = new TestDyno(erlang, sshd, path, await freePort());
-    if (options.agent !== false) await dyno.startAgent();
+    const dyno = new TestDyno(erlang, sshd, path, await freePort(), agentProgram);
+    if (agent) await dyno.startAgent();
     return dyno;
   }
 
@@ -68,8 +84,8 @@ export class TestDyno {
 
   /** Resolves when the agent's port answers. */
   async startAgent(): Promise<void> {
-    const [node = '', ...args] = EPMUX;
-    const options = ['agent', '--port', String(this.agentPort), '--log-level', 'info'];
+    const [node = '', ...args] = this.#agentProgram;
+    const options = ['--port', String(this.agentPort), '--log-level', 'info'];
     const agent = spawn(node, [...args, ...options], {
       env: { ...this.erlang.env, EPMUX_SECRET: this.secret },
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -12,7 +12,13 @@ import { once } from 'node:events';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EPMUX, type TestDyno } from './dyno.ts';
-import { ErlangHost, type ErlangNode, type ErlangNodeOptions, within } from './erlang.ts';
+import {
+  ErlangHost,
+  type ErlangHostOptions,
+  type ErlangNode,
+  type ErlangNodeOptions,
+  within,
+} from './erlang.ts';
 
 const RUN_MS = 60_000;
 
@@ -22,8 +28,8 @@ export interface Run {
   readonly stderr: string;
 }
 
-export interface LaptopOptions {
-  readonly cookie?: string;
+export interface LaptopOptions extends ErlangHostOptions {
+  /** What runs `epmux`, if not the sources. */
   readonly program?: readonly string[];
 }
 
@@ -32,16 +38,16 @@ export class Laptop {
   readonly erlang: ErlangHost;
   /** Set for every `epmux` from here on. */
   readonly env: Record<string, string>;
-  readonly #program: readonly string[];
+  /** What runs `epmux`. */
+  readonly program: readonly string[];
 
   private constructor(erlang: ErlangHost, program: readonly string[]) {
     this.erlang = erlang;
-    this.#program = program;
+    this.program = program;
     const { ERL_INETRC: _, ...env } = erlang.env;
     this.env = { ...env, EPMUX_HOME: join(erlang.home, 'epmux'), NO_COLOR: '1' };
   }
 
-  /** `program`: what runs `epmux`, if not the sources. */
   static async start({ program = EPMUX, ...options }: LaptopOptions = {}): Promise<Laptop> {
     const laptop = new Laptop(await ErlangHost.start({ hostName: 'laptop', ...options }), program);
     mkdirSync(join(laptop.erlang.home, '.ssh'), { mode: 0o700 });
@@ -63,7 +69,7 @@ export class Laptop {
   }
 
   async epmux(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
-    const [node = '', ...rest] = this.#program;
+    const [node = '', ...rest] = this.program;
     const child = spawn(node, [...rest, ...args], {
       cwd: this.erlang.home,
       env: { ...this.env, ...env },

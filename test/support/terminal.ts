@@ -39,14 +39,20 @@ export function inTerminal(argv: readonly string[], options: TerminalOptions): T
   };
 }
 
-/** Types one of `lines` at each prompt, as long as there are any. */
-export function typeAtPrompts(terminal: Terminal, prompt: RegExp, lines: readonly string[]): void {
-  const rest = [...lines];
+/** One after the other: `text` is typed once `after` is seen, behind what was typed before. */
+export interface Keys {
+  readonly after: RegExp;
+  readonly text: string;
+}
+
+export function type(terminal: Terminal, keys: readonly Keys[]): void {
+  const rest = [...keys];
   let seen = 0;
   terminal.onOutput((said) => {
-    const next = prompt.test(said.slice(seen)) ? rest.shift() : undefined;
-    if (next === undefined) return;
+    const [next] = rest;
+    if (next === undefined || !next.after.test(said.slice(seen))) return;
+    rest.shift();
     seen = said.length;
-    terminal.write(next);
+    terminal.write(next.text);
   });
 }

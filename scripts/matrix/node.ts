@@ -1,0 +1,165 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { TestDyno } from '../../test/support/dyno.ts';
+import { Laptop } from '../../test/support/laptop.ts';
+import { messageOf, type PairResult, type PartResult, runChecks } from './result.ts';
+import { CARRIER_CHECKS, checkTunnel } from './tunnel-checks.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const CACHE = join(ROOT, '.test-cache', 'node');
+const MAJORS = ['20', '22', '24'] as const;
+const INSTALL_MS = 300_000;
+const TESTS_MS = 900_000;
+/** Tests that need no daemon of its own and no second machine. */
+const QUICK = ['protocol', 'session', 'erlang', 'runtime', 'transport', 'agent'];
+const ADDON = 'ssh2/lib/protocol/crypto/build/Release/sshcrypto.node';
+
+/** A Node, and the package installed with it. */
+interface Installed {
+  readonly major: string;
+  readonly node: string;
+  readonly from: string;
+  readonly program: readonly string[];
+  readonly agentProgram: readonly string[];
+}
+
+/** The packed package on every Node, daemon and agent crosswise, and the quick tests of the sources on each. */
+export async function nodePart(onPair: (pair: PairResult) => void): Promise<PartResult> {
+  const work = mkdtempSync(join(tmpdir(), 'epmux-matrix-'));
+  const found: Installed[] = [];
+  const missing: string[] = [];
+  const pairs: PairResult[] = [];
+  const keep = (pair: PairResult): void => {
+    pairs.push(pair);
+    onPair(pair);
+  };
+  try {
+    const tarball = pack(work);
+    for (const major of MAJORS) {
+      try {
+        found.push(install(major, tarball, join(work, major)));
+      } catch (error) {
+        missing.push(`Node ${major}: ${messageOf(error)}`);
+      }
+    }
+    for (const agent of found) for (const daemon of found) keep(await tunnelOf(daemon, agent));
+    for (const { major, node } of found) keep(await testsOn(major, node, work));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return { part: 'node', with: found.map(({ from }) => from), pairs, missing };
+}
+
+async function tunnelOf(daemon: Installed, agent: Installed): Promise<PairResult> {
+  const dyno = await TestDyno.start({ agentProgram: agent.agentProgram });
+  try {
+    const app = await dyno.erlang.node('app', { tickTimeS: 4 });
+    const laptop = await Laptop.start({ program: daemon.program });
+    try {
+      const title = `daemon on Node ${daemon.major}, agent on Node ${agent.major}`;
+      return await checkTunnel(title, { laptop, dyno, app }, CARRIER_CHECKS);
+    } finally {
+      await laptop.stop();
+    }
+  } finally {
+    await dyno.stop();
+  }
+}
+
+/** The modules of the sources are used as they are: where ssh2's addon was compiled for another Node, ssh2 does without. */
+function testsOn(major: string, node: string, work: string): Promise<PairResult> {
+  const look = async (): Promise<string> => {
+    const summary = join(work, `summary-${major}`);
+    const mocha = [
+      ...[join('node_modules', 'mocha', 'bin', 'mocha.js'), '--no-config', '--timeout', '60000'],
+      ...['--import=./test/support/as-modules.mjs', '--import=tsx'],
+      ...['--reporter', 'test/support/reporter.ts'],
+      ...QUICK.map((part) => `test/${part}/**/*.test.ts`),
+    ];
+    const env = { ...process.env, EPMUX_TEST_SUMMARY: summary };
+    const { status, stdout } = spawnSync(node, mocha, {
+      ...{ cwd: ROOT, env, encoding: 'utf8', timeout: TESTS_MS, maxBuffer: 64 * 1024 * 1024 },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [passed, failed] = existsSync(summary) ? readFileSync(summary, 'utf8').split(' ') : [];
+    if (status !== 0) {
+      const end = stdout.slice(-4_000);
+      throw new Error(`${failed?.trim() ?? 'all'} failed (exit ${status})\n${end}`);
+    }
+    return `${passed} passed`;
+  };
+  return runChecks(`Node ${major}`, [{ check: 'quick tests', look }], undefined);
+}
+
+/** dist/ as it was built last. */
+function pack(work: string): string {
+  if (!existsSync(join(ROOT, 'dist', 'agent.mjs'))) throw new Error('build first: npm run build');
+  const args = ['pack', '--ignore-scripts', '--silent', '--pack-destination', work];
+  execFileSync('npm', args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+  const [tarball] = readdirSync(work).filter((name) => name.endsWith('.tgz'));
+  if (tarball === undefined) throw new Error('npm pack made no package');
+  return join(work, tarball);
+}
+
+function install(major: string, tarball: string, folder: string): Installed {
+  const node = findNode(major);
+  const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
+  if (!version.startsWith(`v${major}.`)) throw new Error(`${node} is ${version}`);
+  mkdirSync(folder);
+  const { allowScripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const manifest = { private: true, allowScripts };
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
+  npm(['install', '--prefix', folder, tarball], node);
+  const modules = join(folder, 'node_modules');
+  const addon =
+    spawnSync(node, ['-e', `require(${JSON.stringify(join(modules, ADDON))})`]).status === 0;
+  const dist = join(modules, 'epmux', 'dist');
+  return {
+    major,
+    node,
+    from: `${version} ${addon ? 'with' : 'without'} ssh2’s addon`,
+    program: [node, join(dist, 'cli', 'main.js')],
+    agentProgram: [node, join(dist, 'agent.mjs')],
+  };
+}
+
+/** Named by a variable, this very one, or the registry's package that has it inside. */
+function findNode(major: string): string {
+  const given = process.env[`EPMUX_NODE_${major}`];
+  if (given !== undefined) return given;
+  if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
+  const prefix = process.platform === 'darwin' && process.arch === 'arm64' ? 'node-bin' : 'node';
+  const name = [prefix, process.platform, process.arch].join('-');
+  const folder = join(CACHE, major);
+  const node = join(folder, 'node_modules', name, 'bin', 'node');
+  if (!existsSync(node)) {
+    mkdirSync(folder, { recursive: true });
+    npm(['install', '--prefix', folder, '--no-save', '--ignore-scripts', `${name}@${major}`]);
+  }
+  return node;
+}
+
+/** Run by this Node or another, whose headers addons are compiled with where it has them beside it. */
+function npm(args: readonly string[], node = process.execPath): void {
+  const home = dirname(dirname(node));
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    PATH: `${dirname(node)}:${process.env['PATH']}`,
+  };
+  if (existsSync(join(home, 'include', 'node', 'node.h'))) env['npm_config_nodedir'] = home;
+  const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
+  const { status, stderr } = spawnSync('npm', [...args, ...quiet], {
+    ...{ env, encoding: 'utf8', timeout: INSTALL_MS },
+  });
+  if (status !== 0) throw new Error(`npm ${args[0]} failed: ${stderr.trim().slice(-500)}`);
+}
