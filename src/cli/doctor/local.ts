@@ -1,7 +1,9 @@
 import type { DaemonStatus, Leading } from '../../daemon/control/api.ts';
 import type { EpmdName } from '../../erlang/epmd.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { systemClock } from '../../runtime/clock.ts';
 import { VERSION } from '../../runtime/version.ts';
+import { crashes } from '../terminal/status-view.ts';
 import { count } from '../terminal/units.ts';
 import { broken, type Check, ok, warning } from './check.ts';
 
@@ -130,6 +132,8 @@ async function lookAtDaemon(context: LocalContext, signal: AbortSignal) {
       ),
     );
   }
+  const [crash] = crashes(daemon.status.daemon, systemClock.wallNow());
+  if (crash !== undefined) return warning(crash, 'the report says what it did last');
   if (problems.length > 0) return warning(problems.join('; '), '`epmux logs` says more');
   return ok(`runs (pid ${pid}, ${VERSION}), ${count(daemon.status.tunnels.length, 'tunnel')}`);
 }

@@ -21,13 +21,29 @@ const STATE_STYLE = {
 
 /** `status` for a person: a line for each tunnel, its links, nodes and last error below it. `wallNow` in ms since the epoch. */
 export function renderStatus(status: DaemonStatus, paint: Paint, wallNow: number): string[] {
-  const problems = (status.daemon.problems ?? []).map(
+  const problems = [...(status.daemon.problems ?? []), ...crashes(status.daemon, wallNow)].map(
     (problem) => `${paint('yellow', 'daemon')}  ${printable(problem)}`,
   );
   const tunnels = status.tunnels.map((tunnel) => renderTunnel(tunnel, paint, wallNow));
   if (tunnels.length === 0) tunnels.push(['no tunnel is up']);
   const blocks = problems.length === 0 ? tunnels : [problems, ...tunnels];
   return blocks.flatMap((block, index) => (index === 0 ? block : ['', ...block]));
+}
+
+/** For so long a crash is news. */
+const NEWS_MS = 24 * 3_600_000;
+
+/** What is to be known of crashes: nothing when the last one is a day ago. */
+export function crashes(
+  { restarts = 0, lastCrash = null }: DaemonStatus['daemon'],
+  wallNow: number,
+): string[] {
+  if (lastCrash === null) return [];
+  const agoMs = wallNow - Date.parse(lastCrash.at);
+  if (Number.isNaN(agoMs) || agoMs > NEWS_MS) return [];
+  const again = restarts === 0 ? '' : `started again ${count(restarts, 'time')}; `;
+  const when = `${formatDuration(Math.max(0, agoMs))} ago`;
+  return [`${again}its last crash, ${when}: ${lastCrash.reason} (${lastCrash.report})`];
 }
 
 function renderTunnel(tunnel: TunnelStatus, paint: Paint, wallNow: number): string[] {
