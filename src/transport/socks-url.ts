@@ -20,7 +20,7 @@ export function parseSocksProxy(
 ): SocksProxy {
   const wrong = (what: string): EpmuxError =>
     new EpmuxError(code, `${label}${what}`, {
-      hint: `for example ${label}${label.startsWith('--') ? ' ' : '='}socks5://127.0.0.1:1080`,
+      hint: `for example ${label.startsWith('--') ? `${label} ` : ''}socks5://127.0.0.1:1080`,
     });
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const bare = url?.pathname === '' || url?.pathname === '/';

@@ -62,8 +62,9 @@ async function impliedApp(cwd: string, env: Environment): Promise<string> {
 
 /** What a tunnel is brought up with besides where it leads. Throws CONFIG_INVALID. */
 export function upSecrets(spec: TunnelSpec, env: Environment): UpSecrets {
-  const secret = env['EPMUX_SECRET'];
-  const cookie = env['EPMUX_COOKIE'];
+  // White space around them is nobody's: an agent and files leave it out as well.
+  const secret = env['EPMUX_SECRET']?.trim();
+  const cookie = env['EPMUX_COOKIE']?.trim();
   const sshAuthSock = env['SSH_AUTH_SOCK'];
   const isHeroku = spec.way.kind === 'heroku';
   const herokuToken = isHeroku ? env['HEROKU_API_KEY']?.trim() : undefined;

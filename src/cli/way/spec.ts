@@ -11,6 +11,7 @@ import {
 } from '../../daemon/control/api.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { didYouMean } from '../../runtime/spelling.ts';
+import { parseSocksProxy } from '../../transport/socks-url.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import { parseHostPort, parsePort, parseSshAddress, quoted } from './address.ts';
 import type { WayInput } from './options.ts';
@@ -80,6 +81,7 @@ function theOneWay(input: WayInput, label: Label): WayKey {
     const others = WAYS.filter((way) => !WITHOUT_VIA.includes(way)).map((way) => label(way));
     throw new EpmuxError('USAGE', `${label('via')} goes with ${others.join(', ')}`);
   }
+  if (input.via !== undefined) parseSocksProxy(input.via, label('via'));
   return first;
 }
 
