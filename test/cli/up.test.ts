@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { CliHome } from '../support/cli.ts';
 import { EPMUX } from '../support/dyno.ts';
 import { within } from '../support/erlang.ts';
+import { inTerminal } from '../support/terminal.ts';
 import { document, leading, prod } from './commands-support.ts';
 
 describe('the commands', function () {
@@ -68,6 +71,36 @@ describe('the commands', function () {
       const noNode = await home.run(['up', '--connect', 'h:1']);
       assert.equal(noNode.code, 3);
       assert.match(noNode.stderr, /stays up, but no node is registered .*\(NODE_UNREACHABLE\)/);
+    });
+
+    it('marks the step that failed, and no other', async () => {
+      const steps: string[] = [];
+      await home.daemon({
+        up: (_params, call) => {
+          for (const step of steps) call.progress(step);
+          throw new EpmuxError('TUNNEL_EXISTS', 'the tunnel h leads elsewhere already');
+        },
+      });
+      const inOne = async (): Promise<string> => {
+        const env = { ...home.env, TERM: 'xterm' };
+        const terminal = inTerminal([...EPMUX, 'up', '--ssh', 'h'], { cwd: home.folder, env });
+        terminal.onOutput(() => undefined);
+        return (await terminal.ended).said;
+      };
+      const refused = await inOne();
+      assert.match(refused, /✔.* reaching the daemon\r?\n[^✖]*TUNNEL_EXISTS/);
+      assert.doesNotMatch(refused, /✖/);
+      steps.push('connecting to h', 'asking the epmd there');
+      const later = await inOne();
+      assert.match(later, /✔.* connecting to h\r?\n[^✔]*✖.* asking the epmd there/);
+    });
+
+    it('refuses a --via that can not be read before any daemon is started', async () => {
+      const run = await home.run(['up', '--connect', 'h:1', '--via', 'me:s3cret@proxy']);
+      assert.equal(run.code, 2);
+      assert.match(run.stderr, /^epmux: --via takes socks5:.* \(USAGE\)\nhint: .*--via socks5:/);
+      assert.doesNotMatch(run.stderr, /s3cret/);
+      assert.equal(existsSync(join(home.folder, 'state')), false);
     });
 
     describe('at a host whose key nobody knows', () => {

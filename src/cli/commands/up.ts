@@ -10,11 +10,10 @@ import type { LogLevel } from '../../runtime/logger.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withStartedDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
-import { askYesNo } from '../terminal/ask.ts';
-import { printable } from '../terminal/printable.ts';
 import { renderNodes } from '../terminal/status-view.ts';
 import { createSteps, type Steps } from '../terminal/steps.ts';
 import { withExecEnabled } from '../way/enable-exec.ts';
+import { withHostKeyAccepted } from '../way/new-host-key.ts';
 import { WAY_OPTIONS } from '../way/options.ts';
 import { planTunnel, upSecrets } from '../way/plan.ts';
 
@@ -108,32 +107,22 @@ async function askUp(
   steps: Steps,
   io: Io,
 ): Promise<UpResult> {
-  const ask = (given: UpSecrets) =>
-    daemon.call(
-      'up',
-      { spec, secrets: given },
-      {
-        timeoutMs: UP_TIMEOUT_MS,
-        signal: io.interrupted,
-        onProgress: ({ step, done }) => (done ? steps.done(step) : steps.begin(step)),
-      },
-    );
-  try {
-    return await ask(secrets);
-  } catch (error) {
-    const acceptHostKey = newHostKey(error);
-    if (acceptHostKey === undefined || !io.interactive) throw error;
-    steps.fail();
-    io.talk(printable((error as EpmuxError).message));
-    if (!(await askYesNo('Is this the right host?', io.interrupted))) throw error;
-    return ask({ ...secrets, acceptHostKey });
-  }
-}
-
-/** The fingerprint of a host key that nobody has accepted yet. */
-function newHostKey(error: unknown): string | undefined {
-  if (!(error instanceof EpmuxError) || error.code !== 'HOST_KEY_UNKNOWN') return undefined;
-  return error.details?.['fingerprint'];
+  // What fails from here on is another step.
+  steps.finish();
+  return withHostKeyAccepted(
+    io,
+    (accepted) =>
+      daemon.call(
+        'up',
+        { spec, secrets: { ...secrets, ...accepted } },
+        {
+          timeoutMs: UP_TIMEOUT_MS,
+          signal: io.interrupted,
+          onProgress: ({ step, done }) => (done ? steps.done(step) : steps.begin(step)),
+        },
+      ),
+    () => steps.fail(),
+  );
 }
 
 /** The daemon has waited for nodes as long as is worth it: the tunnel stays, and the person learns what is missing. */
