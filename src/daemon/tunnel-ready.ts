@@ -1,5 +1,6 @@
-import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
+import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { isBreach } from './links/connection-loop.ts';
 import type { Tunnel } from './tunnel.ts';
 
 /** How long to wait for a first node once the link is up, and for its full name once there is one. */
@@ -7,9 +8,6 @@ const NODES_WAIT_MS = 15_000;
 const NAMES_WAIT_MS = 3_000;
 /** How long the other dynos may take once the nodes of one can be reached. */
 const OTHERS_WAIT_MS = 5_000;
-
-/** The next connection would end as this one did. */
-const BROKEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PROTOCOL', 'UNSUPPORTED']);
 
 export interface ReadyCall {
   readonly signal: AbortSignal;
@@ -45,7 +43,7 @@ export function tunnelReady(tunnel: Tunnel, call: ReadyCall, clock: Clock): Prom
         fail(new EpmuxError('TUNNEL_DOWN', `${tunnel.spec.name} was taken down`));
       if (!links.some((link) => link.state === 'up')) {
         const { lastError } = tunnel;
-        if (state === 'reconnecting' && lastError !== null && BROKEN.has(lastError.code)) {
+        if (state === 'reconnecting' && lastError !== null && isBreach(lastError.code)) {
           fail(new EpmuxError(lastError.code, lastError.message));
         }
         return;

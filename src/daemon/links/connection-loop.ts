@@ -8,6 +8,8 @@ import { LinkStateMachine } from './link-state.ts';
 /** A connection that held for less does not prove that the next will: the waits grow, within a small bound. */
 const HELD_MS = 1_000;
 const FLAPPING_MAX_MS = 3_000;
+/** One that held for so long and then broke the protocol may do so again as late. */
+const LONG_HELD_MS = 60_000;
 
 /** An attempt that met silence for so long was hardly heard by anybody: the next one need not wait. */
 const SILENT_MS = 5_000;
@@ -46,6 +48,13 @@ export function isFatal(error: EpmuxError): boolean {
   return FATAL.has(error.code);
 }
 
+/** Errors by which what was attached to shows that it does not speak the protocol: it will most likely do so again. */
+const BREACHES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PROTOCOL', 'UNSUPPORTED']);
+
+export function isBreach(code: ErrorCode): boolean {
+  return BREACHES.has(code);
+}
+
 /** A connection that stands. */
 export interface Connection {
   /** Resolves, never rejects, once it is gone. */
@@ -71,6 +80,14 @@ export function asEpmuxError(error: unknown): EpmuxError {
   return new EpmuxError('INTERNAL', `a connection attempt failed: ${text}`, { cause: error });
 }
 
+/** Who looks at the status learns why nothing happens for so long. */
+function withNextTry(error: EpmuxError, waitMs: number): EpmuxError {
+  if (waitMs < FLAPPING_MAX_MS) return error;
+  const { code, message, cause, hint } = error;
+  const next = `tried again after ${Math.round(waitMs / 1_000)} s`;
+  return new EpmuxError(code, `${message}; ${next}`, { cause, hint });
+}
+
 interface Attempting {
   readonly abort: AbortController;
   readonly begunAt: number;
@@ -83,6 +100,7 @@ export class ConnectionLoop {
   readonly #options: ConnectionLoopOptions;
   readonly #failures: Backoff;
   readonly #flapping: Backoff;
+  readonly #breaches: Backoff;
   readonly #attemptMs: number;
   #running: Promise<void> | undefined;
   #closed = false;
@@ -101,6 +119,7 @@ export class ConnectionLoop {
     this.#attemptMs = attemptMs;
     const waits = { random, firstMs: reconnectFirstMs, maxMs: reconnectMaxMs };
     this.#failures = new Backoff(waits);
+    this.#breaches = new Backoff(waits);
     this.#flapping = new Backoff({ ...waits, maxMs: Math.min(FLAPPING_MAX_MS, reconnectMaxMs) });
   }
 
@@ -168,11 +187,18 @@ export class ConnectionLoop {
       void connection.lost.then(resolve);
     });
     if (error === undefined || this.#closed) return;
-    this.machine.failedWith(error);
     this.#downSince = clock.now();
+    const waitMs = this.#waitAfterLoss(error, clock.now() - upAt);
+    this.machine.failedWith(isBreach(error.code) ? withNextTry(error, waitMs) : error);
     this.#enter('reconnecting');
-    if (clock.now() - upAt >= HELD_MS) this.#flapping.reset();
-    await this.#wait(this.#flapping.nextMs());
+    await this.#wait(waitMs);
+  }
+
+  #waitAfterLoss({ code }: EpmuxError, heldMs: number): number {
+    if (heldMs >= (isBreach(code) ? LONG_HELD_MS : HELD_MS)) this.#breaches.reset();
+    if (isBreach(code)) return this.#breaches.nextMs();
+    if (heldMs >= HELD_MS) this.#flapping.reset();
+    return this.#flapping.nextMs();
   }
 
   async #afterFailure(error: EpmuxError, begunAt: number): Promise<void> {

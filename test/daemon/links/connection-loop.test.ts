@@ -36,8 +36,8 @@ class Attempts {
     await turn();
   }
 
-  async lose(): Promise<void> {
-    this.#lose(new EpmuxError('PIPE_LOST', 'lost'));
+  async lose(code: ErrorCode = 'PIPE_LOST'): Promise<void> {
+    this.#lose(new EpmuxError(code, 'lost'));
     await turn();
   }
 }
@@ -87,6 +87,40 @@ describe('a connection that is kept alive', () => {
     await attempts.succeed();
     assert.deepEqual(states, ['up', 'reconnecting', 'up']);
     assert.equal(loop.machine.reconnects, 1);
+  });
+
+  describe('to an agent that breaks the protocol once it is attached', () => {
+    const waitAfterBreach = async (heldMs: number): Promise<number> => {
+      await attempts.succeed();
+      await pass(heldMs);
+      const { count } = attempts;
+      await attempts.lose('PROTOCOL');
+      let waited = 0;
+      for (; attempts.count === count; waited += 100) await pass(100);
+      return waited;
+    };
+
+    it('is attempted more and more rarely, which its error says', async () => {
+      const waits: number[] = [];
+      for (let breach = 0; breach < 6; breach += 1) waits.push(await waitAfterBreach(2_000));
+      assert.ok((waits[0] ?? 0) <= 700, String(waits));
+      assert.ok((waits.at(-1) ?? 0) > 28_000, String(waits));
+      assert.ok((waits.at(-1) ?? 0) <= 30_100, String(waits));
+      assert.deepEqual(loop.machine.lastError?.code, 'PROTOCOL');
+      assert.match(loop.machine.lastError.message, /^lost; tried again after (29|30) s$/);
+    });
+
+    it('is attempted soon again after one that held for long, or was lost in another way', async () => {
+      for (let breach = 0; breach < 4; breach += 1) await waitAfterBreach(0);
+      assert.ok((await waitAfterBreach(60_000)) <= 700);
+      for (let breach = 0; breach < 4; breach += 1) await waitAfterBreach(0);
+      await attempts.succeed();
+      await pass(2_000);
+      await attempts.lose();
+      await pass(700);
+      assert.ok((await waitAfterBreach(0)) <= 700);
+      assert.equal(loop.machine.lastError?.message, 'lost');
+    });
   });
 
   it('is attempted after waits that grow, but by no more than a fifth of the outage', async () => {
