@@ -24,6 +24,42 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return parts.length === 1 ? (parts[0] ?? NO_BYTES) : Buffer.concat(parts);
 }
 
+const LEAST_ROOM = 64;
+
+/** Bytes that come in pieces, in memory of about their own size however small the pieces are. */
+export class Pieces {
+  #room: Uint8Array = NO_BYTES;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** A view. Later pieces leave it as it is. */
+  get bytes(): Uint8Array {
+    return this.#room.subarray(0, this.#length);
+  }
+
+  push(piece: Uint8Array): void {
+    const end = this.#length + piece.length;
+    if (end > this.#room.length) {
+      const roomier = new Uint8Array(Math.max(end, 2 * this.#room.length, LEAST_ROOM));
+      roomier.set(this.bytes);
+      this.#room = roomier;
+    }
+    this.#room.set(piece, this.#length);
+    this.#length = end;
+  }
+
+  /** Everything, once. */
+  take(): Uint8Array {
+    const { bytes } = this;
+    this.#room = NO_BYTES;
+    this.#length = 0;
+    return bytes;
+  }
+}
+
 /** Reads big-endian fields; a read past the end throws an EpmuxError of the code given. */
 export class ByteReader {
   readonly #bytes: Buffer;

@@ -1,5 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
-import { ByteReader, concat, NO_BYTES, text, u16, u32 } from './bytes.ts';
+import { ByteReader, concat, NO_BYTES, Pieces, text, u16, u32 } from './bytes.ts';
 
 /** epmd's own limit for a request. */
 export const MAX_EPMD_REQUEST_BYTES = 1_024;
@@ -200,8 +200,7 @@ class SizedAnswer<T> implements EpmdAnswer<T> {
 
 /** An answer that lasts until epmd closes the connection. */
 class WholeAnswer<T> implements EpmdAnswer<T> {
-  readonly #chunks: Uint8Array[] = [];
-  #length = 0;
+  readonly #held = new Pieces();
   readonly #decode: (bytes: Uint8Array) => T;
 
   constructor(decode: (bytes: Uint8Array) => T) {
@@ -209,15 +208,14 @@ class WholeAnswer<T> implements EpmdAnswer<T> {
   }
 
   push(chunk: Uint8Array): undefined {
-    this.#length += chunk.length;
-    if (this.#length > MAX_NAMES_ANSWER_BYTES) {
+    if (this.#held.length + chunk.length > MAX_NAMES_ANSWER_BYTES) {
       throw garbage(`an epmd answer of more than ${MAX_NAMES_ANSWER_BYTES} bytes`);
     }
-    this.#chunks.push(chunk);
+    this.#held.push(chunk);
   }
 
   end(): T {
-    return this.#decode(concat(...this.#chunks));
+    return this.#decode(this.#held.take());
   }
 }
 
@@ -252,6 +250,7 @@ export function portAnswer(): EpmdAnswer<{ readonly node: EpmdNode | undefined }
 }
 
 const NAME_LINE = /^name (.+) at port (\d{1,5})$/;
+const MAX_PORT = 65_535;
 
 export function namesAnswer(): EpmdAnswer<EpmdNames> {
   return new WholeAnswer((bytes) => {
@@ -259,8 +258,9 @@ export function namesAnswer(): EpmdAnswer<EpmdNames> {
     const epmdPort = reader.u32();
     const names: EpmdName[] = [];
     for (const line of reader.text(reader.left).split('\n')) {
-      const [, name, port] = NAME_LINE.exec(line) ?? [];
-      if (name !== undefined) names.push({ name, port: Number(port) });
+      const [, name, digits] = NAME_LINE.exec(line) ?? [];
+      const port = Number(digits);
+      if (name !== undefined && port <= MAX_PORT) names.push({ name, port });
     }
     return { epmdPort, names };
   });

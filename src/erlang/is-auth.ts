@@ -1,6 +1,6 @@
 /** The call that `net_adm:ping` makes: `gen:call(net_kernel, {is_auth, node()})`, answered by `yes`. */
 import { EpmuxError } from '../protocol/errors.ts';
-import { ByteReader, concat, NO_BYTES, u32 } from './bytes.ts';
+import { ByteReader, concat, Pieces, u32 } from './bytes.ts';
 import {
   atom,
   decodeTerm,
@@ -95,26 +95,27 @@ export function answerIsAuth(body: Uint8Array): Uint8Array | undefined {
 
 /** Divides messages; those over the cap are skipped without being kept. */
 export class MessageReader {
-  #held: Uint8Array = NO_BYTES;
+  readonly #held = new Pieces();
   #skip = 0;
 
   /** Bodies in order; an empty one is a tick. */
   push(chunk: Uint8Array): Uint8Array[] {
-    const bodies: Uint8Array[] = [];
     const skipped = Math.min(this.#skip, chunk.length);
     this.#skip -= skipped;
-    this.#held = concat(this.#held, chunk.subarray(skipped));
-    while (this.#held.length >= 4) {
-      const length = new ByteReader(this.#held, 'PROTOCOL').u32();
+    this.#held.push(chunk.subarray(skipped));
+    const bodies: Uint8Array[] = [];
+    let rest = this.#held.bytes;
+    while (rest.length >= 4) {
+      const length = new ByteReader(rest, 'PROTOCOL').u32();
       const end = 4 + length;
-      if (length > MAX_MESSAGE_BYTES) {
-        this.#skip = Math.max(0, end - this.#held.length);
-        this.#held = this.#held.subarray(end);
-        continue;
-      }
-      if (this.#held.length < end) break;
-      bodies.push(this.#held.subarray(4, end));
-      this.#held = this.#held.subarray(end);
+      if (length > MAX_MESSAGE_BYTES) this.#skip = Math.max(0, end - rest.length);
+      else if (rest.length < end) break;
+      else bodies.push(rest.subarray(4, end));
+      rest = rest.subarray(end);
+    }
+    if (rest.length < this.#held.length) {
+      this.#held.take();
+      this.#held.push(rest);
     }
     return bodies;
   }
