@@ -1,3 +1,4 @@
+import { Pieces } from '../../erlang/bytes.ts';
 import {
   EpmuxError,
   ERROR_CODES,
@@ -27,29 +28,24 @@ export interface RpcError {
   };
 }
 
-/** Bytes in, whole lines out. CONTROL_PROTOCOL when a line is longer than MAX_LINE_BYTES. */
-export class LineSplitter {
-  #held: Buffer[] = [];
-  #heldBytes = 0;
+const TEXT = new TextDecoder('utf-8', { ignoreBOM: true });
 
-  push(chunk: Buffer): string[] {
-    const lines: string[] = [];
+/** Bytes in, whole lines out. CONTROL_PROTOCOL, behind the lines before it, when a line is longer than MAX_LINE_BYTES. */
+export class LineSplitter {
+  readonly #held = new Pieces();
+
+  *push(chunk: Buffer): Generator<string, void, undefined> {
     let rest = chunk;
     for (let at = rest.indexOf(0x0a); at >= 0; at = rest.indexOf(0x0a)) {
       this.#hold(rest.subarray(0, at));
-      lines.push(Buffer.concat(this.#held).toString('utf8'));
-      this.#held = [];
-      this.#heldBytes = 0;
+      yield TEXT.decode(this.#held.take());
       rest = rest.subarray(at + 1);
     }
     this.#hold(rest);
-    return lines;
   }
 
   #hold(part: Buffer): void {
-    if (part.length === 0) return;
-    this.#heldBytes += part.length;
-    if (this.#heldBytes > MAX_LINE_BYTES) {
+    if (this.#held.length + part.length > MAX_LINE_BYTES) {
       throw new EpmuxError('CONTROL_PROTOCOL', `a line of more than ${MAX_LINE_BYTES} bytes`);
     }
     this.#held.push(part);

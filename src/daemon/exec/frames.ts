@@ -74,12 +74,11 @@ export function creditOf(frame: Frame): number {
   throw new EpmuxError('CONTROL_PROTOCOL', 'a frame grants what can be no credit');
 }
 
-/** Bytes in, whole frames out. CONTROL_PROTOCOL for a type or a length that is none. */
+/** Bytes in, whole frames out. CONTROL_PROTOCOL, behind the frames before it, for a type or a length that is none. */
 export class FrameSplitter {
   #held: Buffer = Buffer.alloc(0);
 
-  push(chunk: Buffer): Frame[] {
-    const frames: Frame[] = [];
+  *push(chunk: Buffer): Generator<Frame, void, undefined> {
     let bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     while (bytes.length >= HEADER_BYTES) {
       const type = bytes.readUInt8();
@@ -89,10 +88,9 @@ export class FrameSplitter {
       }
       const end = HEADER_BYTES + length;
       if (bytes.length < end) break;
-      frames.push({ type: type as FrameType, payload: bytes.subarray(HEADER_BYTES, end) });
+      yield { type: type as FrameType, payload: bytes.subarray(HEADER_BYTES, end) };
       bytes = bytes.subarray(end);
     }
     this.#held = bytes;
-    return frames;
   }
 }
