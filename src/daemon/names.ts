@@ -27,9 +27,12 @@ export interface PublishedNode extends NodeName {
  * Whether a local node can ask for it on its address. One whose full name is not known would be asked for in vain, and could hide one of
  * this machine's own.
  */
-function hasLocalName({ host, address }: PublishedNode): boolean {
-  return host !== undefined && (isLeadable(host) || host === address);
+function hasLocalName({ short, host, address }: PublishedNode): boolean {
+  return SHORT_NAME.test(short) && host !== undefined && (isLeadable(host) || host === address);
 }
+
+/** What fits into a line of epmd's list; the dyno may say what it likes. */
+const SHORT_NAME = /^[^\s@\p{C}]{1,255}$/u;
 
 /**
  * All remote nodes of all tunnels, as the virtual epmd tells them. Where two would answer to one name on one address, the one that
@@ -100,6 +103,7 @@ export class NameTable {
   unreachable(node: PublishedNode): string | undefined {
     const { host, address, short } = node;
     if (host === undefined) return 'its full name is not known yet';
+    if (!SHORT_NAME.test(short)) return 'epmd can not list such a name';
     if (!hasLocalName(node)) return `no name resolution leads to ${host}`;
     const first = this.lookup(address, short);
     if (first === undefined || first === node) return undefined;
