@@ -1,7 +1,8 @@
+import { quotedText } from '../protocol/text.ts';
 import type { LogFields, Logger, LogLevel } from '../runtime/logger.ts';
 
 const RANK = { error: 0, warn: 1, info: 2, debug: 3 } as const satisfies Record<LogLevel, number>;
-const PLAIN_VALUE = /^[^\s"=\\\p{Cc}]+$/u;
+const PLAIN_VALUE = /^[^\s"=\\\p{Cc}\p{Cf}]+$/u;
 const MAX_VALUE_CHARS = 512;
 
 /**
@@ -27,5 +28,5 @@ function tail(fields: LogFields | undefined): string {
 
 function show(value: string | number | boolean | null): string {
   const text = String(value).slice(0, MAX_VALUE_CHARS);
-  return PLAIN_VALUE.test(text) ? text : JSON.stringify(text);
+  return PLAIN_VALUE.test(text) ? text : quotedText(text);
 }

@@ -1,4 +1,5 @@
 const encoder = new TextEncoder();
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 export function encodeText(text: string): Uint8Array {
   return encoder.encode(text);
@@ -13,5 +14,15 @@ export function encodeTextWithin(text: string, maxBytes: number): Uint8Array {
 
 /** Text of the other end made safe for a terminal and a log line: control characters become `?`. */
 export function printable(text: string): string {
-  return text.replace(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, '?');
+  return text.replace(UNPRINTABLE, '?');
+}
+
+/** The text in quotes, as JSON has it, with nothing in it that a terminal would not print. */
+export function quotedText(text: string): string {
+  return JSON.stringify(text).replace(UNPRINTABLE, escaped);
+}
+
+function escaped(character: string): string {
+  const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
 }

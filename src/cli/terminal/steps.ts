@@ -1,5 +1,6 @@
 import yoctoSpinner from 'yocto-spinner';
 import type { Io } from '../io.ts';
+import { printable } from './printable.ts';
 
 /** What `up` does, step by step: a spinner on a terminal, a plain line for each step elsewhere. Talk, so on stderr. */
 export interface Steps {
@@ -16,7 +17,12 @@ export interface Steps {
 type StepsIo = Pick<Io, 'lively' | 'talk' | 'paintTalk'>;
 
 export function createSteps(io: StepsIo): Steps {
-  return io.lively ? spinningSteps(io) : plainSteps(io);
+  const steps = io.lively ? spinningSteps(io) : plainSteps(io);
+  return {
+    ...steps,
+    begin: (step) => steps.begin(printable(step)),
+    done: (step) => steps.done(printable(step)),
+  };
 }
 
 function plainSteps(io: StepsIo): Steps {
