@@ -5,6 +5,7 @@ import { AGENT, COMMANDS, LISTED } from '../commands/index.ts';
 import { loadConfiguration } from '../config/file.ts';
 import type { Io } from '../io.ts';
 import { aliasesOf, COMMON_OPTIONS, commandIndex } from '../parse.ts';
+import { printable } from '../terminal/printable.ts';
 
 export interface Candidate {
   readonly value: string;
@@ -35,8 +36,13 @@ export async function complete(words: readonly string[], io: CompletionIo): Prom
   if (earlier.includes('--')) return 'files';
   const found = await candidatesFor(earlier, current, io);
   if (found === 'files') return found;
-  return found.filter(({ value }) => value.startsWith(current));
+  return found
+    .filter(({ value }) => value.startsWith(current) && PLAIN_WORD.test(value))
+    .map((one) => (one.describe ? { ...one, describe: printable(one.describe) } : one));
 }
+
+/** Bash puts a candidate into the command line as it is: nothing that it would run or expand, whatever a dyno or a cloned repository calls its own. */
+const PLAIN_WORD = /^[\p{L}\p{N}_.:@%+,=/-]+$/u;
 
 async function candidatesFor(
   earlier: readonly string[],
