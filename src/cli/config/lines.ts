@@ -6,7 +6,7 @@ export function lineOfKey(text: string, path: readonly string[]): number {
   let table: string[] = [];
   let best = { depth: 0, line: 1 };
   text.split('\n').forEach((line, index) => {
-    const header = /^\s*\[\[?\s*([^\]]+?)\s*\]/.exec(line);
+    const header = /^\s*\[\[?([^\]]+)\]/.exec(line);
     const key = /^\s*((?:"[^"]*"|'[^']*'|[\w-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)\s*=/.exec(
       line,
     );

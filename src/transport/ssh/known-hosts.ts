@@ -106,10 +106,22 @@ function isHashOf(names: string, name: string): boolean {
   return hashed === hash;
 }
 
+/** Goes back to the last `*` only, so that many of them cost no more than the product of the two lengths. */
 function matches(pattern: string, name: string): boolean {
-  if (!/[*?]/.test(pattern)) return pattern === name;
-  const source = pattern.replaceAll(/[^*?]+|[*?]/g, (part) =>
-    part === '*' ? '.*' : part === '?' ? '.' : part.replaceAll(/[\\^$.|+()[\]{}-]/g, '\\$&'),
-  );
-  return new RegExp(`^${source}$`, 's').test(name);
+  let at = 0;
+  let star = -1;
+  let taken = 0;
+  for (let read = 0; read < name.length; ) {
+    if (pattern[at] === '*') {
+      star = at++;
+      taken = read;
+    } else if (pattern[at] === '?' || pattern[at] === name[read]) {
+      at += 1;
+      read += 1;
+    } else if (star >= 0) {
+      at = star + 1;
+      read = ++taken;
+    } else return false;
+  }
+  return /^\**$/.test(pattern.slice(at));
 }
