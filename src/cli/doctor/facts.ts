@@ -82,7 +82,8 @@ class FactsReader {
     if (kind === 'node') {
       this.#takeNode(value);
     } else if (kind === 'beam') {
-      this.#beams.push({ pid: Number(value), name: undefined, release: undefined });
+      const pid = /^\d{1,10}$/.test(value) ? Number(value) : 0;
+      this.#beams.push({ pid, name: undefined, release: undefined });
     } else if (kind === 'cookie') this.#cookies.add(value);
     else if (kind === 'readable') this.#listeners ??= [];
     else if (kind === 'listen') this.#listeners?.push(...listener(value));
@@ -119,6 +120,7 @@ export function releaseOf(bindir: string): number | undefined {
   return major === undefined || Number(major) < 11 ? undefined : Number(major) + ERTS_BEHIND_OTP;
 }
 
+const MAX_PORT = 65_535;
 const V6_LOOPBACK = '00000000000000000000000001000000';
 const V4_IN_V6 = '0000000000000000FFFF0000';
 
@@ -126,7 +128,7 @@ const V4_IN_V6 = '0000000000000000FFFF0000';
 function listener(text: string): Listener[] {
   const [address = '', hexPort = ''] = text.split(':');
   const port = Number.parseInt(hexPort, 16);
-  if (!(port > 0)) return [];
+  if (!(port > 0 && port <= MAX_PORT)) return [];
   const v4 = address.startsWith(V4_IN_V6) ? address.slice(V4_IN_V6.length) : address;
   const isLoopback = v4.length === 8 ? v4.endsWith('7F') : v4 === V6_LOOPBACK;
   return [{ port, isLoopback }];
