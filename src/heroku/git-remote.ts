@@ -59,7 +59,7 @@ interface Remote {
 }
 
 /** What `git remote -v` prints: `NAME<tab>URL (fetch)`. */
-function parseRemotes(text: string): Remote[] {
+export function parseRemotes(text: string): Remote[] {
   return text.split('\n').flatMap((line) => {
     const match = /^(\S+)\t(.*) \(fetch\)(?: \[.*\])?$/.exec(line);
     return match === null ? [] : [{ name: match[1] ?? '', url: match[2] ?? '' }];

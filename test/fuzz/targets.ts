@@ -1,0 +1,17 @@
+import type { Target } from './target.ts';
+import { DAEMON_TARGETS } from './targets/daemon.ts';
+import { ERLANG_TARGETS } from './targets/erlang.ts';
+import { PROTOCOL_TARGETS } from './targets/protocol.ts';
+import { RELAY_TARGETS } from './targets/relay.ts';
+import { SESSION_TARGETS } from './targets/session.ts';
+import { TEXT_TARGETS } from './targets/texts.ts';
+
+/** Every decoder of bytes from outside. A name is also that of its folder in corpus/. */
+export const TARGETS: readonly Target[] = [
+  ...PROTOCOL_TARGETS,
+  ...SESSION_TARGETS,
+  ...ERLANG_TARGETS,
+  ...RELAY_TARGETS,
+  ...DAEMON_TARGETS,
+  ...TEXT_TARGETS,
+];
