@@ -4,17 +4,18 @@ import { daemonPaths } from '../daemon/paths.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Cleanup } from './cleanup.ts';
 import { plainEnvironment } from './erlang.ts';
-import { startProgram } from './program.ts';
+import { type Program, startProgram } from './program.ts';
 import { until } from './until.ts';
 
 const START_MS = 30_000;
+const UP_MS = 60_000;
 const NODES_MS = 30_000;
 const PING_MS = 5_000;
 const PONG_MS = 20_000;
 const RESUME_MS = 30_000;
 const BACK_MS = 30_000;
-/** The port of an agent at Heroku, as `epmux up` takes it by itself. */
-const AGENT_PORT = 9001;
+
+const NO_LINE = /(?!)/;
 
 export interface LaptopOptions {
   /** A home folder of its own, and so a ~/.netrc of its own. */
@@ -22,14 +23,17 @@ export interface LaptopOptions {
   readonly epmuxHome: string;
   /** How this program runs itself: node, its options and the main script. */
   readonly self: readonly [string, ...string[]];
-  readonly herokuUrl: string;
+  readonly app: string;
+  /** Where the stand-in for Heroku is, and the key for it. */
+  readonly heroku: { readonly url: string; readonly token: string };
   readonly interrupted: AbortSignal;
   readonly cleanup: Cleanup;
 }
 
-/** The laptop's side: a daemon of the demo's own, as a process, and its control socket. */
+/** The laptop's side: `epmux up --foreground`, so a daemon of the demo's own that no supervisor brings back, and its control socket. */
 export interface Laptop {
-  up(app: string, herokuToken: string): Promise<Leading>;
+  /** As soon as a node can be reached. */
+  up(): Promise<Leading>;
   /** The nodes, as soon as so many are reachable. */
   nodes(count: number): Promise<readonly NodeStatus[]>;
   /** The round-trip time of a ping; fails when it is no pong. */
@@ -45,20 +49,29 @@ export interface Laptop {
 }
 
 export async function startLaptop(options: LaptopOptions): Promise<Laptop> {
-  const { home, epmuxHome, self, herokuUrl, interrupted, cleanup } = options;
-  const heroku = { HEROKU_API_URL: herokuUrl, HEROKU_EXEC_URL: herokuUrl };
-  const env = { ...plainEnvironment(), ...heroku, HOME: home, EPMUX_HOME: epmuxHome };
-  const daemon = startProgram({ title: 'the daemon', command: [...self, 'daemon'], env });
+  const { home, epmuxHome, self, app, heroku, interrupted, cleanup } = options;
+  const daemon = startProgram({
+    title: '`epmux up`',
+    command: [...self, 'up', '-a', app, '--agent', 'require', '--foreground'],
+    env: {
+      ...plainEnvironment(),
+      HEROKU_API_URL: heroku.url,
+      HEROKU_EXEC_URL: heroku.url,
+      HEROKU_API_KEY: heroku.token,
+      HOME: home,
+      EPMUX_HOME: epmuxHome,
+    },
+  });
   cleanup.add('the daemon', () => daemon.stop());
   const client = await until('the daemon', START_MS, interrupted, () => {
     daemon.assertRuns();
     return reach(epmuxHome);
   });
   cleanup.add('the control connection', async () => client.close());
-  return laptopWith(client, interrupted);
+  return laptopWith(client, daemon, interrupted);
 }
 
-function laptopWith(client: ControlClient, interrupted: AbortSignal): Laptop {
+function laptopWith(client: ControlClient, daemon: Program, interrupted: AbortSignal): Laptop {
   const tunnel = async (): Promise<TunnelStatus | undefined> =>
     (await client.call('status', {}, { signal: interrupted })).tunnels[0];
   const links = async (): Promise<readonly LinkStatus[]> => (await tunnel())?.links ?? [];
@@ -71,11 +84,16 @@ function laptopWith(client: ControlClient, interrupted: AbortSignal): Laptop {
     throw new EpmuxError(code, `${result.node}: ${message}`);
   };
   return {
-    async up(app, herokuToken) {
-      const way = { kind: 'heroku', app, dynos: [] } as const;
-      const spec = { name: app, way, agentPort: AGENT_PORT, hiddenOnly: false };
-      const up = { spec: { ...spec, agent: 'require' }, secrets: { herokuToken } } as const;
-      return (await client.call('up', up, { signal: interrupted })).leading;
+    async up() {
+      await until('the tunnel', UP_MS, interrupted, async () => {
+        const now = await tunnel().catch(async (error: unknown) => {
+          // Why it ends says more than that its connection did.
+          await daemon.line(NO_LINE, START_MS, interrupted);
+          throw error;
+        });
+        return now?.nodes.some(isThere) || undefined;
+      });
+      return client.call('leading', {}, { signal: interrupted });
     },
     nodes: (count) =>
       until(`${count} nodes`, NODES_MS, interrupted, async () => {

@@ -6,6 +6,8 @@ import { EpmuxError } from '../protocol/errors.ts';
 
 const STOP_MS = 3_000;
 const KEPT_LINES = 50;
+/** Follows the line that says what went wrong. */
+const HINT = 'hint: ';
 const KEPT_LINE_CHARS = 500;
 
 export interface ProgramOptions {
@@ -115,7 +117,7 @@ class Lines {
 
   #push(line: string): void {
     if (line.trim() === '') return;
-    this.#last = line;
+    if (!line.startsWith(HINT)) this.#last = line;
     this.#lines.push(line);
     if (this.#lines.length > KEPT_LINES) this.#lines.shift();
     this.news.emit('news');

@@ -24,10 +24,10 @@ export async function perform(stage: Stage): Promise<void> {
   const { laptopHome: home, epmuxHome } = folder;
   const laptop = await show.step(
     'daemon',
-    () => startLaptop({ ...stage, home, epmuxHome, herokuUrl: heroku.url }),
+    () => startLaptop({ ...stage, home, epmuxHome, app: app.name, heroku }),
     () => ({ detail: 'a process of its own, answers on its control socket' }),
   );
-  const leading = await bringUp(stage, laptop, heroku.token);
+  const leading = await bringUp(stage, laptop);
   await pingAll(stage, laptop);
   const guest =
     erlang === undefined ? undefined : await enter(stage, erlang, leading, { laptop, home });
@@ -79,11 +79,11 @@ function describeNodes(erlang: Erlang | undefined): string {
   return `OTP ${release}${elixir === undefined ? '' : `, Elixir ${elixir.version}`}`;
 }
 
-async function bringUp({ show }: Stage, laptop: Laptop, token: string): Promise<Leading> {
+async function bringUp({ show }: Stage, laptop: Laptop): Promise<Leading> {
   const leading = await show.step(
     'tunnel up',
-    () => laptop.up(APP, token),
-    () => ({ detail: `${APP}, with nothing but the key for Heroku` }),
+    () => laptop.up(),
+    () => ({ detail: `epmux up -a ${APP}: nothing but the key for Heroku` }),
   );
   const nodes = await show.step(
     'nodes',

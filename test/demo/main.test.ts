@@ -26,13 +26,15 @@ class Demo {
   readonly lines: string[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), 'epmux-test-'));
   readonly #mark = `mark-${randomUUID()}`;
+  /** What begins with it is looked for at the end. */
+  readonly env: NodeJS.ProcessEnv = { ...process.env, MARK: this.#mark };
   readonly #child;
   readonly #closed: Promise<unknown[]>;
   #stderr = '';
 
   constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
     this.#child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'demo', ...args], {
-      env: { ...process.env, TMPDIR: this.#folder, MARK: this.#mark, NO_COLOR: '1', ...env },
+      env: { ...this.env, TMPDIR: this.#folder, NO_COLOR: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
@@ -148,7 +150,7 @@ describe('epmux demo', function () {
 
   for (const [signal, step] of [
     ['SIGINT', 'heroku'],
-    ['SIGTERM', 'local node'],
+    ['SIGTERM', 'dynos'],
     ['SIGINT', 'ps:restart'],
   ] as const) {
     it(`tidies up after ${signal} at the step ${step}`, async () => {
@@ -161,7 +163,7 @@ describe('epmux demo', function () {
 
   it('tidies up when nobody reads its output any more', async () => {
     const demo = new Demo([], withoutErlang);
-    await demo.told(/✓ nodes /);
+    await demo.told(/✓ dynos /);
     demo.stopReading();
     assert.deepEqual((await demo.ended()).code, 0);
   });
@@ -172,7 +174,7 @@ describe('epmux demo', function () {
     const home = /EPMUX_HOME='(.+)'/.exec(line)?.[1] ?? '';
     const args = ['--import', 'tsx', MAIN, 'nodes'];
     const nodes = execFileSync(process.execPath, args, {
-      env: { ...process.env, EPMUX_HOME: home },
+      env: { ...demo.env, EPMUX_HOME: home },
       encoding: 'utf8',
     });
     for (const dyno of DYNOS) assert.match(nodes, new RegExp(`my_app\\w*@.*${dyno}`));
@@ -180,7 +182,7 @@ describe('epmux demo', function () {
     assert.equal((await demo.ended()).code, 0);
   });
 
-  it('says which step failed and why, and tidies up', async () => {
+  it('says which step failed at the beginning and why, and tidies up', async () => {
     // An erl that is found and then does not start as a node.
     const fake = join(folder, 'bin');
     execFileSync('mkdir', [fake]);
@@ -192,5 +194,32 @@ describe('epmux demo', function () {
     assert.equal(code, 1);
     assert.match(stderr, /^epmux: step "dynos": epmd ended .+ \(DEMO_FAILED\)$/m);
     assert.ok(demo.lines.some((line) => line.trim() === '✗ dynos'));
+  });
+
+  it('says which step failed in the middle, and tidies up', async () => {
+    const root = join(folder, 'worn');
+    execFileSync('mkdir', ['-p', join(root, 'bin'), join(root, 'starts')]);
+    const [erl, epmd] = ['erl', 'epmd'].map((name) =>
+      execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim(),
+    );
+    // Three nodes and the local one start, the restarted one does not.
+    const script = [
+      '#!/bin/sh',
+      `case "$*" in *otp_release*) echo "found 99|${root}|${epmd}"; exit;; esac`,
+      `case "$*" in *-sname*) : >'${root}/starts/'$$;; esac`,
+      `[ "$(ls '${root}/starts' | wc -l)" -le 4 ] || { echo worn out; exit 7; }`,
+      `exec '${erl}' "$@"`,
+    ];
+    execFileSync('tee', [join(root, 'bin', 'erl')], { input: script.join('\n') });
+    execFileSync('chmod', ['+x', join(root, 'bin', 'erl')]);
+    const path = `${join(root, 'bin')}${delimiter}${process.env['PATH']}`;
+    const demo = new Demo([], { PATH: path });
+    const { code, stderr } = await demo.ended();
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^epmux: step "back": the node ended \(exit 7\): worn out \(DEMO_FAILED\)$/m,
+    );
+    assert.equal(demo.lines.at(-1)?.trim(), '✗ back');
   });
 });
