@@ -28,8 +28,16 @@ async function main(): Promise<number> {
   return (await import('./run.ts')).runCommandLine(argv, io);
 }
 
+/** Never rejects: that would be reported here again, for ever. */
 async function fail(thrown: unknown): Promise<number> {
-  return (await import('./run.ts')).reportFailure(asEpmuxError(thrown), argv, processIo());
+  try {
+    return (await import('./run.ts')).reportFailure(asEpmuxError(thrown), argv, processIo());
+  } catch (error) {
+    const { message } = asEpmuxError(thrown);
+    process.stderr.write(`epmux: ${message} (INTERNAL)\n`);
+    process.stderr.write(`hint: install epmux again: ${asEpmuxError(error).message}\n`);
+    return 1;
+  }
 }
 
 function exit(code: number): void {
