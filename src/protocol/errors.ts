@@ -190,6 +190,14 @@ export const ERROR_CODES = {
     exit: Exit.failed,
     hint: 'another daemon holds this state folder: set EPMUX_HOME to another one',
   },
+  SERVICE_UNAVAILABLE: {
+    exit: Exit.failed,
+    hint: 'start it at login by other means; under a supervisor of your own run `epmux up NAME --foreground`',
+  },
+  SERVICE_FAILED: {
+    exit: Exit.failed,
+    hint: '`journalctl --user -u epmux` (systemd) or `epmux logs` shows why',
+  },
   DAEMON_VERSION: { exit: Exit.failed, hint: 'run `epmux down --all`, then `epmux up` again' },
   CONTROL_PROTOCOL: {
     exit: Exit.failed,

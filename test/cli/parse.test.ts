@@ -46,7 +46,7 @@ describe('a command line', () => {
     ['', 'no command is given'],
     ['stauts', 'unknown command stauts: did you mean status?'],
     ['frobnicate', 'unknown command frobnicate'],
-    ['service', 'unknown command service'],
+    ['watchdog', 'unknown command watchdog'],
     ['--versoin', 'unknown option --versoin: did you mean --version?'],
     ['help stauts', 'unknown command stauts: did you mean status?'],
     ['up --shh host', 'unknown option --shh: did you mean --ssh?'],
@@ -84,7 +84,7 @@ describe('help', () => {
     for (const { name } of [...COMMANDS, { name: 'agent' }]) {
       assert.match(text, new RegExp(`^ {2}epmux ${name} `, 'm'));
     }
-    for (const later of ['service', 'daemon', '__complete']) {
+    for (const later of ['supervisor', 'daemon', '__complete']) {
       assert.doesNotMatch(text, new RegExp(`epmux ${later}\\b`));
     }
   });

@@ -44,10 +44,12 @@ const PACKAGES: Record<Part, readonly string[]> = {
 const DAEMON_FOR_CLI = [
   'daemon/control/api.ts',
   'daemon/control/client.ts',
+  'daemon/end-daemon.ts',
   'daemon/exec/client.ts',
   'daemon/main.ts',
   'daemon/paths.ts',
   'daemon/spawn.ts',
+  'daemon/supervisor/main.ts',
 ];
 const PURE_BUILTINS = ['node:crypto', 'node:buffer'];
 const IMPURE_GLOBALS = [

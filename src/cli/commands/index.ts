@@ -71,6 +71,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./logs.ts')).logs,
   },
   {
+    name: 'service',
+    summary: 'the daemon as a systemd unit or a launchd agent',
+    load: async () => (await import('./service.ts')).service,
+  },
+  {
     name: 'demo',
     summary: 'all of it against a Heroku app of three dynos on this machine',
     load: async () => (await import('./demo.ts')).demo,

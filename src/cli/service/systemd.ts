@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import { EpmuxError } from '../../protocol/errors.ts';
+import { findProgram } from '../erlang/programs.ts';
+import type { Environment } from '../io.ts';
+import {
+  type Answer,
+  isWritten,
+  mustRun,
+  removeFiles,
+  runTool,
+  type ServiceManager,
+  type ServiceState,
+  writeServiceFile,
+} from './manager.ts';
+import { type ServiceProgram, unitText } from './text.ts';
+
+const UNIT = 'epmux.service';
+/** What `is-active` says of a unit that nothing of runs, or will by itself; empty: there is no systemd. */
+const AT_REST = ['inactive', 'failed', 'unknown', ''];
+const NO_NOTIFY =
+  'systemd-notify is not on the PATH: the unit has no watchdog; install it, then `epmux service install` again';
+const LINGER = 'it ends with your last login, unless `loginctl enable-linger` was called';
+
+export interface SystemdOptions {
+  readonly env: Environment;
+  /** `$XDG_CONFIG_HOME`, or `~/.config`. */
+  readonly configHome: string;
+  readonly program: ServiceProgram;
+}
+
+/** A unit of this user's systemd. */
+export class Systemd implements ServiceManager {
+  readonly name = 'systemd';
+  readonly file: string;
+  readonly #env: Environment;
+  readonly #folder: string;
+  readonly #text: string;
+  readonly #canNotify: boolean;
+
+  constructor({ env, configHome, program }: SystemdOptions) {
+    this.#env = env;
+    this.#folder = join(configHome, 'systemd', 'user');
+    this.file = join(this.#folder, UNIT);
+    this.#canNotify = findProgram('systemd-notify', env) !== undefined;
+    this.#text = unitText(program, this.#canNotify);
+  }
+
+  async check(): Promise<void> {
+    const { code, stderr } = await this.#ask('show-environment');
+    if (code === 0) return;
+    const said = stderr.trim().split('\n')[0] ?? '';
+    throw new EpmuxError('SERVICE_UNAVAILABLE', `systemd has no manager for you here: ${said}`);
+  }
+
+  async isInstalled(): Promise<boolean> {
+    const { enabled, running } = await this.state();
+    return enabled && running && (await isWritten(this.file, this.#text));
+  }
+
+  async install(): Promise<readonly string[]> {
+    await writeServiceFile(this.file, this.#text);
+    await this.#must('daemon-reload');
+    await this.#must('enable', UNIT);
+    await this.#must('restart', UNIT);
+    return this.#canNotify ? [LINGER] : [NO_NOTIFY, LINGER];
+  }
+
+  async stop(): Promise<void> {
+    const { stdout } = await this.#ask('is-active', UNIT);
+    if (!AT_REST.includes(stdout.trim())) await this.#must('stop', UNIT);
+  }
+
+  async uninstall(): Promise<void> {
+    const { installed, enabled } = await this.state();
+    await this.stop();
+    if (installed || enabled) await this.#ask('disable', UNIT);
+    // Where systemd does not run, the link that `enable` made is there all the same.
+    await removeFiles(this.file, join(this.#folder, 'default.target.wants', UNIT));
+    if (!installed) return;
+    await this.#ask('daemon-reload');
+    await this.#ask('reset-failed', UNIT);
+  }
+
+  async state(): Promise<ServiceState> {
+    const says = async (question: string, word: string) =>
+      (await this.#ask(question, UNIT)).stdout.trim() === word;
+    return {
+      manager: this.name,
+      installed: await isWritten(this.file),
+      enabled: await says('is-enabled', 'enabled'),
+      running: await says('is-active', 'active'),
+      file: this.file,
+    };
+  }
+
+  #ask(...args: readonly string[]): Promise<Answer> {
+    return runTool('systemctl', ['--user', ...args], this.#env);
+  }
+
+  #must(...args: readonly string[]): Promise<void> {
+    return mustRun('systemctl', ['--user', ...args], this.#env);
+  }
+}

@@ -1,0 +1,59 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { EpmuxError } from '../protocol/errors.ts';
+import { type ControlClient, connectDaemon } from './control/client.ts';
+import { systemCode } from './files.ts';
+import { livingHolder } from './lock.ts';
+import type { DaemonPaths } from './paths.ts';
+
+const END_MS = 20_000;
+const POLL_MS = 50;
+
+/**
+ * Ends the daemon in order, with its supervisor; its tunnels stay written down. False: none runs. DAEMON_BUSY when it is one in the foreground, or does not
+ * end.
+ */
+export async function endDaemon(paths: DaemonPaths, signal: AbortSignal): Promise<boolean> {
+  const pid = await whomToAsk(paths, signal);
+  if (pid === undefined) return false;
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if (systemCode(error) !== 'ESRCH') throw error;
+  }
+  const limit = AbortSignal.timeout(END_MS);
+  while (isHeld(paths)) {
+    if (limit.aborted) {
+      throw new EpmuxError('DAEMON_BUSY', `the daemon (pid ${pid}) does not end`, {
+        hint: '`epmux logs` shows what it does',
+      });
+    }
+    await delay(POLL_MS, undefined, { signal });
+  }
+  return true;
+}
+
+function isHeld(paths: DaemonPaths): boolean {
+  return [paths.supervisorLockFile, paths.lockFile].some(
+    (lock) => livingHolder(lock) !== undefined,
+  );
+}
+
+async function whomToAsk(paths: DaemonPaths, signal: AbortSignal): Promise<number | undefined> {
+  const supervisor = livingHolder(paths.supervisorLockFile)?.pid;
+  let client: ControlClient;
+  try {
+    client = await connectDaemon(paths, { signal });
+  } catch (error) {
+    if (error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING') return supervisor;
+    throw error;
+  }
+  try {
+    const { pid, supervisor: watcher } = await client.call('hello', {}, { signal });
+    if (watcher !== undefined) return watcher ?? pid;
+    throw new EpmuxError('DAEMON_BUSY', `a daemon runs in the foreground (pid ${pid})`, {
+      hint: 'end it first',
+    });
+  } finally {
+    client.close();
+  }
+}
