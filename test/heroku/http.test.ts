@@ -87,6 +87,13 @@ describe('a call to Heroku', () => {
     });
   }
 
+  it('tells a key that may not from one that is not known', async () => {
+    server.answer({ status: 403 });
+    assert.equal((await failure()).code, 'HEROKU_FORBIDDEN');
+    server.answer({ status: 401 });
+    assert.equal((await failure()).code, 'HEROKU_AUTH_REFUSED');
+  });
+
   it('that is answered with the key, control characters or pages of text shows none of it', async () => {
     server.answer({ status: 401, json: { message: `no ${KEY}\u001b[2J\r\n${'x'.repeat(9_000)}` } });
     const { message } = await failure();
