@@ -9,6 +9,8 @@
  *
  * Exits with 0 when every promise was kept, 1 when not, 2 when it can't run. Needs dist/ as built, Linux, erl, erlc, sshd.
  */
+
+import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { isPeer, measurePeer, missingFor, PEERS } from './chaos/peers.ts';
@@ -18,6 +20,17 @@ import { asText, scorecard } from './chaos/scorecard.ts';
 const DEFAULT_MINUTES = 3;
 const DEFAULT_STOP_S = 180;
 const MINUTE_MS = 60_000;
+
+const INSIDE = 'EPMUX_CHAOS_INSIDE';
+const ENTER = 'ip link set lo up && exec "$@"';
+
+/** Runs this very program again in a network of its own, where the official CLI's port 80 is free, and gives its exit code. */
+function enterNetwork(): number {
+  const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const argv = ['--net', '--uts', 'sh', '-c', ENTER, 'enter', ...self];
+  const env = { ...process.env, [INSIDE]: '1' };
+  return spawnSync('unshare', argv, { stdio: 'inherit', env }).status ?? 1;
+}
 
 const { values } = parseArgs({
   options: {
@@ -63,6 +76,7 @@ async function main(): Promise<number> {
   if (!isPeer(peer)) throw new Error(`--peer ${peer}: one of ${PEERS.join(', ')}`);
   const missing = missingFor(peer);
   if (missing !== undefined) throw new Error(missing);
+  if (peer === 'heroku' && process.env[INSIDE] === undefined) return enterNetwork();
   (values.json ? console.error : console.log)(`seed ${seed}`);
   const minutes = whole('minutes', values.minutes);
   const cuts = whole('cuts', values.cuts);

@@ -1,8 +1,8 @@
 %% The Erlang side of the chaos run, on both sides of the tunnel: calls in flight, numbered messages, large binaries and a pulse, each judged where it arrives.
 %% Whoever starts something here does so only while the nodes are connected: only keep/1 connects them.
 -module(epmux_chaos).
--export([serve/0, keep/1, feed/1, call/2, carry/2, beat/1]).
--export([hold/0, release/0, stop/0, work/3, blob/2, digest/1]).
+-export([serve/0, keep/1, feed/1, call/3, carry/2, beat/1]).
+-export([quiet/1, hold/0, release/0, stop/0, work/3, blob/2, digest/1]).
 -export([books/0, failures/0, executed/0, resumed/2, pauses/0, reset_pauses/0]).
 
 -define(BOOKS, epmux_chaos_books).
@@ -13,6 +13,7 @@
 -define(BULK, epmux_chaos_bulk).
 -define(CALL_LIMIT_MS, 600000).
 -define(WAIT_MS, 20).
+-define(QUIET_MS, 500).
 -define(PULSE_MS, 50).
 -define(KEEP_MS, 100).
 %% Silence between two pulses that nobody notices.
@@ -47,7 +48,10 @@ feed(Node, Seq) ->
         stopped -> ok;
         connected ->
             Sent = feed(Node, Seq, rand:uniform(5)),
-            timer:sleep(20 + rand:uniform(30)),
+            timer:sleep(case is_quiet() of
+                true -> ?QUIET_MS;
+                false -> 20 + rand:uniform(30)
+            end),
             feed(Node, Sent)
     end.
 
@@ -101,29 +105,33 @@ numbered(_From, Seq, {Next, Missing, _Link}) ->
 left_out(First, Last, Missing) when First > Last -> Missing;
 left_out(First, Last, Missing) -> left_out(First + 1, Last, Missing#{First => []}).
 
-%% So many callers at once: most calls are short, some take half a minute.
-call(Node, Callers) ->
-    [start(fun() -> calls(Node) end) || _ <- lists:seq(1, Callers)],
+%% So many callers at once: most calls are short, one in twenty takes up to LongestMs.
+call(Node, Callers, LongestMs) ->
+    [start(fun() -> calls(Node, LongestMs) end) || _ <- lists:seq(1, Callers)],
     ok.
 
-calls(Node) ->
+calls(Node, LongestMs) ->
     case wait_for(Node) of
         stopped -> ok;
         connected ->
-            Id = {node(), erlang:unique_integer([positive])},
-            Bytes = rand:uniform(20000),
-            ok = judged(call, fun() ->
-                Answer = erpc:call(Node, ?MODULE, work, [Id, duration(), Bytes], ?CALL_LIMIT_MS),
-                {Id, blob(Id, Bytes)} =:= Answer orelse count(wrong),
-                count(bytes, Bytes)
-            end),
-            calls(Node)
+            is_quiet() andalso timer:sleep(?WAIT_MS),
+            is_quiet() orelse called(Node, duration(LongestMs)),
+            calls(Node, LongestMs)
     end.
 
-duration() ->
+called(Node, Ms) ->
+    Id = {node(), erlang:unique_integer([positive])},
+    Bytes = rand:uniform(20000),
+    judged(call, fun() ->
+        Answer = erpc:call(Node, ?MODULE, work, [Id, Ms, Bytes], ?CALL_LIMIT_MS),
+        {Id, blob(Id, Bytes)} =:= Answer orelse count(wrong),
+        count(bytes, Bytes)
+    end).
+
+duration(LongestMs) ->
     case rand:uniform(20) of
-        1 -> 5000 + rand:uniform(25000);
-        N when N < 5 -> rand:uniform(2000);
+        1 -> rand:uniform(LongestMs);
+        N when N < 5 -> rand:uniform(min(2000, LongestMs));
         _ -> rand:uniform(200)
     end.
 
@@ -160,6 +168,11 @@ carried(Node, Bytes, Seed, 1) ->
     Blob = erpc:call(Node, ?MODULE, blob, [Seed, Bytes], ?CALL_LIMIT_MS),
     digest(Blob) =:= digest(blob(Seed, Bytes)) orelse count(wrong),
     count(bytes, Bytes).
+
+%% As a shell that nobody types into: no new calls, two messages a second.
+quiet(IsQuiet) -> ets:insert(?BOOKS, {quiet, IsQuiet}).
+
+is_quiet() -> ets:lookup(?BOOKS, quiet) =:= [{quiet, true}].
 
 %% hold() returns when no binary is on its way, and none sets out until release().
 hold() -> ask(?BULK, hold).

@@ -18,9 +18,12 @@ const EVERY_MS = 2_000;
 const AT_ONCE = 15;
 /** Now and then many at a time. */
 const BURST_EVERY = 15;
-const BURST = 80;
-/** While this many have not come back, no more are sent after them: a daemon takes 128 connections to a node. */
-const MAX_OPEN = 100;
+const BURST = 40;
+/**
+ * While this many have not come back, no more are sent after them: a daemon takes 128 connections to a node, and one that its client has left counts until the far end
+ * has heard of it.
+ */
+const MAX_OPEN = 60;
 const MAX_FAILURES = 20_000;
 
 export class Handshakes {

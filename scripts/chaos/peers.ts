@@ -1,19 +1,23 @@
 /** Who may stand between the nodes, and what each of them needs. */
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { namespacesMissing } from '../../test/support/heroku/namespace.ts';
+import { officialCli } from '../../test/support/heroku/official-cli.ts';
 import { builtPrograms, EpmuxPeer, type Programs } from './epmux-peer.ts';
+import { HerokuPeer, HerokuSite, requireCli } from './heroku-peer.ts';
 import type { Peer } from './peer.ts';
 import { Run, type RunOptions } from './run.ts';
 import type { Measured } from './scorecard.ts';
 import { compileModule, LoopbackSite, type Site } from './site.ts';
 import { KEEPALIVE, SshPeer } from './ssh-peer.ts';
 
-export const PEERS = ['epmux', 'ssh', 'ssh-default', 'autossh'] as const;
+export const PEERS = ['epmux', 'ssh', 'ssh-default', 'autossh', 'heroku'] as const;
 export type PeerName = (typeof PEERS)[number];
 
 const BLOB_BYTES = 64 * 1024 * 1024;
 const CALLERS = 8;
 const CALLERS_BACK = 3;
+const LONGEST_CALL_MS = 30_000;
 
 export function isPeer(name: string): name is PeerName {
   return (PEERS as readonly string[]).includes(name);
@@ -31,6 +35,11 @@ export function missingFor(peer: PeerName): string | undefined {
   const programs = ['erl', 'erlc', 'epmd', 'ssh', ...(peer === 'autossh' ? ['autossh'] : [])];
   const absent = programs.find((program) => !onPath(program));
   if (absent !== undefined) return `${absent} is not installed`;
+  if (peer === 'heroku') {
+    return officialCli() === undefined
+      ? 'the official heroku CLI is not installed'
+      : namespacesMissing();
+  }
   const built = join(import.meta.dirname, '..', '..', 'dist', 'agent.mjs');
   if (peer === 'epmux' && !existsSync(built)) return 'dist/ is not built: npm run build';
   return undefined;
@@ -46,6 +55,7 @@ export async function measurePeer(name: PeerName, limits: Limits): Promise<Measu
       blobBytes: BLOB_BYTES,
       callers: CALLERS,
       callersBack: CALLERS_BACK,
+      longestCallMs: LONGEST_CALL_MS,
     });
   } finally {
     programs.remove();
@@ -59,22 +69,37 @@ export async function measureWith(
   options: RunOptions,
 ): Promise<Measured> {
   const module = compileModule();
-  const site = await LoopbackSite.start(module.folder, options.tickTimeS);
-  const peer = makePeer(name, site, programs);
+  try {
+    if (name === 'heroku') {
+      const site = await HerokuSite.start(module.folder);
+      return await measureAt(site, new HerokuPeer(site, requireCli()), module.folder, options);
+    }
+    const site = await LoopbackSite.start(module.folder, options.tickTimeS);
+    return await measureAt(site, makePeer(name, site, programs), module.folder, options);
+  } finally {
+    module.remove();
+  }
+}
+
+async function measureAt(
+  site: Site,
+  peer: Peer,
+  folder: string,
+  options: RunOptions,
+): Promise<Measured> {
   try {
     const leading = await peer.up();
-    return await Run.measure(site, peer, leading, module.folder, options);
+    return await Run.measure(site, peer, leading, folder, options);
   } catch (error) {
     options.say(peer.log());
     throw error;
   } finally {
     await peer.stop();
     await site.stop();
-    module.remove();
   }
 }
 
-function makePeer(name: PeerName, site: Site, programs: Programs): Peer {
+function makePeer(name: Exclude<PeerName, 'heroku'>, site: Site, programs: Programs): Peer {
   switch (name) {
     case 'epmux':
       return new EpmuxPeer(site, programs);

@@ -21,8 +21,8 @@ export interface RunOptions extends WorkloadOptions {
   readonly say: (line: string) => void;
 }
 
-/** Longer than what a node may be kept waiting. */
-const WITHOUT_BULK: ReadonlySet<Act['kind']> = new Set([
+/** Longer than a node may be kept waiting: what it sends meanwhile has to fit into the stream's buffer of 256 KiB. */
+const WHILE_QUIET: ReadonlySet<Act['kind']> = new Set([
   'long-blackhole',
   'stop-laptop',
   'stop-daemon',
@@ -30,7 +30,8 @@ const WITHOUT_BULK: ReadonlySet<Act['kind']> = new Set([
 /** Longer than that nobody waits: a person steps in. */
 const RECOVERY_MS = 60_000;
 /** A peer's client and both nodes have to come back. */
-const STEP_IN_MS = 180_000;
+const STEP_IN_MS = 120_000;
+const STEP_IN_ATTEMPTS = 3;
 const NODEDOWN_MS = 30_000;
 const SAY_EVERY_MS = 30_000;
 const WARM_UP_BINARIES = 2;
@@ -156,14 +157,14 @@ export class Run {
   }
 
   async #one(act: Act): Promise<void> {
-    const isLong = WITHOUT_BULK.has(act.kind);
+    const isLong = WHILE_QUIET.has(act.kind);
     if (isLong || isEnd(act.kind)) await this.#recover();
-    if (isLong) await this.#load.holdBulk();
+    if (isLong) await this.#load.quieten(true);
     const done = await this.#sabotage.perform(act);
     this.#pending.push({ act, done });
     if (isEnd(act.kind)) await this.#expectEnd(act.kind, done);
     if (act.waits || isLong || isEnd(act.kind)) await this.#recover();
-    if (isLong) await this.#load.releaseBulk();
+    if (isLong) await this.#load.quieten(false);
     await pause(act.thenMs);
   }
 
@@ -186,13 +187,23 @@ export class Run {
       if (!isEnd(act.kind)) this.#resumeMs.push(at - overAt);
       return true;
     } catch (error) {
-      this.#options.say(`act ${act.number} (${act.kind}) is not recovered from: stepping in`);
-      this.#options.say(String(error).slice(0, 500));
+      const why = String(error).slice(0, 500);
+      this.#options.say(`act ${act.number} (${act.kind}) is not recovered from: ${why}`);
+      this.#resumeMs.push((await this.#stepIn(begunAt, overAt)) - overAt);
+      return false;
+    }
+  }
+
+  /** As a person would; when it came back. */
+  async #stepIn(begunAt: number, overAt: number): Promise<number> {
+    for (let attempt = 1; ; attempt += 1) {
       this.#interventions += 1;
       await this.#peer.intervene();
-      const at = await this.#load.resumed(begunAt, overAt, STEP_IN_MS);
-      this.#resumeMs.push(at - overAt);
-      return false;
+      try {
+        return await this.#load.resumed(begunAt, overAt, STEP_IN_MS);
+      } catch (error) {
+        if (attempt === STEP_IN_ATTEMPTS) throw error;
+      }
     }
   }
 

@@ -60,8 +60,8 @@ const WEIGHTS: Readonly<Record<Exclude<Cut, Rare | Alone>, number>> = {
 };
 
 /**
- * Milliseconds. An outage stays below 15 s, so that with what finding and mending it takes (10 s and a reconnect) bulk on its way is not cut for the node's sake: the
- * agent promises that a node waits 30 s at most. `long-blackhole` is beyond `net_ticktime`, and comes while no bulk is on its way.
+ * Milliseconds. An outage stays at 10 s, so that with what finding and mending it takes bulk on its way is not cut for the node's sake: the agent promises that a node
+ * waits 30 s at most. `long-blackhole` is beyond `net_ticktime`, and comes while the nodes have little to say.
  */
 const LASTS: Readonly<Record<Exclude<Cut, Alone>, readonly [number, number]>> = {
   reset: [0, 0],
@@ -69,9 +69,9 @@ const LASTS: Readonly<Record<Exclude<Cut, Alone>, readonly [number, number]>> = 
   'half-close-up': [0, 0],
   'half-close-down': [0, 0],
   hold: [200, 5_000],
-  blackhole: [500, 13_000],
-  'blackhole-up': [500, 13_000],
-  'blackhole-down': [500, 13_000],
+  blackhole: [500, 10_000],
+  'blackhole-up': [500, 10_000],
+  'blackhole-down': [500, 10_000],
   'long-blackhole': [70_000, 90_000],
   'freeze-agent': [200, 6_000],
   'freeze-daemon': [200, 6_000],

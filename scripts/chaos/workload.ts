@@ -9,6 +9,7 @@ export interface WorkloadOptions {
   /** Calls in flight at once: from here, and from the far end. */
   readonly callers: number;
   readonly callersBack: number;
+  readonly longestCallMs: number;
   /** `net_ticktime` of every node; Erlang's own default unless told. */
   readonly tickTimeS?: number;
 }
@@ -73,11 +74,13 @@ export class Workload {
     await me.eval(`[epmux_chaos:keep(N) || N <- ['${app.name}', '${victim.name}']]`);
     await beat.eval(`epmux_chaos:keep('${app.name}'), epmux_chaos:beat('${app.name}')`);
     await workload.resumed(0, 0, LIMIT_MS);
-    const [far, near] = [app.name, me.name];
-    await me.eval(`epmux_chaos:feed('${far}'), epmux_chaos:call('${far}', ${options.callers})`);
+    const [far, near, longest] = [app.name, me.name, options.longestCallMs];
+    await me.eval(
+      `epmux_chaos:feed('${far}'), epmux_chaos:call('${far}', ${options.callers}, ${longest})`,
+    );
     await me.eval(`epmux_chaos:carry('${far}', ${options.blobBytes})`);
     await app.eval(
-      `epmux_chaos:feed('${near}'), epmux_chaos:call('${near}', ${options.callersBack})`,
+      `epmux_chaos:feed('${near}'), epmux_chaos:call('${near}', ${options.callersBack}, ${longest})`,
     );
     workload.handshakes.start();
     return workload;
@@ -99,6 +102,12 @@ export class Workload {
 
   async releaseBulk(): Promise<void> {
     await this.me.eval('epmux_chaos:release()', LIMIT_MS);
+  }
+
+  /** No bulk, no new calls, few messages. */
+  async quieten(isQuiet: boolean): Promise<void> {
+    for (const node of [this.me, this.#site.app]) await node.eval(`epmux_chaos:quiet(${isQuiet})`);
+    await (isQuiet ? this.holdBulk() : this.releaseBulk());
   }
 
   async resetPauses(): Promise<void> {
