@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import type { Clock } from '../runtime/clock.ts';
 import { SleepWatch } from '../runtime/sleep-watch.ts';
+import { defaultRoutes } from './routes.ts';
 
 /** Coarse: it costs next to nothing, and whatever is in use notices by itself within its heartbeat. */
 const PERIOD_MS = 5_000;
@@ -9,19 +10,20 @@ const EAGER_PERIOD_MS = 1_000;
 /** A look that comes so much too late means that this process did not run. */
 const LATE_MS = 5_000;
 
-/** The addresses that this machine has in networks, as one text. */
+/** The addresses that this machine has in networks, and its default routes, as one text. */
 function currentNetwork(): string {
-  return Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((found) => found ?? [])
     .filter(({ internal }) => !internal)
     .map(({ cidr, address }) => cidr ?? address)
     .sort()
     .join(' ');
+  return `${addresses} via ${defaultRoutes()}`;
 }
 
 export interface SurroundingsOptions {
   readonly clock: Clock;
-  /** The machine slept, or has other network addresses than before. */
+  /** The machine slept, or has other network addresses or another default route than before. */
   readonly onChanged: (what: string) => void;
   /** Somebody waits for a change. */
   readonly eager: () => boolean;
