@@ -22,7 +22,7 @@ export interface BytePipe {
   /** Bytes handed to `write` that have not left this process yet. */
   readonly bufferedBytes: number;
   start(handlers: PipeHandlers): void;
-  /** Takes all of it, always. False: hand over no more before `onWritable`. The chunk must not be changed afterwards. */
+  /** Takes all of it, always. False: hand over no more before `onWritable`. The chunk must not be changed before the other end has it. */
   write(chunk: Uint8Array): boolean;
   /** Ends this direction once everything written is out. */
   end(): void;

@@ -1,13 +1,23 @@
+import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
+
 /** Frames of at least this size get memory of their own. */
 const OWN_FROM_BYTES = 4_096;
 const BLOCK_BYTES = 16_384;
+/** Frames above 8 KiB get a buffer of the next of these sizes, which serves again and again. */
+const POOLED_FROM_BYTES = FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES / 8;
+const POOLED_BYTES = [4, 2, 1].map((part) => FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES / part);
+/** What is kept for frames to come: as much as is in flight on a short path. */
+const MOST_SPARE_BYTES = 1_572_864;
 
-/** Memory for frames, no byte of which is given out twice. Small frames lie side by side in a block. */
+/** Memory for frames, no byte of which is given out twice before it was given back. Small frames lie side by side in a block. */
 export class FrameMemory {
   #block = new Uint8Array(0);
   #used = 0;
+  readonly #spare = new Map(POOLED_BYTES.map((bytes): [number, Uint8Array[]] => [bytes, []]));
+  #spareBytes = 0;
 
   take(length: number): Uint8Array {
+    if (length > POOLED_FROM_BYTES) return this.#takePooled(length);
     if (length >= OWN_FROM_BYTES) return Buffer.allocUnsafeSlow(length);
     if (this.#block.length - this.#used < length) {
       this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
@@ -15,6 +25,24 @@ export class FrameMemory {
     }
     this.#used += length;
     return this.#block.subarray(this.#used - length, this.#used);
+  }
+
+  /** The other end has the frame: nothing that is still sent or kept anywhere refers to it. */
+  giveBack(frame: Uint8Array): void {
+    const { buffer } = frame;
+    const bytes = buffer.byteLength;
+    const spare = this.#spare.get(bytes);
+    if (spare === undefined || this.#spareBytes + bytes > MOST_SPARE_BYTES) return;
+    this.#spareBytes += bytes;
+    spare.push(frame.length === bytes ? frame : Buffer.from(buffer));
+  }
+
+  #takePooled(length: number): Uint8Array {
+    const bytes = POOLED_BYTES.find((one) => one >= length) ?? length;
+    const spare = this.#spare.get(bytes)?.pop();
+    if (spare !== undefined) this.#spareBytes -= bytes;
+    const whole = spare ?? Buffer.allocUnsafeSlow(bytes);
+    return length === bytes ? whole : whole.subarray(0, length);
   }
 }
 

@@ -6,8 +6,8 @@ import { FrameMemory, pushPiece } from './frame-memory.ts';
 export const CONTROL_RESERVE_BYTES = 1_048_576;
 
 /**
- * The reliable frames that are not acknowledged yet, in memory that is never written to twice: what the pipe was handed is
- * what is kept.
+ * The reliable frames that are not acknowledged yet: what the pipe was handed is what is kept. Once acknowledged a frame's memory
+ * serves for another: the pipe that brought it has let go of it, and what an older pipe still holds nobody reads any more.
  * ```
  *   acked          sent                   end
  *     ├── in flight ──┼── to be sent again ──┤      (in a steady state: sent = end)
@@ -114,6 +114,7 @@ export class ReplayQueue {
       if (this.#firstStart + frame.length > position) return;
       this.#firstStart += frame.length;
       this.#frames.shift();
+      this.#memory.giveBack(frame);
       this.#sentFrames = Math.max(0, this.#sentFrames - 1);
     }
   }

@@ -96,6 +96,29 @@ describe('frame memory', () => {
     assert.equal(out.length, 2);
   });
 
+  it('uses what was given back again, and nothing else', () => {
+    const memory = new FrameMemory();
+    const held = [65_544, 40_000, 20_000, 5_000].map((length) => memory.take(length).fill(1));
+    const [whole, half] = [memory.take(60_000), memory.take(30_000)];
+    memory.giveBack(whole);
+    memory.giveBack(half);
+    const [again, halfAgain] = [memory.take(65_544).fill(2), memory.take(17_000).fill(2)];
+    assert.deepEqual([again.buffer, halfAgain.buffer], [whole.buffer, half.buffer]);
+    const fresh = [65_544, 30_000].map((length) => memory.take(length).fill(3));
+    for (const frame of held) assert.ok(frame.every((byte) => byte === 1));
+    for (const frame of [again, halfAgain]) assert.ok(frame.every((byte) => byte === 2));
+    assert.ok(fresh.every(({ length }, at) => length === [65_544, 30_000][at]));
+  });
+
+  it('keeps no more than it may need again', () => {
+    const memory = new FrameMemory();
+    const many = Array.from({ length: 100 }, () => memory.take(65_544));
+    for (const frame of many) memory.giveBack(frame);
+    const known = new Set(many.map(({ buffer }) => buffer));
+    const reused = many.filter(() => known.has(memory.take(65_544).buffer));
+    assert.equal(reused.length, 23);
+  });
+
   it('joins no pieces between which something is left out', () => {
     const [first, , third] = [new FrameMemory()].flatMap((memory) => [
       memory.take(10),
