@@ -1,8 +1,24 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
+
+/** How a program of ours becomes one file. Names stay: a stack trace from a dyno has to be readable. */
+export function bundling(): BuildOptions {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  return {
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20.19',
+    packages: 'external',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    define: { EPMUX_BUNDLED_VERSION: JSON.stringify(version) },
+    logLevel: 'warning',
+  };
+}
 
 /**
  * Writes the agent as one self-running file. Fails when it would import anything but Node's own modules: a dyno has nothing
@@ -11,9 +27,10 @@ const ROOT = join(import.meta.dirname, '..');
 export async function bundleAgent(
   outfile: string,
   main = join(ROOT, 'src', 'agent', 'main.ts'),
+  plugins: readonly Plugin[] = [],
 ): Promise<void> {
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const { metafile, outputFiles } = await build({
+    ...bundling(),
     stdin: {
       contents:
         `import { runAgent } from ${JSON.stringify(main)};` +
@@ -23,19 +40,10 @@ export async function bundleAgent(
       loader: 'ts',
     },
     outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20.19',
-    packages: 'external',
-    // Names stay: a stack trace from a dyno has to be readable.
-    minifySyntax: true,
-    minifyWhitespace: true,
-    define: { EPMUX_BUNDLED_VERSION: JSON.stringify(version) },
     banner: { js: '#!/usr/bin/env node' },
+    plugins: [...plugins],
     metafile: true,
     write: false,
-    logLevel: 'warning',
   });
   const foreign = Object.values(metafile.outputs)
     .flatMap((output) => output.imports)

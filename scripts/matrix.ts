@@ -3,6 +3,7 @@
  *
  *     npm run matrix                     all parts (some ten minutes; the first time it fetches root folders and Nodes into .test-cache/)
  *     npm run matrix -- otp              OTP 25, 27 and 29 at the laptop with each in the dyno
+ *     npm run matrix -- protocol         recorded releases of epmux with today's, and a next minor of the protocol
  *     npm run matrix -- node             the packed package on Node 20, 22 and 24, and the quick tests on each
  *     npm run matrix -- --json [PART …]  one JSON document on stdout, talk on stderr
  *
@@ -13,9 +14,10 @@ import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { nodePart } from './matrix/node.ts';
 import { otpPart } from './matrix/otp.ts';
+import { protocolPart } from './matrix/protocol.ts';
 import { failures, type PairResult, type PartResult, table } from './matrix/result.ts';
 
-const PARTS = { otp: otpPart, node: nodePart } as const;
+const PARTS = { otp: otpPart, protocol: protocolPart, node: nodePart } as const;
 type Part = keyof typeof PARTS;
 const INSIDE = 'EPMUX_MATRIX_INSIDE';
 

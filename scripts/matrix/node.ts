@@ -10,10 +10,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { TestDyno } from '../../test/support/dyno.ts';
-import { Laptop } from '../../test/support/laptop.ts';
 import { messageOf, type PairResult, type PartResult, runChecks } from './result.ts';
-import { CARRIER_CHECKS, checkTunnel } from './tunnel-checks.ts';
+import { checkCarriers } from './tunnel-checks.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const CACHE = join(ROOT, '.test-cache', 'node');
@@ -29,8 +27,7 @@ interface Installed {
   readonly major: string;
   readonly node: string;
   readonly from: string;
-  readonly program: readonly string[];
-  readonly agentProgram: readonly string[];
+  readonly programs: { readonly epmux: readonly string[]; readonly agent: readonly string[] };
 }
 
 /** The packed package on every Node, daemon and agent crosswise, and the quick tests of the sources on each. */
@@ -52,28 +49,18 @@ export async function nodePart(onPair: (pair: PairResult) => void): Promise<Part
         missing.push(`Node ${major}: ${messageOf(error)}`);
       }
     }
-    for (const agent of found) for (const daemon of found) keep(await tunnelOf(daemon, agent));
+    for (const agent of found) {
+      for (const daemon of found) {
+        const title = `daemon on Node ${daemon.major}, agent on Node ${agent.major}`;
+        const programs = { epmux: daemon.programs.epmux, agent: agent.programs.agent };
+        keep(await checkCarriers(title, programs));
+      }
+    }
     for (const { major, node } of found) keep(await testsOn(major, node, work));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
   return { part: 'node', with: found.map(({ from }) => from), pairs, missing };
-}
-
-async function tunnelOf(daemon: Installed, agent: Installed): Promise<PairResult> {
-  const dyno = await TestDyno.start({ agentProgram: agent.agentProgram });
-  try {
-    const app = await dyno.erlang.node('app', { tickTimeS: 4 });
-    const laptop = await Laptop.start({ program: daemon.program });
-    try {
-      const title = `daemon on Node ${daemon.major}, agent on Node ${agent.major}`;
-      return await checkTunnel(title, { laptop, dyno, app }, CARRIER_CHECKS);
-    } finally {
-      await laptop.stop();
-    }
-  } finally {
-    await dyno.stop();
-  }
 }
 
 /** The modules of the sources are used as they are: where ssh2's addon was compiled for another Node, ssh2 does without. */
@@ -128,8 +115,10 @@ function install(major: string, tarball: string, folder: string): Installed {
     major,
     node,
     from: `${version} ${addon ? 'with' : 'without'} ssh2’s addon`,
-    program: [node, join(dist, 'cli', 'main.js')],
-    agentProgram: [node, join(dist, 'agent.mjs')],
+    programs: {
+      epmux: [node, join(dist, 'cli', 'main.js')],
+      agent: [node, join(dist, 'agent.mjs')],
+    },
   };
 }
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { DaemonStatus } from '../../src/daemon/control/api.ts';
-import type { TestDyno } from '../../test/support/dyno.ts';
+import { TestDyno } from '../../test/support/dyno.ts';
 import type { ErlangNode } from '../../test/support/erlang.ts';
 import { within } from '../../test/support/erlang.ts';
 import { endProgram, startProgram } from '../../test/support/erlang-process.ts';
-import type { Laptop } from '../../test/support/laptop.ts';
+import { Laptop } from '../../test/support/laptop.ts';
 import { inTerminal, type Keys, type } from '../../test/support/terminal.ts';
 import { type Check, type PairResult, runChecks } from './result.ts';
 
@@ -115,8 +115,6 @@ const cut: Check<TunnelPair> = {
 };
 
 export const ALL_CHECKS = [up, ping, remsh, iex, cut];
-/** For pairs that differ in what carries the tunnel, not in what uses it. */
-export const CARRIER_CHECKS = [up, ping, cut];
 
 export function checkTunnel(
   title: string,
@@ -124,4 +122,23 @@ export function checkTunnel(
   checks: readonly Check<TunnelPair>[],
 ): Promise<PairResult> {
   return runChecks(title, checks, pair);
+}
+
+/** What carries the tunnel, when these programs do. */
+export async function checkCarriers(
+  title: string,
+  programs: { readonly epmux: readonly string[]; readonly agent: readonly string[] },
+): Promise<PairResult> {
+  const dyno = await TestDyno.start({ agentProgram: programs.agent });
+  try {
+    const app = await dyno.erlang.node('app', { tickTimeS: 4 });
+    const laptop = await Laptop.start({ program: programs.epmux });
+    try {
+      return await checkTunnel(title, { laptop, dyno, app }, [up, ping, cut]);
+    } finally {
+      await laptop.stop();
+    }
+  } finally {
+    await dyno.stop();
+  }
 }
