@@ -60,11 +60,11 @@ export class DemoApp implements ServedApp {
     return slot.turn;
   }
 
+  /** One that is starting is left to start. */
   restartSoon(name: string): void {
     const slot = this.#slots.get(name);
-    if (slot === undefined || this.#closed) return;
-    const before = slot.turn.catch(() => undefined);
-    slot.turn = before.then(() => this.#restart(name, slot));
+    if (slot === undefined || slot.state === 'starting' || this.#closed) return;
+    slot.turn = this.#restart(name, slot);
     // Whoever asks for the dyno is told; until then the platform says `crashed`.
     slot.turn.catch(() => {});
   }
@@ -84,8 +84,13 @@ export class DemoApp implements ServedApp {
     slot.id = randomUUID();
     slot.state = 'starting';
     slot.dyno = undefined;
-    await old?.stop();
-    if (this.#closed) throw new EpmuxError('INTERRUPTED', 'the app ends');
+    try {
+      await old?.stop();
+      if (this.#closed) throw new EpmuxError('INTERRUPTED', 'the app ends');
+    } catch (error) {
+      this.#become(name, 'crashed', undefined);
+      throw error;
+    }
     return this.#boot(name, slot.id);
   }
 

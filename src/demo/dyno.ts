@@ -39,7 +39,14 @@ export async function startDyno(
 ): Promise<Dyno> {
   const cleanup = new Cleanup();
   try {
-    const node = await startNode(erlang, { home, cookie, name: nodeName, interrupted, cleanup });
+    const node = await startNode(erlang, {
+      home,
+      cookie,
+      name: nodeName,
+      dyno,
+      interrupted,
+      cleanup,
+    });
     const { epmdPort } = node;
     const agent = startProgram({
       title: `the agent of ${dyno}`,

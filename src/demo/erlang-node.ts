@@ -14,12 +14,12 @@ const APP = `application:ensure_all_started(iex), io:format("ready ~s~n", [node(
  * reached. Gives epmd's port.
  */
 export async function startErlangNode(erlang: Erlang, options: NodeOptions): Promise<number> {
-  const { home, name, interrupted, cleanup } = options;
+  const { home, name, dyno, interrupted, cleanup } = options;
   const epmdPort = await freePort();
-  const env = { ...plainEnvironment(), HOME: home, ERL_EPMD_PORT: String(epmdPort) };
+  const env = { ...plainEnvironment(), HOME: home, DYNO: dyno, ERL_EPMD_PORT: String(epmdPort) };
 
   const epmd = startProgram({
-    title: 'epmd',
+    title: `epmd of ${dyno}`,
     command: [erlang.epmd, '-port', String(epmdPort), '-address', LOOPBACK],
     env,
   });
@@ -30,7 +30,7 @@ export async function startErlangNode(erlang: Erlang, options: NodeOptions): Pro
   });
 
   const node = startProgram({
-    title: 'the node',
+    title: `the node of ${dyno}`,
     command: [
       erlang.erl,
       ...['-boot', 'no_dot_erlang', '-noshell', '-sname', name, '-start_epmd', 'false'],

@@ -8,6 +8,8 @@ export interface NodeOptions {
   /** The dyno's home folder, with its cookie. */
   readonly home: string;
   readonly name: string;
+  /** `web.1`, as Heroku tells it to what runs in a dyno. */
+  readonly dyno: string;
   readonly cookie: string;
   readonly interrupted: AbortSignal;
   readonly cleanup: Cleanup;

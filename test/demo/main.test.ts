@@ -192,7 +192,7 @@ describe('epmux demo', function () {
     const demo = new Demo([], { PATH: `${fake}${delimiter}${process.env['PATH']}` });
     const { code, stderr } = await demo.ended();
     assert.equal(code, 1);
-    assert.match(stderr, /^epmux: step "dynos": epmd ended .+ \(DEMO_FAILED\)$/m);
+    assert.match(stderr, /^epmux: step "dynos": epmd of web\.\d ended .+ \(DEMO_FAILED\)$/m);
     assert.ok(demo.lines.some((line) => line.trim() === '✗ dynos'));
   });
 
@@ -218,7 +218,7 @@ describe('epmux demo', function () {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^epmux: step "back": the node ended \(exit 7\): worn out \(DEMO_FAILED\)$/m,
+      /^epmux: step "back": the node of web\.2 ended \(exit 7\): worn out \(DEMO_FAILED\)$/m,
     );
     assert.equal(demo.lines.at(-1)?.trim(), '✗ back');
   });
