@@ -32,7 +32,7 @@ function findConfiguration(cwd: string, env: Environment): string | undefined {
 export function loadConfiguration(cwd: string, env: Environment): ConfigurationFile | undefined {
   const path = findConfiguration(cwd, env);
   if (path === undefined) return undefined;
-  const text = readBounded(path);
+  const text = readBounded(path, env);
   return { path, text, configuration: parseConfiguration(path, text) };
 }
 
@@ -48,11 +48,29 @@ export function parseConfiguration(path: string, text: string): Configuration {
   return validateConfiguration(path, text, document);
 }
 
-function readBounded(path: string): string {
+/** Such a file may name commands to run, and a folder above the working one may be anybody's: /tmp is. */
+function isTrusted(uid: number, env: Environment): boolean {
+  const self = process.geteuid?.();
+  const behindSudo = self === 0 ? Number(env['SUDO_UID'] ?? 0) : 0;
+  return self === undefined || [self, 0, behindSudo].includes(uid);
+}
+
+function foreign(path: string, uid: number): EpmuxError {
+  return new EpmuxError(
+    'CONFIG_INVALID',
+    `${path} belongs to another user (${uid}): not followed`,
+    {
+      hint: 'if you trust it make it your own, such as by copying it; or name the way on the command line',
+    },
+  );
+}
+
+function readBounded(path: string, env: Environment): string {
   let file: number | undefined;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const { size } = fstatSync(file);
+    const { size, uid } = fstatSync(file);
+    if (!isTrusted(uid, env)) throw foreign(path, uid);
     if (size > MAX_FILE_BYTES) {
       throw new EpmuxError('CONFIG_INVALID', `${path} is larger than ${MAX_FILE_BYTES} bytes`);
     }
