@@ -4,14 +4,18 @@ import { createInterface } from 'node:readline/promises';
 export async function askYesNo(question: string, signal: AbortSignal): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
+    const closed = new Promise<undefined>((resolve) => {
+      terminal.once('close', () => resolve(undefined));
+    });
     // readline keeps SIGINT to itself while it reads; hand it on to where all interrupts are decided.
     terminal.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
     const answer = await Promise.race([
       terminal.question(`${question} [y/N] `, { signal }),
       closed,
     ]);
-    return /^\s*y(es)?\s*$/i.test(answer);
+    // Ctrl-D leaves the cursor behind the question.
+    if (answer === undefined) process.stderr.write('\n');
+    return /^\s*y(es)?\s*$/i.test(answer ?? '');
   } finally {
     terminal.close();
   }
