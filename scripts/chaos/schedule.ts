@@ -86,8 +86,16 @@ const WEATHER_WEIGHTS: Readonly<Record<WeatherName, number>> = {
 };
 
 /** For runs of seconds: nothing that takes longer to find than the run lasts. */
-const SHORT_KINDS = ['reset', 'kill-sshd', 'half-close-up', 'half-close-down', 'hold'] as const;
-const SHORT_FREEZES = ['freeze-agent', 'freeze-daemon', 'freeze-sshd'] as const;
+const SHORT_KINDS = [
+  'reset',
+  'freeze-agent',
+  'kill-sshd',
+  'half-close-up',
+  'freeze-daemon',
+  'hold',
+  'half-close-down',
+  'freeze-sshd',
+] as const;
 const SHORT_LASTS_MS = [100, 800] as const;
 
 export interface ScheduleOptions {
@@ -100,8 +108,9 @@ export interface ScheduleOptions {
 export function* schedule(options: ScheduleOptions): Generator<Act, never> {
   const random = new SeededRandom(options.seed);
   let weather: WeatherName = 'clear';
+  const begin = random.between(0, SHORT_KINDS.length - 1);
   for (let number = 1; ; number += 1) {
-    const kind = options.short === true ? shortKind(random, number) : longKind(random);
+    const kind = options.short === true ? shortKind(begin + number) : longKind(random);
     const [least, most] = lasts(kind, options.short === true);
     if (random.next() < 0.15) weather = random.pick(WEATHER_WEIGHTS);
     yield {
@@ -125,10 +134,8 @@ function longKind(random: SeededRandom): Drawn {
 }
 
 /** One of each in turn, begun anywhere: ten of them are enough to see every kind. */
-function shortKind(random: SeededRandom, number: number): Drawn {
-  const kinds = [...SHORT_KINDS, ...SHORT_FREEZES];
-  const kind = kinds[(number + random.between(0, 1)) % kinds.length];
-  return kind ?? 'reset';
+function shortKind(turn: number): Drawn {
+  return SHORT_KINDS[turn % SHORT_KINDS.length] ?? 'reset';
 }
 
 function lasts(kind: Drawn, short: boolean): readonly [number, number] {
