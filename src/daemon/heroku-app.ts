@@ -54,6 +54,8 @@ export class HerokuApp {
 
   /** Whether Exec leads into it; gives what a person should know although it does. */
   async check(signal: AbortSignal): Promise<readonly string[]> {
+    // Made while Heroku is asked; whoever needs them hears of a failure.
+    this.#keys().catch(() => undefined);
     const facts = await preflight(this.#now().platform, signal);
     this.#addonUrl = addonUrlOf(facts);
     this.#known = facts.configVars ?? {};
