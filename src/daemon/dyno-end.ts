@@ -1,16 +1,14 @@
 import { cookieOfVariables } from '../erlang/cookie.ts';
-import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
-import { NodeCoupling } from '../runtime/node-coupling.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import type { Directory } from '../session/types.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { ErrorStatus, LinkState, LinkStatus, NodeStatus, TunnelSpec } from './control/api.ts';
 import type { WantedDyno } from './dynos.ts';
+import { leadOn } from './lead-on.ts';
 import { DynoLink } from './links/dyno-link.ts';
 import type { Link } from './links/link.ts';
 import type { LinkMemory } from './memory.ts';
-import { relayCookies } from './relay-cookies.ts';
 import { TunnelNodes } from './tunnel-nodes.ts';
 import type { TunnelParts } from './tunnel-parts.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
@@ -241,34 +239,16 @@ export class DynoEnd {
 
   async #couple(local: BytePipe, short: string): Promise<void> {
     const { spec, parts } = this.#options;
-    const { clock, logger, localCookie } = parts;
-    try {
-      const cookies = await relayCookies({
+    await leadOn(local, {
+      short,
+      cookies: {
         agentKnows: this.knowsCookie(short),
         production: () => this.productionCookie(),
-        local: localCookie,
-      });
-      new NodeCoupling({
-        node: local,
-        tunnel: this.openNode(short),
-        clock,
-        relay: {
-          side: 'connector',
-          hide: true,
-          hiddenOnly: spec.hiddenOnly,
-          ticks: this.#link.ticks,
-          cookies,
-        },
-        onClosed: ({ code, text }) => {
-          const level = code === WireCode.COOKIE ? 'warn' : 'info';
-          logger[level]('a connection ended', { node: short, code, text });
-        },
-      });
-      logger.info('a local node connects', { node: short });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      logger.warn('a local connection can not be led on', { node: short, reason });
-      local.close(error instanceof EpmuxError ? error : undefined);
-    }
+      },
+      openNode: () => this.openNode(short),
+      relay: () => ({ hiddenOnly: spec.hiddenOnly, ticks: this.#link.ticks }),
+      parts,
+      onCut: (cut) => this.#nodes.onCut(short, cut),
+    });
   }
 }

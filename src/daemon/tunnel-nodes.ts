@@ -4,7 +4,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import type { Directory, DirectoryNode } from '../session/types.ts';
 import type { Addresses } from './addresses.ts';
-import type { NodeStatus } from './control/api.ts';
+import type { ErrorStatus, NodeStatus } from './control/api.ts';
 import type { DaemonLimits } from './limits.ts';
 import { type NameTable, type PublishedNode, splitNodeName } from './names.ts';
 import { NodePort } from './node-port.ts';
@@ -26,6 +26,7 @@ interface Entry {
   readonly name: string;
   readonly port: NodePort;
   readonly published: PublishedNode;
+  lastCut: ErrorStatus | undefined;
 }
 
 /** The nodes behind one link, each with its local port, published under its names. */
@@ -56,7 +57,7 @@ export class TunnelNodes {
   }
 
   list(stale: boolean): readonly NodeStatus[] {
-    return [...this.#entries.values()].map(({ name, published }) => {
+    return [...this.#entries.values()].map(({ name, published, lastCut }) => {
       const unreachable = this.#options.names.unreachable(published);
       return {
         name,
@@ -65,8 +66,16 @@ export class TunnelNodes {
         port: published.port,
         state: stale || this.#epmdDown ? 'stale' : 'up',
         ...(unreachable === undefined ? {} : { unreachable }),
+        ...(lastCut === undefined ? {} : { lastCut }),
       };
     });
+  }
+
+  /** A connection to the node of this short name was cut. */
+  onCut(short: string, cut: ErrorStatus): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.published.short === short) entry.lastCut = cut;
+    }
   }
 
   async close(): Promise<void> {
@@ -104,7 +113,7 @@ export class TunnelNodes {
         logger,
       });
       const published = { short, host, address, port: port.port, visible };
-      this.#entries.set(name, { name, port, published });
+      this.#entries.set(name, { name, port, published, lastCut: undefined });
       names.publish(published);
       logger.info('a node is published', { node: name, address, port: port.port });
     } catch (error) {

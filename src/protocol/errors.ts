@@ -166,6 +166,10 @@ export const ERROR_CODES = {
     exit: Exit.notConnected,
     hint: 'the node is known and does not answer: see `epmux status`',
   },
+  NODE_STALLED: {
+    exit: Exit.notConnected,
+    hint: 'connect again; ask the node for less at once, or give the agent a longer --stall',
+  },
   COOKIE_REFUSED: {
     exit: Exit.notAllowed,
     hint: 'pass the production cookie by --cookie-file or EPMUX_COOKIE',

@@ -57,6 +57,7 @@ function renderTunnel(tunnel: TunnelStatus, paint: Paint, wallNow: number): stri
     facts.join('  '),
     ...indented(alignColumns(tunnel.links.map((link) => linkRow(link, paint)))),
     ...indented(renderNodes(tunnel.nodes, paint)),
+    ...indented(tunnel.nodes.flatMap((node) => cutLine(node, paint, wallNow))),
     ...(tunnel.lastError === null ? [] : indented([errorLine(tunnel.lastError, paint, wallNow)])),
   ];
 }
@@ -91,9 +92,18 @@ export function renderNodes(nodes: readonly NodeStatus[], paint: Paint): string[
   );
 }
 
+function cutLine({ name, lastCut }: NodeStatus, paint: Paint, wallNow: number): string[] {
+  if (lastCut === undefined) return [];
+  return [`${paint('dim', 'last cut')}  ${printable(name)}: ${errorText(lastCut, wallNow)}`];
+}
+
 function errorLine(error: ErrorStatus, paint: Paint, wallNow: number): string {
-  const when = ago(error.at, wallNow, '');
-  return `${paint('dim', 'last error')}  ${printable(error.message)} (${error.code})${when === '' ? '' : `, ${when} ago`}`;
+  return `${paint('dim', 'last error')}  ${errorText(error, wallNow)}`;
+}
+
+function errorText({ message, code, at }: ErrorStatus, wallNow: number): string {
+  const when = ago(at, wallNow, '');
+  return `${printable(message)} (${code})${when === '' ? '' : `, ${when} ago`}`;
 }
 
 function ago(iso: string, wallNow: number, lead: string): string {

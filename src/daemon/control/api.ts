@@ -86,6 +86,8 @@ export interface NodeStatus {
   readonly state: 'up' | 'stale';
   /** Why a local node can't reach it by its name; absent when it can. */
   readonly unreachable?: string;
+  /** The last connection to it that was cut for a reason of the tunnel's or of a relay's; absent when none was. */
+  readonly lastCut?: ErrorStatus;
 }
 
 export interface TunnelStatus {
@@ -145,7 +147,7 @@ export interface ExecParams {
 
 /** Method → [params, result]. The daemon's handler map is proven complete against it. */
 export interface ControlMethods {
-  /** `supervisor` as in the status. */
+  /** `supervisor` as in the status; null: whoever asks may start one. */
   hello: [
     Record<string, never>,
     { readonly version: string; readonly pid: number; readonly supervisor?: number | null },

@@ -1,0 +1,60 @@
+import { WireCode, type WireCodeName } from '../protocol/constants.ts';
+import { EpmuxError } from '../protocol/errors.ts';
+import type { EndReason } from '../protocol/frames.ts';
+import { wireError } from '../protocol/wire-codes.ts';
+import { NodeCoupling, type NodeCouplingOptions } from '../runtime/node-coupling.ts';
+import type { BytePipe } from '../runtime/pipe.ts';
+import type { ErrorStatus } from './control/api.ts';
+import { type CookieSources, relayCookies } from './relay-cookies.ts';
+import type { TunnelParts } from './tunnel-parts.ts';
+
+export interface LeadOnOptions {
+  /** The node's name before `@`. */
+  readonly short: string;
+  readonly cookies: Omit<CookieSources, 'local'>;
+  /** As `DynoEnd.openNode`. */
+  readonly openNode: () => BytePipe;
+  /** Asked once the connection is about to be led on. */
+  readonly relay: () => Pick<NodeCouplingOptions['relay'], 'hiddenOnly' | 'ticks'>;
+  readonly parts: Pick<TunnelParts, 'clock' | 'logger' | 'localCookie'>;
+  /** The connection did not end by the will of one of its nodes. */
+  readonly onCut: (cut: ErrorStatus) => void;
+}
+
+/** How connections end that nobody has to be told of: in order, with one of the two nodes, or with the session. */
+const ORDINARY: ReadonlySet<number> = new Set(
+  (['NONE', 'ENDPOINT_GONE', 'CANCELLED'] as const satisfies readonly WireCodeName[]).map(
+    (name) => WireCode[name],
+  ),
+);
+
+/** Leads a local node's connection to the node in the dyno. What fails closes that connection only. */
+export async function leadOn(local: BytePipe, options: LeadOnOptions): Promise<void> {
+  const { short, parts } = options;
+  const { clock, logger, localCookie } = parts;
+  try {
+    const cookies = await relayCookies({ ...options.cookies, local: localCookie });
+    new NodeCoupling({
+      node: local,
+      tunnel: options.openNode(),
+      clock,
+      relay: { side: 'connector', hide: true, ...options.relay(), cookies },
+      onClosed: (reason) => {
+        const { code, text } = reason;
+        const level = code === WireCode.COOKIE ? 'warn' : 'info';
+        logger[level]('a connection ended', { node: short, code, text });
+        if (!ORDINARY.has(code)) options.onCut(cutOf(reason, clock.wallNow()));
+      },
+    });
+    logger.info('a local node connects', { node: short });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    logger.warn('a local connection can not be led on', { node: short, reason });
+    local.close(error instanceof EpmuxError ? error : undefined);
+  }
+}
+
+function cutOf(reason: EndReason, wallNow: number): ErrorStatus {
+  const { code, message } = wireError(reason);
+  return { code, message, at: new Date(wallNow).toISOString() };
+}
