@@ -47,6 +47,9 @@ async function askForRestart({ app, heroku, interrupted }: Scene): Promise<void>
     method: 'DELETE',
     headers: { authorization: `Bearer ${heroku.token}` },
     signal: AbortSignal.any([interrupted, AbortSignal.timeout(ASK_MS)]),
+  }).catch((cause: Error) => {
+    if (interrupted.aborted) throw cause;
+    throw new EpmuxError('DEMO_FAILED', `the platform API: ${cause.message}`, { cause });
   });
   await response.body?.cancel();
   if (response.ok) return;

@@ -128,9 +128,9 @@ describe('epmux demo', function () {
     assert.ok(!nodes.some((node) => detail('back').includes(String(node))), detail('back'));
   });
 
-  it('does without Erlang and says so; goes by nothing that its user has set for tunnels of their own', async () => {
+  it('does without Erlang, goes by nothing that its user has set, and is kept running until a signal', async () => {
     const elsewhere = 'http://127.0.0.1:9';
-    const demo = new Demo([], {
+    const demo = new Demo(['--keep'], {
       ...withoutErlang,
       HEROKU_API_KEY: 'of the user',
       HEROKU_API_URL: elsewhere,
@@ -140,9 +140,18 @@ describe('epmux demo', function () {
       HTTP_PROXY: elsewhere,
       NODE_USE_ENV_PROXY: '1',
     });
+    const line = await demo.told(/export EPMUX_HOME=/);
+    const home = /EPMUX_HOME='(.+)'/.exec(line)?.[1] ?? '';
+    const nodes = execFileSync(process.execPath, ['--import', 'tsx', MAIN, 'nodes'], {
+      env: { ...demo.env, EPMUX_HOME: home },
+      encoding: 'utf8',
+    });
+    for (const dyno of DYNOS) assert.match(nodes, new RegExp(`my_app\\w*@.*${dyno}`));
+    await demo.told(/curl -X DELETE/);
+    demo.signal('SIGINT');
     const { code, stderr } = await demo.ended();
     assert.equal(code, 0, stderr);
-    const shown = demo.lines.flatMap((line) => /^ {2}✓ (.{12}) /.exec(line)?.[1]?.trim() ?? []);
+    const shown = demo.lines.flatMap((each) => /^ {2}✓ (.{12}) /.exec(each)?.[1]?.trim() ?? []);
     assert.deepEqual(shown, [...BEGINNING, ...CUT, 'ps:restart', ...END]);
     assert.match(demo.lines.join('\n'), /stand-ins: no Erlang here/);
     assert.match(demo.lines.join('\n'), /pong, no nodedown/);
@@ -166,20 +175,6 @@ describe('epmux demo', function () {
     await demo.told(/✓ dynos /);
     demo.stopReading();
     assert.deepEqual((await demo.ended()).code, 0);
-  });
-
-  it('is kept running until a signal, for the commands that it prints', async () => {
-    const demo = new Demo(['--keep'], withoutErlang);
-    const line = await demo.told(/export EPMUX_HOME=/);
-    const home = /EPMUX_HOME='(.+)'/.exec(line)?.[1] ?? '';
-    const args = ['--import', 'tsx', MAIN, 'nodes'];
-    const nodes = execFileSync(process.execPath, args, {
-      env: { ...demo.env, EPMUX_HOME: home },
-      encoding: 'utf8',
-    });
-    for (const dyno of DYNOS) assert.match(nodes, new RegExp(`my_app\\w*@.*${dyno}`));
-    demo.signal('SIGINT');
-    assert.equal((await demo.ended()).code, 0);
   });
 
   it('says which step failed at the beginning and why, and tidies up', async () => {
