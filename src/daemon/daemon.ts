@@ -109,7 +109,9 @@ export class Daemon {
       onChanged: () => this.supervised?.onChanged(),
     });
     const memory = () => memoryText(this.tunnels.memory());
-    this.supervised = foreground ? undefined : new Supervised({ paths, clock, restarts, memory });
+    this.supervised = foreground
+      ? undefined
+      : new Supervised({ paths, clock, restarts, isService: stay, memory });
     this.execBroker = new ExecBroker({
       folder: paths.runtimeDir,
       clock,

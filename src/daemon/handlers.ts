@@ -62,6 +62,10 @@ function supervision(supervised: Supervised | undefined): Partial<DaemonStatus['
   return { supervisor, restarts, lastCrash };
 }
 
+function toMend(supervisor: number | null | undefined): { readonly supervisor?: number | null } {
+  return supervisor === undefined ? {} : { supervisor };
+}
+
 function supervisionHandlers(
   supervised: Supervised | undefined,
 ): Pick<ControlHandlers, 'hello' | 'supervise'> {
@@ -71,7 +75,7 @@ function supervisionHandlers(
       run: () => ({
         version: VERSION,
         pid: process.pid,
-        ...(supervised === undefined ? {} : { supervisor: supervised.supervisor }),
+        ...toMend(supervised?.supervisorToMend),
       }),
     },
     supervise: {

@@ -13,6 +13,8 @@ export interface SupervisedOptions {
   readonly clock: Clock;
   /** How often the supervisor has started a worker again, this one included. */
   readonly restarts: number;
+  /** A service's: whoever runs that brings its supervisor back. */
+  readonly isService: boolean;
   /** What only this process holds, as `memoryText` gives it. */
   readonly memory: () => string;
 }
@@ -31,6 +33,11 @@ export class Supervised {
   /** The pid of the supervisor of this state folder; null when none lives. */
   get supervisor(): number | null {
     return livingHolder(this.#options.paths.supervisorLockFile)?.pid ?? null;
+  }
+
+  /** As `supervisor`; undefined where it is not a command's to start one. */
+  get supervisorToMend(): number | null | undefined {
+    return this.supervisor ?? (this.#options.isService ? undefined : null);
   }
 
   get lastCrash(): CrashStatus | null {

@@ -36,7 +36,8 @@ export function unitText({ command, env }: ServiceProgram, watchdog: boolean): s
     ...variables.map((variable) => `Environment=${variable}`),
     'Restart=on-failure',
     'RestartSec=10',
-    'KillMode=mixed',
+    // The supervisor ends the daemon; when it is lost itself, the daemon goes on, and the next one adopts it.
+    'KillMode=process',
     'TimeoutStopSec=20',
     '',
     '[Install]',

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EpmuxError } from '../../protocol/errors.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { type ControlClient, connectDaemon } from '../control/client.ts';
 import { incarnationOf, type LockHolder, livingHolder, readLockHolder } from '../lock.ts';
 import type { DaemonPaths } from '../paths.ts';
@@ -30,14 +30,24 @@ export class WorkerProcesses implements Workers {
     const holder = livingHolder(this.#options.paths.lockFile);
     if (holder === undefined) return undefined;
     const { pid } = holder;
+    const { ended, look } = this.#watchPid(holder);
+    const ask = this.#asker();
     return {
       pid,
       startedAt: undefined,
-      ended: this.#gone(holder),
+      ended,
       kill: (signal) => {
         if (isThere(holder)) tryKill(pid, signal);
       },
-      ask: this.#asker(),
+      async ask(known, signal) {
+        try {
+          return await ask(known, signal);
+        } catch (error) {
+          // Its connection may have ended with it.
+          look();
+          throw error;
+        }
+      },
     };
   }
 
@@ -82,20 +92,24 @@ export class WorkerProcesses implements Workers {
     };
   }
 
-  #gone(holder: LockHolder): Promise<WorkerEnd> {
+  #watchPid(holder: LockHolder): { readonly ended: Promise<WorkerEnd>; look(): void } {
     const { clock, paths } = this.#options;
-    return new Promise((resolve) => {
-      const look = () => {
-        if (isThere(holder)) {
-          clock.wakeAt(clock.now() + LOOK_MS, look);
-          return;
-        }
+    let cancel: Cancel = () => undefined;
+    let onGone: () => void = () => undefined;
+    const ended = new Promise<WorkerEnd>((resolve) => {
+      onGone = () => {
         // In order the lock goes first; a crash leaves it behind.
         const inOrder = readLockHolder(paths.lockFile)?.pid !== holder.pid;
         resolve({ inOrder, reason: 'it ended without a word', exitCode: undefined });
       };
-      look();
     });
+    const look = () => {
+      cancel();
+      if (isThere(holder)) cancel = clock.wakeAt(clock.now() + LOOK_MS, look);
+      else onGone();
+    };
+    look();
+    return { ended, look };
   }
 }
 
