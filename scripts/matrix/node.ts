@@ -9,12 +9,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { findNode, npmInstall } from '../../test/support/other-node.ts';
 import { messageOf, type PairResult, type PartResult, runChecks } from './result.ts';
 import { checkCarriers } from './tunnel-checks.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const CACHE = join(ROOT, '.test-cache', 'node');
 const MAJORS = ['20', '22', '24'] as const;
 const INSTALL_MS = 300_000;
 const TESTS_MS = 900_000;
@@ -99,14 +99,14 @@ function pack(work: string): string {
 }
 
 function install(major: string, tarball: string, folder: string): Installed {
-  const node = findNode(major);
+  const node = findNode(major, INSTALL_MS);
   const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
   if (!version.startsWith(`v${major}.`)) throw new Error(`${node} is ${version}`);
   mkdirSync(folder);
   const { allowScripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const manifest = { private: true, allowScripts };
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
-  npm(['install', '--prefix', folder, tarball], node);
+  npmInstall(folder, [tarball], { node, limitMs: INSTALL_MS });
   const modules = join(folder, 'node_modules');
   const addon =
     spawnSync(node, ['-e', `require(${JSON.stringify(join(modules, ADDON))})`]).status === 0;
@@ -120,35 +120,4 @@ function install(major: string, tarball: string, folder: string): Installed {
       agent: [node, join(dist, 'agent.mjs')],
     },
   };
-}
-
-/** Named by a variable, this very one, or the registry's package that has it inside. */
-function findNode(major: string): string {
-  const given = process.env[`EPMUX_NODE_${major}`];
-  if (given !== undefined) return given;
-  if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
-  const prefix = process.platform === 'darwin' && process.arch === 'arm64' ? 'node-bin' : 'node';
-  const name = [prefix, process.platform, process.arch].join('-');
-  const folder = join(CACHE, major);
-  const node = join(folder, 'node_modules', name, 'bin', 'node');
-  if (!existsSync(node)) {
-    mkdirSync(folder, { recursive: true });
-    npm(['install', '--prefix', folder, '--no-save', '--ignore-scripts', `${name}@${major}`]);
-  }
-  return node;
-}
-
-/** Run by this Node or another, whose headers addons are compiled with where it has them beside it. */
-function npm(args: readonly string[], node = process.execPath): void {
-  const home = dirname(dirname(node));
-  const env: NodeJS.ProcessEnv = {
-    ...process.env,
-    PATH: `${dirname(node)}:${process.env['PATH']}`,
-  };
-  if (existsSync(join(home, 'include', 'node', 'node.h'))) env['npm_config_nodedir'] = home;
-  const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
-  const { status, stderr } = spawnSync('npm', [...args, ...quiet], {
-    ...{ env, encoding: 'utf8', timeout: INSTALL_MS },
-  });
-  if (status !== 0) throw new Error(`npm ${args[0]} failed: ${stderr.trim().slice(-500)}`);
 }

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { AgentProcess } from '../support/agent-process.ts';
 import { leaveOut } from '../support/left-out.ts';
+import { findNode } from '../support/other-node.ts';
 
-const CACHE = join(import.meta.dirname, '..', '..', '.test-cache', 'node24');
-const CACHED_NODE = join(CACHE, 'node_modules', '.bin', 'node');
 const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
 const INSTALL_MS = 60_000;
 
@@ -27,15 +24,15 @@ function hasExecve(node: string): boolean {
   return stdout?.trim() === 'function';
 }
 
-/** A Node that can replace itself: this one, one kept from an earlier run, or one from the registry. */
+/** A Node that can replace itself, or undefined. */
 function newNode(): string | undefined {
   if (hasExecve(process.execPath)) return process.execPath;
-  if (!existsSync(CACHED_NODE)) {
-    mkdirSync(CACHE, { recursive: true });
-    const install = ['install', '--prefix', CACHE, '--no-audit', '--no-fund', 'node@24'];
-    spawnSync('npm', install, { timeout: INSTALL_MS, stdio: 'ignore' });
+  try {
+    const found = findNode('24', INSTALL_MS);
+    return hasExecve(found) ? found : undefined;
+  } catch {
+    return undefined;
   }
-  return existsSync(CACHED_NODE) && hasExecve(CACHED_NODE) ? CACHED_NODE : undefined;
 }
 
 function canUnshare(): boolean {
