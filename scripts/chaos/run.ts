@@ -1,10 +1,10 @@
 /** One run: the far end, a peer, the workload, the schedule of sabotage, and the books at the end. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { Holdings } from './holdings.ts';
 import type { Leading, Peer } from './peer.ts';
-import { type Holding, holding } from './processes.ts';
 import { type Done, Sabotage } from './saboteur.ts';
 import { type Act, type Cut, ENDS, type End } from './schedule.ts';
-import type { Measured, Tally } from './scorecard.ts';
+import type { Measured, Resume, Tally } from './scorecard.ts';
 import type { Site } from './site.ts';
 import { type Failure, type Nodedown, Workload, type WorkloadOptions } from './workload.ts';
 
@@ -36,8 +36,6 @@ const NODEDOWN_MS = 30_000;
 const SAY_EVERY_MS = 30_000;
 const WARM_UP_BINARIES = 2;
 const WARM_UP_MS = 240_000;
-const ARRIVAL_MS = 30_000;
-const SETTLE_MS = 30_000;
 const LOOK_EVERY_MS = 250;
 const IN_USE_MS = 1_500;
 
@@ -49,13 +47,12 @@ export class Run {
   readonly #sabotage: Sabotage;
   readonly #cuts = new Map<Cut, Tally>();
   readonly #ends = new Map<End, Tally>();
-  readonly #resumeMs: number[] = [];
+  readonly #resumes: Resume[] = [];
   readonly #falseNodedowns: (Nodedown & { act: Act })[] = [];
   /** What a real end may have cost, from when to when. */
   readonly #endWindows: { from: number; to: number }[] = [];
   readonly #broken: string[] = [];
-  readonly #peakRss = new Map<string, number>();
-  #before = new Map<string, Holding>();
+  readonly #holdings: Holdings;
   /** Acts that nobody has waited for yet. */
   #pending: { act: Act; done: Done }[] = [];
   #interventions = 0;
@@ -66,6 +63,7 @@ export class Run {
     this.#peer = parts.peer;
     this.#load = parts.load;
     this.#options = options;
+    this.#holdings = new Holdings(parts.peer);
     this.#sabotage = new Sabotage(parts.site, parts.peer, parts.load.pids);
   }
 
@@ -97,7 +95,7 @@ export class Run {
     const seconds = (Date.now() - begunAt) / 1_000;
     const holdings = await this.#holdingsAfter();
     await this.#load.settle();
-    const books = await this.#arrived();
+    const books = await this.#load.arrived();
     const { handshakes } = this.#load;
     return {
       peer: this.#options.peer,
@@ -105,7 +103,7 @@ export class Run {
       seconds,
       cuts: this.#cuts,
       ends: this.#ends,
-      resumeMs: this.#resumeMs,
+      resumes: this.#resumes,
       pauses,
       books: { ...books, bytes: (books['bytes'] ?? 0) - this.#warmUpBytes },
       executed: await this.#load.executed(),
@@ -115,7 +113,7 @@ export class Run {
       wireBytes: this.#site.path.passedBytes - wireBefore,
       restarts: this.#peer.restarts,
       interventions: this.#interventions,
-      resumes: await this.#peer.resumes(),
+      toldResumes: await this.#peer.resumes(),
       holdings,
       broken: this.#broken,
     };
@@ -131,7 +129,7 @@ export class Run {
     await this.#load.holdBulk();
     await this.#load.handshakes.stop();
     await pause(IN_USE_MS);
-    this.#before = this.#look();
+    this.#holdings.begin();
     this.#warmUpBytes = (await this.#load.books())['bytes'] ?? 0;
     this.#load.handshakes.start();
     await this.#load.releaseBulk();
@@ -146,9 +144,7 @@ export class Run {
       if (cuts >= untilCuts || Date.now() - begunAt >= untilMs) break;
       await this.#one(act);
       if (!isEnd(act.kind)) cuts += 1;
-      for (const [name, { rssBytes }] of this.#look()) {
-        this.#peakRss.set(name, Math.max(rssBytes, this.#peakRss.get(name) ?? 0));
-      }
+      this.#holdings.note();
       if (Date.now() - saidAt < SAY_EVERY_MS) continue;
       saidAt = Date.now();
       say(`${Math.round((saidAt - begunAt) / 1_000)} s: ${cuts} cuts, act ${act.number}`);
@@ -184,12 +180,12 @@ export class Run {
   async #resumed(act: Act, { begunAt, overAt }: Done): Promise<boolean> {
     try {
       const at = await this.#load.resumed(begunAt, overAt, RECOVERY_MS);
-      if (!isEnd(act.kind)) this.#resumeMs.push(at - overAt);
+      if (!isEnd(act.kind)) this.#resumes.push({ act, ms: at - overAt });
       return true;
     } catch (error) {
       const why = String(error).slice(0, 500);
       this.#options.say(`act ${act.number} (${act.kind}) is not recovered from: ${why}`);
-      this.#resumeMs.push((await this.#stepIn(begunAt, overAt)) - overAt);
+      this.#resumes.push({ act, ms: (await this.#stepIn(begunAt, overAt)) - overAt });
       return false;
     }
   }
@@ -250,46 +246,13 @@ export class Run {
     tallies.set(kind, tally);
   }
 
-  #look(): Map<string, Holding> {
-    const found = new Map<string, Holding>();
-    for (const [name, pid] of this.#peer.processes().judged) {
-      const held = holding(pid);
-      if (held !== undefined) found.set(name, held);
-    }
-    return found;
-  }
-
   /** With nothing but the standing connections in use, as before. */
   async #holdingsAfter(): Promise<Measured['holdings']> {
     await this.#load.holdBulk();
     await this.#load.handshakes.stop();
-    const deadline = Date.now() + SETTLE_MS;
-    const isBack = (): boolean =>
-      [...this.#look()].every(
-        ([name, { descriptors }]) => descriptors <= (this.#before.get(name)?.descriptors ?? 0),
-      );
-    while (!isBack() && Date.now() < deadline) await pause(LOOK_EVERY_MS);
+    const holdings = await this.#holdings.end((name) => this.#broken.push(`the ${name} has gone`));
     await this.#load.releaseBulk();
-    const holdings = new Map<string, { before: Holding; after: Holding; peakRssBytes: number }>();
-    const after = this.#look();
-    for (const [name, before] of this.#before) {
-      const held = after.get(name);
-      if (held === undefined) this.#broken.push(`the ${name} has gone`);
-      else holdings.set(name, { before, after: held, peakRssBytes: this.#peakRss.get(name) ?? 0 });
-    }
     return holdings;
-  }
-
-  /** The books, once every message that was sent is accounted for or should have been. */
-  async #arrived(): Promise<Measured['books']> {
-    const deadline = Date.now() + ARRIVAL_MS;
-    for (;;) {
-      const books = await this.#load.books();
-      const arrived = ['received', 'lost', 'lost_in_nodedowns'].map((name) => books[name] ?? 0);
-      const total = arrived.reduce((sum, count) => sum + count, 0);
-      if (total >= (books['sent'] ?? 0) || Date.now() > deadline) return books;
-      await pause(LOOK_EVERY_MS);
-    }
   }
 
   async #unexplainedFailures(): Promise<Failure[]> {

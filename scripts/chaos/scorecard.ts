@@ -1,5 +1,5 @@
 /** What a run came to: figures, and whether every promise was kept. */
-import type { Holding } from './processes.ts';
+import type { Held } from './holdings.ts';
 import type { Act, Cut, End } from './schedule.ts';
 import type { Books, Failure, Nodedown } from './workload.ts';
 
@@ -8,14 +8,19 @@ export interface Tally {
   survived: number;
 }
 
+export interface Resume {
+  readonly act: Act;
+  /** From when nothing stands in the way any more to the first message there and back. */
+  readonly ms: number;
+}
+
 export interface Measured {
   readonly peer: string;
   readonly seed: number;
   readonly seconds: number;
   readonly cuts: ReadonlyMap<Cut, Tally>;
   readonly ends: ReadonlyMap<End, Tally>;
-  /** From when nothing stands in the way any more to the first message there and back, in ms. */
-  readonly resumeMs: readonly number[];
+  readonly resumes: readonly Resume[];
   readonly pauses: { readonly longest: number; readonly silent: number };
   readonly books: Books;
   readonly executed: { readonly ran: number; readonly doubled: number };
@@ -26,8 +31,9 @@ export interface Measured {
   readonly wireBytes: number;
   readonly restarts: number;
   readonly interventions: number;
-  readonly resumes: number | undefined;
-  readonly holdings: ReadonlyMap<string, { before: Holding; after: Holding; peakRssBytes: number }>;
+  /** Of the peer's own telling. */
+  readonly toldResumes: number | undefined;
+  readonly holdings: ReadonlyMap<string, Held>;
   /** What went wrong beyond all that. */
   readonly broken: readonly string[];
 }
@@ -35,6 +41,7 @@ export interface Measured {
 /** A process may keep this much more than before: what its allocator has not given back. */
 const RSS_SLACK_BYTES = 96 * 1024 * 1024;
 const SHOWN_FAILURES = 5;
+const SHOWN_SLOWEST = 5;
 
 export interface Scorecard {
   readonly passed: boolean;
@@ -44,7 +51,8 @@ export interface Scorecard {
 
 export function scorecard(measured: Measured): Scorecard {
   const verdict = judge(measured);
-  const { books, resumeMs, holdings } = measured;
+  const { books, resumes, holdings } = measured;
+  const resumeMs = resumes.map(({ ms }) => ms);
   const figure = (name: string): number => books[name] ?? 0;
   const cuts = sum(measured.cuts);
   return {
@@ -80,7 +88,8 @@ export function scorecard(measured: Measured): Scorecard {
       wireBytes: measured.wireBytes,
       restarts: measured.restarts,
       interventions: measured.interventions,
-      ...(measured.resumes === undefined ? {} : { resumes: measured.resumes }),
+      ...(measured.toldResumes === undefined ? {} : { resumes: measured.toldResumes }),
+      slowest: slowest(resumes),
       processes: Object.fromEntries(holdings),
     },
   };
@@ -138,9 +147,16 @@ function sum(tallies: ReadonlyMap<string, Tally>): Tally {
   return total;
 }
 
-export function percentile(values: readonly number[], percent: number): number | null {
+function percentile(values: readonly number[], percent: number): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? null;
+}
+
+function slowest(resumes: readonly Resume[]): Readonly<Record<string, string>> {
+  const first = [...resumes].sort((a, b) => b.ms - a.ms).slice(0, SHOWN_SLOWEST);
+  return Object.fromEntries(
+    first.map(({ act, ms }) => [`act ${act.number}`, `${act.kind} ${act.lastsMs} ms: ${ms} ms`]),
+  );
 }
 
 function round(value: number): number {

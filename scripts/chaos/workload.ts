@@ -1,4 +1,5 @@
 /** Everything that uses the tunnel at once, and the books of it. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { ErlangHost, type ErlangNode } from '../../test/support/erlang.ts';
 import { Handshakes } from './handshakes.ts';
 import type { Leading } from './peer.ts';
@@ -32,6 +33,8 @@ export type Books = Readonly<Record<string, number>>;
 const LIMIT_MS = 60_000;
 /** The longest call, and the longest outage before it. */
 const STOP_MS = 240_000;
+const ARRIVAL_MS = 30_000;
+const LOOK_EVERY_MS = 250;
 
 export class Workload {
   readonly handshakes: Handshakes;
@@ -147,6 +150,18 @@ export class Workload {
       }
     }
     return sums;
+  }
+
+  /** The books, once every message that was sent is accounted for or should have been. */
+  async arrived(): Promise<Books> {
+    const deadline = Date.now() + ARRIVAL_MS;
+    for (;;) {
+      const books = await this.books();
+      const arrived = ['received', 'lost', 'lost_in_nodedowns'].map((name) => books[name] ?? 0);
+      const total = arrived.reduce((sum, count) => sum + count, 0);
+      if (total >= (books['sent'] ?? 0) || Date.now() > deadline) return books;
+      await pause(LOOK_EVERY_MS);
+    }
   }
 
   async failures(): Promise<Failure[]> {
