@@ -29,6 +29,7 @@ export function findRelease(otp: Otp): OtpRelease {
   const given = process.env[`EPMUX_OTP_${otp}`];
   if (given !== undefined) {
     if (existsSync(join(given, 'usr'))) return verified(inRoot(otp, given, `the root ${given}`));
+    if (!existsSync(join(given, 'bin', 'erl'))) throw new Error(`${given} has no bin/erl`);
     const first = `${join(given, 'bin')}:${path}`;
     const host = { prefix: ['env', `PATH=${first}`] };
     return verified({ otp, from: `the installation ${given}`, host, path: first });
