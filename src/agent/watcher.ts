@@ -37,8 +37,10 @@ export const WATCH_LIMITS = {
   pollMs: 1_000,
   calmPollMs: 5_000,
   calmAfterMs: 60_000,
-  /** A directory waits so long for the full names of new nodes. */
+  /** A directory waits so long for what new nodes tell; then it goes without those that have not told yet. */
   holdMs: 1_000,
+  /** A new node that has not told so long is published as epmd knows it. */
+  patienceMs: 10_000,
   probesAtOnce: 4,
   /** A node that does not tell its name is asked again after each of these, then no more. */
   retryMs: [1_000, 4_000, 16_000],
@@ -49,6 +51,8 @@ interface Watched extends EpmdName {
   identity: NodeIdentity | undefined;
   cookieKnown: boolean;
   attempts: number;
+  /** When epmd named it first. */
+  readonly since: number;
   /** When to ask it, on the clock's scale; Infinity: not again. */
   askAt: number;
   asking: boolean;
@@ -167,6 +171,7 @@ export class NodeWatcher {
         identity: undefined,
         cookieKnown: false,
         attempts: 0,
+        since: now,
         askAt: now,
         asking: false,
       });
@@ -207,7 +212,10 @@ export class NodeWatcher {
     this.#publishWhenNamed();
   }
 
-  /** A new node is published under its full name at once, rather than under two names one after the other. */
+  /**
+   * A new node is published when it has told its full name and whether a cookie of it is known, rather than under two names one after the other: who is
+   * told of it sooner would have its cookie refused.
+   */
   #publishWhenNamed(): void {
     const unnamed = [...this.#nodes.values()].some((node) => node.attempts === 0);
     if (unnamed && this.#clock.now() < this.#holdUntil) {
@@ -223,7 +231,9 @@ export class NodeWatcher {
   }
 
   #publish(): void {
-    const nodes = [...this.#nodes.values()].map(toDirectoryNode);
+    const latest = this.#clock.now() - WATCH_LIMITS.patienceMs;
+    const told = ({ attempts, since }: Watched) => attempts > 0 || since <= latest;
+    const nodes = [...this.#nodes.values()].filter(told).map(toDirectoryNode);
     nodes.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
     const before = this.#directory;
     const next: Directory = {

@@ -176,7 +176,7 @@ describe('the watcher of epmd', () => {
     assert.equal(clock.waiting, 1);
   });
 
-  it('publishes without the full name what takes too long to tell it', async () => {
+  it('publishes a node that takes long to tell its name later than the others, at last without', async () => {
     let release = (): void => {};
     host.slow = new Promise((resolve) => {
       release = resolve;
@@ -186,6 +186,10 @@ describe('the watcher of epmd', () => {
     await pass(clock, WATCH_LIMITS.holdMs - 1);
     assert.deepEqual(names(), undefined);
     await pass(clock, 1);
+    assert.deepEqual(names(), []);
+    await pass(clock, WATCH_LIMITS.patienceMs - WATCH_LIMITS.holdMs - STEP_MS);
+    assert.deepEqual(names(), []);
+    await pass(clock, STEP_MS);
     assert.deepEqual(names(), ['app']);
     release();
     await pass(clock, 0);
