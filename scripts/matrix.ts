@@ -42,7 +42,7 @@ function print(parts: readonly PartResult[]): void {
   console.log(`${new Date().toISOString().slice(0, 10)}, ${cores}, Node ${process.version}`);
   for (const part of parts) {
     console.log(`\n${part.part}: ${part.with.join('; ') || 'nothing'}\n`);
-    if (part.pairs.length > 0) console.log(table(part));
+    if (part.pairs.length > 0) console.log(`${table(part)}\n`);
     for (const line of failures(part)) console.log(`failed: ${line}`);
     for (const line of part.missing) console.log(`can't run here: ${line}`);
   }
