@@ -5,6 +5,8 @@ import type { Answer, Command, Request } from './load/commands.ts';
 
 const START_MS = 20_000;
 const ANSWER_MS = 120_000;
+/** A profile is written at the end. */
+const STOP_MS = 5_000;
 
 /** What is started for a run, so that it can all be ended; a process that is told by its stdin has ended by then. */
 const started = new Set<ChildProcess>();
@@ -51,8 +53,10 @@ function remember(child: ChildProcess): void {
 export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
-  child.kill('SIGKILL');
+  const impatience = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  child.kill('SIGTERM');
   await exited;
+  clearTimeout(impatience);
 }
 
 export async function stopAll(): Promise<void> {

@@ -132,7 +132,15 @@ async function startAgent(
   return server(
     later,
     [
-      ...[process.execPath, build.agent, '--port', '0', '--epmd-port', String(epmd)],
+      ...[
+        process.execPath,
+        ...nodeFlags(),
+        build.agent,
+        '--port',
+        '0',
+        '--epmd-port',
+        String(epmd),
+      ],
       ...['--secret-file', stage.secretFile, '--allow', `bench=${stage.target}`],
     ],
     /listening address=\S+:(\d+)/,
@@ -141,15 +149,17 @@ async function startAgent(
 
 const front = (build: Build, options: FrontOptions): string[] => [
   process.execPath,
-  ...profilerFlags(),
+  ...nodeFlags(),
   build.front,
   JSON.stringify(options),
 ];
 
-/** `EPMUX_BENCH_PROFILE=FOLDER`: CPU profiles of our two ends are written there. */
-function profilerFlags(): string[] {
+/** `EPMUX_BENCH_PROFILE=FOLDER`: CPU profiles of our two ends are written there. `EPMUX_BENCH_NODE`: flags of Node for them. */
+function nodeFlags(): string[] {
   const folder = process.env['EPMUX_BENCH_PROFILE'];
-  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+  const profile = folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+  const flags = process.env['EPMUX_BENCH_NODE']?.split(' ') ?? [];
+  return [...profile, ...flags.filter((flag) => flag !== '')];
 }
 
 export function epmuxOverTcp(build: Build, key = 'epmux', title = 'epmux, TCP'): WayKind {
