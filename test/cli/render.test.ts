@@ -171,6 +171,19 @@ describe('status', () => {
     );
   });
 
+  it('tells of a crash for a day', () => {
+    const crashed = (ago: number, restarts: number) => {
+      const lastCrash = { at: before(ago), reason: 'killed by SIGKILL', report: '/c/r.json' };
+      return renderStatus({ daemon: { ...daemon, restarts, lastCrash }, tunnels: [] }, plain, NOW);
+    };
+    assert.equal(
+      crashed(180_000, 2)[0],
+      'daemon  started again 2 times; its last crash, 3 min ago: killed by SIGKILL (/c/r.json)',
+    );
+    assert.match(crashed(180_000, 0)[0] ?? '', /^daemon {2}its last crash, 3 min ago/);
+    assert.deepEqual(crashed(25 * 3_600_000, 2), ['no tunnel is up']);
+  });
+
   it('says when there is none, and what troubles the daemon', () => {
     assert.deepEqual(renderStatus({ daemon, tunnels: [] }, plain, NOW), ['no tunnel is up']);
     const troubled = { daemon: { ...daemon, problems: ['the disk is full'] }, tunnels: [] };

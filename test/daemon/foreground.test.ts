@@ -73,6 +73,8 @@ describe('a tunnel in the foreground', function () {
     const client = await ControlClient.connect(
       daemonPaths({ EPMUX_HOME: folder.path }).controlSocket,
     );
+    assert.equal((await client.call('hello', {})).supervisor, undefined);
+    await assert.rejects(client.call('supervise', {}), { code: 'DAEMON_BUSY' });
     assert.deepEqual(await client.call('down', {}), { downed: ['prod'] });
     client.close();
     const [exit] = await once(running, 'exit');

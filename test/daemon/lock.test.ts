@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { acquireLock, type Lock, readLockHolder } from '../../src/daemon/lock.ts';
+import { acquireLock, type Lock, readLockHolder, startTimeByPs } from '../../src/daemon/lock.ts';
 import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
 import { leaveOut } from '../support/left-out.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -68,6 +68,13 @@ describe('the lock on a state folder', () => {
     server.close();
     await once(server, 'close');
     (await acquireLock(paths)).release();
+  });
+
+  it('knows when a process was started also without /proc, as on macOS', async function () {
+    if (spawnSync('ps', ['-p', String(process.pid)]).status !== 0) leaveOut(this, 'there is no ps');
+    assert.match(startTimeByPs(process.pid), /\d\d:\d\d:\d\d \d{4}$/);
+    assert.equal(startTimeByPs(process.pid), startTimeByPs(process.pid));
+    assert.equal(startTimeByPs(await deadPid()), '');
   });
 
   it('is taken when its file is garbage', async () => {

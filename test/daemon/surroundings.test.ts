@@ -99,6 +99,20 @@ describe('a daemon without tunnels', () => {
     assert.equal(ends, 1);
   });
 
+  it('stays for ever as a service', () => {
+    const service = new Ending({
+      clock,
+      tunnels: () => 0,
+      clients: () => 0,
+      stay: true,
+      end: () => assert.fail('it ends'),
+    });
+    service.look();
+    service.onDown();
+    clock.advance(86_400_000);
+    assert.equal(clock.waiting, 0);
+  });
+
   it('stays while somebody is connected who may ask, as at the question for a host key', () => {
     clients = 1;
     ending.look();

@@ -9,7 +9,7 @@ import { TestDyno } from '../support/dyno.ts';
 import type { ErlangNode } from '../support/erlang.ts';
 import { Laptop } from '../support/laptop.ts';
 
-const HANG_MS = 8_000;
+const HANG_MS = 4_000;
 
 /** Resolves when no process has this pid any more. Those looked at here are nobody's zombies: their parents wait for them. */
 async function gone(pid: number): Promise<void> {

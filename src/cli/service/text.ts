@@ -74,6 +74,7 @@ export function plistText(
       EnvironmentVariables: dictionary(Object.fromEntries(variables)),
       RunAtLoad: '<true/>',
       KeepAlive: dictionary({ SuccessfulExit: '<false/>' }),
+      AbandonProcessGroup: '<true/>',
       ProcessType: string('Background'),
       StandardErrorPath: string(stderrFile),
     }),

@@ -6,8 +6,11 @@ import type { Worker, WorkerEnd, WorkerFacts } from './worker.ts';
 const LOOKS = 10;
 /** Between questions that found nobody: it is starting, or its socket is gone. */
 const ASK_AGAIN_MS = 250;
-/** A look that comes so much too late means that this process did not run. */
+/** A look that comes so much too late means that this process did not run; less where a worker may be silent for little. */
 const LATE_MS = 5_000;
+const LATE_SHARE = 0.25;
+/** For a worker that has never answered: it starts. */
+const START_MS = 30_000;
 
 export interface WatchOptions {
   readonly clock: Clock;
@@ -105,9 +108,11 @@ export class Watch {
     const { clock, hangMs } = this.#options;
     this.#cancelLook = this.#armLook();
     // The worker may not have run either, however long the silence was.
-    if (this.#sleep.slept() || lateMs > LATE_MS) this.#heardAt = clock.now();
+    const mostLateMs = Math.min(LATE_MS, hangMs * LATE_SHARE);
+    if (this.#sleep.slept() || lateMs > mostLateMs) this.#heardAt = clock.now();
     const silentMs = clock.now() - this.#heardAt;
-    if (silentMs <= hangMs || this.#hungMs !== undefined) return;
+    const mostSilentMs = this.#hasAnswered ? hangMs : Math.max(hangMs, START_MS);
+    if (silentMs <= mostSilentMs || this.#hungMs !== undefined) return;
     this.#hungMs = silentMs;
     this.#worker.kill('SIGKILL');
   }

@@ -163,6 +163,23 @@ describe('the checks of this machine', () => {
       'daemon',
       'warning',
     ],
+    [
+      'a daemon that crashed today',
+      {
+        daemon: async () => ({
+          ...side,
+          status: {
+            daemon: {
+              ...daemon,
+              lastCrash: { at: new Date().toISOString(), reason: 'exit code 134', report: '/r' },
+            },
+            tunnels: [],
+          },
+        }),
+      },
+      'daemon',
+      'warning',
+    ],
     ['one loopback address', { canListen: async () => false }, 'loopback', 'warning'],
   ];
   for (const [what, other, id, outcome] of cases) {

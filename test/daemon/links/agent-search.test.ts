@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentChoice, LinkState, LinkStatus } from '../../../src/daemon/control/api.ts';
 import { DynoLink } from '../../../src/daemon/links/dyno-link.ts';
-import { SESSION_ID_BYTES } from '../../../src/protocol/constants.ts';
+import type { LinkMemory } from '../../../src/daemon/memory.ts';
 import type { EpmuxError } from '../../../src/protocol/errors.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { SESSION_DEFAULTS } from '../../../src/session/config.ts';
@@ -20,6 +19,7 @@ interface Wanted {
   readonly choice?: AgentChoice;
   readonly agentPort?: number;
   readonly secret?: string | undefined;
+  readonly inherited?: Omit<LinkMemory, 'id'>;
 }
 
 describe('a link to a host that may have no agent', function () {
@@ -64,7 +64,7 @@ describe('a link to a host that may have no agent', function () {
 
   const begin = (
     to: PushHost,
-    { choice = 'auto', agentPort = 1, secret }: Wanted = {},
+    { choice = 'auto', agentPort = 1, secret, inherited }: Wanted = {},
   ): DynoLink => {
     link = new DynoLink({
       dyno: null,
@@ -72,8 +72,8 @@ describe('a link to a host that may have no agent', function () {
       epmdPort: dyno.epmdPort,
       transport: () => to.transport(agentPort),
       secret: async () => secret,
-      createSession: () =>
-        new Session('daemon', SESSION_DEFAULTS, randomBytes(SESSION_ID_BYTES), systemClock.now()),
+      createSession: (id) => new Session('daemon', SESSION_DEFAULTS, id, systemClock.now()),
+      inherited,
       agentFile,
       clock: systemClock,
       logger: log,
@@ -134,6 +134,21 @@ describe('a link to a host that may have no agent', function () {
     await reaches('up');
     assert.equal(failures[0]?.code, 'AGENT_MISSING');
     assert.match(failures[0]?.message ?? '', /pushed there is gone/);
+  });
+
+  it('goes on with the one that another worker had pushed, and ends the session that was left', async () => {
+    const before = begin(host);
+    const { incarnation } = await reaches('up');
+    const inherited = before.memory();
+    assert.equal(inherited.sessions?.length, 1);
+    const after = begin(host, { inherited });
+    assert.equal((await reaches('up')).incarnation, incarnation);
+    await until(() => !after.memory().sessions?.includes(inherited.sessions?.[0] ?? ''));
+    assert.equal(after.memory().sessions?.length, 1);
+    assert.deepEqual(after.memory().pushed, inherited.pushed);
+    assert.equal(host.processes().size, 1);
+    await until(() => failures.some(({ code }) => code === 'SESSION_LOST'));
+    await before.close();
   });
 
   it('is two of their own when two push at once', async () => {
