@@ -7,7 +7,7 @@
  *     npm run chaos -- --stop laptop --seconds 180     everything on the laptop stands still, or its daemon alone (daemon)
  *     npm run chaos -- --plan 20 --seed 7              what would be done first, and nothing more
  *
- * Exits with 0 when every promise was kept, 1 when not, 2 when it can't run. Needs dist/ as built, Linux, erl, erlc, sshd.
+ * SIGTERM ends a run early, with its verdict. Exits with 0 when every promise was kept, 1 when not, 2 when it can't run. Needs dist/ as built, Linux, erl, erlc, sshd.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -83,7 +83,9 @@ async function main(): Promise<number> {
   const none = Number.POSITIVE_INFINITY;
   const isLimited = cuts !== undefined || values.stop !== undefined;
   const untilMs = (minutes ?? (isLimited ? none : DEFAULT_MINUTES)) * MINUTE_MS;
-  const limits = { untilMs, untilCuts: cuts ?? none };
+  const early = new AbortController();
+  process.once('SIGINT', () => early.abort()).once('SIGTERM', () => early.abort());
+  const limits = { untilMs, untilCuts: cuts ?? none, signal: early.signal };
   const measured = await measurePeer(peer, { seed, peer, acts: acts(seed), ...limits, say });
   const card = scorecard(measured);
   process.stdout.write(values.json ? `${JSON.stringify(card, null, 2)}\n` : asText(card));

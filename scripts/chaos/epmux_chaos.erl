@@ -182,12 +182,21 @@ held() ->
     receive
         {Caller, hold} ->
             Caller ! {?BULK, ok},
-            receive {Other, release} -> Other ! {?BULK, ok} end,
-            held();
+            holding();
         {Caller, release} ->
             Caller ! {?BULK, ok},
             held()
     after 0 -> garbage_collect()
+    end.
+
+holding() ->
+    receive
+        {Caller, hold} ->
+            Caller ! {?BULK, ok},
+            holding();
+        {Caller, release} ->
+            Caller ! {?BULK, ok},
+            held()
     end.
 
 ask(Name, Question) ->

@@ -45,7 +45,10 @@ export function missingFor(peer: PeerName): string | undefined {
   return undefined;
 }
 
-type Limits = Pick<RunOptions, 'seed' | 'peer' | 'acts' | 'untilMs' | 'untilCuts' | 'say'>;
+type Limits = Pick<
+  RunOptions,
+  'seed' | 'peer' | 'acts' | 'untilMs' | 'untilCuts' | 'signal' | 'say'
+>;
 
 export async function measurePeer(name: PeerName, limits: Limits): Promise<Measured> {
   const programs = builtPrograms();

@@ -15,6 +15,8 @@ export interface RunOptions extends WorkloadOptions {
   readonly untilMs: number;
   readonly untilCuts: number;
   readonly acts: Iterable<Act>;
+  /** Ends the run before its time, with its books. */
+  readonly signal?: AbortSignal;
   /** For runs of seconds. */
   readonly withoutWarmUp?: boolean;
   /** A line for people. */
@@ -89,7 +91,11 @@ export class Run {
     const wireBefore = this.#site.path.passedBytes;
     const begunAt = Date.now();
     await this.#load.resetPauses();
-    await this.#sabotageAll(begunAt);
+    try {
+      await this.#sabotageAll(begunAt);
+    } catch (error) {
+      this.#broken.push(`the run broke off: ${error}`);
+    }
     this.#sabotage.stop();
     const pauses = await this.#load.pauses();
     const seconds = (Date.now() - begunAt) / 1_000;
@@ -137,11 +143,12 @@ export class Run {
   }
 
   async #sabotageAll(begunAt: number): Promise<void> {
-    const { acts, untilCuts, untilMs, say } = this.#options;
+    const { acts, untilCuts, untilMs, signal, say } = this.#options;
     let saidAt = begunAt;
     let cuts = 0;
     for (const act of acts) {
-      if (cuts >= untilCuts || Date.now() - begunAt >= untilMs) break;
+      const isLate = Date.now() - begunAt >= untilMs || signal?.aborted === true;
+      if (isLate || cuts >= untilCuts) break;
       await this.#one(act);
       if (!isEnd(act.kind)) cuts += 1;
       this.#holdings.note();
