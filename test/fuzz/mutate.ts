@@ -140,7 +140,7 @@ const HEADERS = {
 } as const;
 
 /** At least one. What follows a length that lies is one part. */
-export function partsOf(input: Uint8Array, framing: Framing | undefined): Part[] {
+function partsOf(input: Uint8Array, framing: Framing | undefined): Part[] {
   const parts: Part[] = [];
   if (framing === undefined) return [{ from: 0, to: input.length }];
   const bytes = Buffer.from(input);

@@ -10,12 +10,12 @@ import { acceptorSays, connectorSays } from './handshakes.ts';
  * An input for two sides is a list of turns: a byte whose top bit says who speaks and whose others how many bytes follow (0: 128). Turn for turn it is
  * what a schedule of two sockets would deliver.
  */
-export interface Turn {
+interface Turn {
   readonly from: 'connector' | 'acceptor';
   readonly bytes: Uint8Array;
 }
 
-export function turns(input: Uint8Array): Turn[] {
+function turns(input: Uint8Array): Turn[] {
   const found: Turn[] = [];
   for (let at = 0; at < input.length; ) {
     const head = input[at] ?? 0;
@@ -27,7 +27,7 @@ export function turns(input: Uint8Array): Turn[] {
   return found;
 }
 
-export function turn(from: Turn['from'], bytes: Uint8Array): Uint8Array {
+function turn(from: Turn['from'], bytes: Uint8Array): Uint8Array {
   const parts: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += 128) {
     const part = bytes.subarray(at, at + 128);
