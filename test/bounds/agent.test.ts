@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { EpmuxError } from '../../src/protocol/errors.ts';
+import { DaemonEnd } from '../support/daemon-end.ts';
+import { freePort } from '../support/erlang.ts';
+import { TestAgent } from '../support/test-agent.ts';
+
+const SECRET = 'the secret that both ends know';
+
+describe('a bound of the agent that was set', () => {
+  let agent: TestAgent;
+  let ends: DaemonEnd[] = [];
+  let strangers: Socket[] = [];
+
+  async function start(...limits: readonly string[]): Promise<void> {
+    const given = limits.flatMap((limit) => ['--limit', limit]);
+    agent = await TestAgent.start(SECRET, ['--epmd-port', String(await freePort()), ...given]);
+  }
+
+  async function attach(): Promise<DaemonEnd> {
+    const end = new DaemonEnd(SECRET);
+    ends.push(end);
+    await end.dial(agent.port);
+    await end.until('attached', () => end.attachments[0]);
+    return end;
+  }
+
+  /** Connected, and heard the agent's hello or was closed. */
+  async function stranger(): Promise<{ socket: Socket; greeted: boolean; closed: Promise<void> }> {
+    const socket = connect(agent.port, '127.0.0.1');
+    strangers.push(socket);
+    socket.on('error', () => {});
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    const greeted = once(socket, 'data').then(
+      () => true,
+      () => false,
+    );
+    return { socket, greeted: await Promise.race([greeted, closed.then(() => false)]), closed };
+  }
+
+  afterEach(async () => {
+    for (const end of ends) end.socket?.destroy();
+    for (const socket of strangers) socket.destroy();
+    ends = [];
+    strangers = [];
+    await agent.stop();
+  });
+
+  it('closes a connection more than `connections` as it comes, and takes one again when one is gone', async () => {
+    await start('connections=2');
+    const first = await attach();
+    const second = await stranger();
+    assert.equal(second.greeted, true);
+    assert.equal((await stranger()).greeted, false);
+    second.socket.destroy();
+    while (!(await stranger()).greeted) strangers.pop();
+    assert.deepEqual(first.losses, []);
+  });
+
+  it('closes the oldest of more than `waiting-pipes` that have not proved themselves', async () => {
+    await start('waiting-pipes=2');
+    const [first, second] = [await stranger(), await stranger()];
+    const third = await stranger();
+    await first.closed;
+    assert.deepEqual([second.socket.closed, third.socket.closed], [false, false]);
+  });
+
+  it('closes who has not said its hello within `hello-ms`, and leaves who has alone', async () => {
+    await start('hello-ms=200');
+    const end = await attach();
+    const slow = await stranger();
+    await slow.closed;
+    assert.deepEqual(end.losses, []);
+  });
+
+  it('says BUSY to a session more than `sessions`, all of which are attached', async () => {
+    await start('sessions=2');
+    await attach();
+    await attach();
+    const third = new DaemonEnd(SECRET);
+    ends.push(third);
+    const busy = third.dial(agent.port).then(() => third.until('the loss', () => third.losses[0]));
+    await assert.rejects(
+      busy.then((loss) => {
+        throw loss;
+      }),
+      (error) => error instanceof EpmuxError && error.code === 'BUSY',
+    );
+  });
+
+  it('rejects a stream more than `streams`, and opens one again when one has ended', async () => {
+    await start('streams=2');
+    const end = await attach();
+    // Nothing listens there, so a stream that is let in ends as CONNECT_FAILED, and one that is not as BUSY.
+    const outcome = (stream: { readonly accepted: Promise<void> }): Promise<string> =>
+      stream.accepted.then(
+        () => 'ACCEPTED',
+        (error: EpmuxError) => error.code,
+      );
+    const three = ['a', 'b', 'c'].map((name) => end.driver.open(`node/${name}`, 'interactive'));
+    const codes = await Promise.all(three.map(outcome));
+    assert.deepEqual(codes, ['NO_EPMD', 'NO_EPMD', 'BUSY']);
+    assert.equal(await outcome(end.driver.open('node/d', 'interactive')), 'NO_EPMD');
+  });
+});
