@@ -24,12 +24,21 @@ export async function askNames(epmd: EpmdAddress): Promise<readonly EpmdName[]> 
   return (await ask(epmd, { kind: 'names' }, namesAnswer())).names;
 }
 
-/** Where the node registered as `name` listens; undefined: epmd knows no such node. Fails as `askNames` does. */
-export async function askNode(epmd: EpmdAddress, name: string): Promise<EpmdNode | undefined> {
-  return (await ask(epmd, { kind: 'port', name }, portAnswer())).node;
+/** Where the node registered as `name` listens; undefined: epmd knows no such node. Fails as `askNames` does, and with INTERRUPTED at the signal. */
+export async function askNode(
+  epmd: EpmdAddress,
+  name: string,
+  signal?: AbortSignal,
+): Promise<EpmdNode | undefined> {
+  return (await ask(epmd, { kind: 'port', name }, portAnswer(), signal)).node;
 }
 
-function ask<T>(epmd: EpmdAddress, request: EpmdRequest, answer: EpmdAnswer<T>): Promise<T> {
+function ask<T>(
+  epmd: EpmdAddress,
+  request: EpmdRequest,
+  answer: EpmdAnswer<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: epmd.host, port: epmd.port });
     const timer = setTimeout(
@@ -38,10 +47,12 @@ function ask<T>(epmd: EpmdAddress, request: EpmdRequest, answer: EpmdAnswer<T>):
     );
     const settle = (settleWith: () => void): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
       socket.destroy();
       settleWith();
     };
     const fail = (error: unknown): void => settle(() => reject(error));
+    const onAbort = (): void => fail(new EpmuxError('INTERRUPTED', 'nobody waits for epmd now'));
     const step = (read: () => T | undefined): void => {
       try {
         const value = read();
@@ -51,6 +62,8 @@ function ask<T>(epmd: EpmdAddress, request: EpmdRequest, answer: EpmdAnswer<T>):
       }
     };
     socket.once('connect', () => socket.write(encodeEpmdRequest(request)));
+    signal?.addEventListener('abort', onAbort);
+    if (signal?.aborted === true) onAbort();
     socket.on('data', (chunk) => step(() => answer.push(chunk)));
     socket.once('end', () => step(() => answer.end()));
     socket.on('error', (cause) =>

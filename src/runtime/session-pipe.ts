@@ -88,19 +88,23 @@ export class SessionPipe {
   }
 }
 
-function* joinSmall(buffers: readonly Uint8Array[]): Generator<Uint8Array> {
+/** Most batches are one buffer or a few large ones, and pass as they are. */
+function joinSmall(buffers: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (buffers.length < 2) return buffers;
+  const joined: Uint8Array[] = [];
   let run: Uint8Array[] = [];
   let runBytes = 0;
   for (const buffer of buffers) {
     if (run.length > 0 && runBytes + buffer.length > JOINED_BYTES) {
-      yield join(run);
+      joined.push(join(run));
       run = [];
       runBytes = 0;
     }
     run.push(buffer);
     runBytes += buffer.length;
   }
-  if (run.length > 0) yield join(run);
+  if (run.length > 0) joined.push(join(run));
+  return joined;
 }
 
 function join(run: readonly Uint8Array[]): Uint8Array {

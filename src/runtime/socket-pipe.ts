@@ -2,11 +2,7 @@ import { Socket } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
-
-/** `write` says false above this. A drain batch of the session and one more fit below. */
-const HIGH_WATER_BYTES = 128 * 1024;
-/** Room again: early enough that the carrier never runs dry. */
-const LOW_WATER_BYTES = 64 * 1024;
+import { WaterMarks } from './water-marks.ts';
 
 /** A pipe over a socket, an SSH channel or any other duplex stream. Small writes leave at once (TCP_NODELAY). */
 export function duplexPipe(duplex: Duplex, label: string): BytePipe {
@@ -25,8 +21,7 @@ class NodeStreamPipe implements BytePipe {
   readonly #readable: Readable;
   readonly #writable: Writable;
   #handlers: PipeHandlers | undefined;
-  #bufferedBytes = 0;
-  #full = false;
+  readonly #marks = new WaterMarks();
   #paused = false;
   #corked = false;
   #readEnded = false;
@@ -52,7 +47,7 @@ class NodeStreamPipe implements BytePipe {
   }
 
   get bufferedBytes(): number {
-    return this.#bufferedBytes;
+    return this.#writable.writableLength;
   }
 
   start(handlers: PipeHandlers): void {
@@ -75,10 +70,8 @@ class NodeStreamPipe implements BytePipe {
   write(chunk: Uint8Array): boolean {
     if (this.#outcome !== undefined || this.#writeEnded) return true;
     this.#cork();
-    this.#bufferedBytes += chunk.length;
-    this.#writable.write(chunk, () => this.#written(chunk.length));
-    this.#full ||= this.#bufferedBytes >= HIGH_WATER_BYTES;
-    return !this.#full;
+    this.#writable.write(chunk, this.#onWritten);
+    return this.#marks.onWritten(this.bufferedBytes);
   }
 
   end(): void {
@@ -115,18 +108,19 @@ class NodeStreamPipe implements BytePipe {
     if (this.#corked) return;
     this.#corked = true;
     this.#writable.cork();
-    process.nextTick(() => {
-      this.#corked = false;
-      this.#writable.uncork();
-    });
+    process.nextTick(this.#uncork);
   }
 
-  #written(bytes: number): void {
-    this.#bufferedBytes -= bytes;
-    if (!this.#full || this.#bufferedBytes > LOW_WATER_BYTES) return;
-    this.#full = false;
-    if (this.#outcome === undefined) this.#handlers?.onWritable();
-  }
+  readonly #uncork = (): void => {
+    this.#corked = false;
+    this.#writable.uncork();
+  };
+
+  /** One for all writes, and not one for each. */
+  readonly #onWritten = (): void => {
+    const room = this.#marks.onRoom(this.bufferedBytes);
+    if (room && this.#outcome === undefined) this.#handlers?.onWritable();
+  };
 
   #ended(): void {
     if (this.#outcome !== undefined) return;

@@ -1,11 +1,7 @@
 import type { ClientChannel } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { BytePipe, PipeHandlers } from '../../runtime/pipe.ts';
-
-/** `write` says false above this. */
-const HIGH_WATER_BYTES = 128 * 1024;
-/** Room again: early enough that the connection never runs dry. */
-const LOW_WATER_BYTES = 64 * 1024;
+import { WaterMarks } from '../../runtime/water-marks.ts';
 
 /** What a channel's pipe needs of the connection that it is on. */
 export interface ChannelHost {
@@ -36,7 +32,7 @@ export class ChannelPipe implements BytePipe {
   readonly #host: ChannelHost;
   readonly #watcher: PipeWatcher | undefined;
   #handlers: PipeHandlers | undefined;
-  #full = false;
+  readonly #marks = new WaterMarks();
   #paused = false;
   #readEnded = false;
   #writeEnded = false;
@@ -82,9 +78,8 @@ export class ChannelPipe implements BytePipe {
   write(chunk: Uint8Array): boolean {
     if (this.#outcome !== undefined || this.#writeEnded) return true;
     this.#host.cork();
-    this.#channel.write(chunk, () => this.onRoom());
-    this.#full ||= this.bufferedBytes >= HIGH_WATER_BYTES;
-    return !this.#full;
+    this.#channel.write(chunk, this.#onWritten);
+    return this.#marks.onWritten(this.bufferedBytes);
   }
 
   end(): void {
@@ -125,10 +120,12 @@ export class ChannelPipe implements BytePipe {
 
   /** Something of what waited has left. */
   onRoom(): void {
-    if (!this.#full || this.#outcome !== undefined || this.bufferedBytes > LOW_WATER_BYTES) return;
-    this.#full = false;
-    this.#handlers?.onWritable();
+    if (this.#outcome === undefined && this.#marks.onRoom(this.bufferedBytes)) {
+      this.#handlers?.onWritable();
+    }
   }
+
+  readonly #onWritten = (): void => this.onRoom();
 
   #ended(): void {
     if (this.#outcome !== undefined) return;
