@@ -107,8 +107,11 @@ describe('a tunnel whose daemon is killed', function () {
     assert.equal(await call, 'ok');
     assert.equal((await look())?.daemon.supervisor, null);
     await laptop.run('nodes');
-    let found = await untilUp();
-    while (found.daemon.supervisor === null) found = await untilUp();
+    const log = join(home(), 'daemon.log');
+    while (!readFileSync(log, 'utf8').includes(`watches the daemon pid=${daemon.pid}`)) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const found = await untilUp();
     assert.equal(found.daemon.pid, daemon.pid);
     assert.notEqual(found.daemon.supervisor, daemon.supervisor);
     process.kill(daemon.pid, 'SIGKILL');

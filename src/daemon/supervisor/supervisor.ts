@@ -40,6 +40,8 @@ export class Supervisor {
   #memory = '';
   #restarts = 0;
   #worker: Worker | undefined;
+  /** A worker that was there already, until it answers. */
+  #adopting: number | undefined;
   #stopping = false;
   #endWait: () => void = () => undefined;
 
@@ -59,7 +61,7 @@ export class Supervisor {
       const watch = new Watch(worker, known, {
         clock,
         hangMs: this.#options.hangMs,
-        onAlive: this.#options.onAlive,
+        onAlive: () => this.#onAlive(),
         onFacts: (facts) => this.#onFacts(facts),
       });
       const end = await watch.over;
@@ -96,11 +98,18 @@ export class Supervisor {
     const found = workers.find();
     const worker = found ?? workers.start(this.#memory, this.#restarts);
     this.#worker = worker;
-    if (found !== undefined) logger.info('the supervisor adopts the daemon', { pid: found.pid });
-    else if (this.#restarts > 0) {
+    this.#adopting = found?.pid;
+    if (found === undefined && this.#restarts > 0) {
       logger.info('the supervisor starts the daemon again', { restarts: this.#restarts });
     }
     return worker;
+  }
+
+  #onAlive(): void {
+    const pid = this.#adopting;
+    this.#adopting = undefined;
+    this.#options.onAlive();
+    if (pid !== undefined) this.#options.logger.info('the supervisor watches the daemon', { pid });
   }
 
   #onFacts({ restarts, memory }: WorkerFacts): void {

@@ -72,14 +72,16 @@ export class Watch {
         if (signal.aborted) return;
         this.#heardAt = clock.now();
         this.#hasAnswered = true;
-        onAlive();
         if (answer === 'refused') {
           this.#onRefused({ inOrder: true, reason: 'it is not supervised', exitCode: undefined });
-        } else if (answer !== 'unknown') {
+          return;
+        }
+        if (answer !== 'unknown') {
           this.#known = answer.digest;
           onFacts(answer);
-          continue;
         }
+        onAlive();
+        if (answer !== 'unknown') continue;
       } catch {
         // It is the look that decides when silence has lasted too long.
       }
