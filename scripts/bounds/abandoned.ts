@@ -9,13 +9,17 @@ const CHUNK = Buffer.alloc(64 * 1024, 'epmux');
 export class Flood {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #onClosed: () => void = () => undefined;
 
   private constructor(server: Server) {
     this.#server = server;
     server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.on('error', () => socket.destroy());
-      socket.once('close', () => this.#sockets.delete(socket));
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+        this.#onClosed();
+      });
       const send = (): void => {
         while (socket.writable && socket.write(CHUNK)) {}
       };
@@ -37,6 +41,16 @@ export class Flood {
   /** Connections that are open now. */
   get open(): number {
     return this.#sockets.size;
+  }
+
+  /** Resolves once fewer connections than that are open. */
+  fewerThan(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onClosed = () => {
+        if (this.#sockets.size < count) resolve();
+      };
+      this.#onClosed();
+    });
   }
 
   stop(): void {
