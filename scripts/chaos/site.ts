@@ -74,12 +74,14 @@ export class LoopbackSite implements Site {
 
   static async start(folder: string, tickTimeS?: number): Promise<LoopbackSite> {
     const dyno = await ErlangHost.start();
-    const sshd = await startSshd();
-    const path = await Saboteur.start({ host: sshd.host, port: sshd.port });
     const ports = { app: await freePort(), victim: await freePort() };
     const tick = tickTimeS === undefined ? {} : { tickTimeS };
-    const app = await dyno.node('app', { flags: nodeFlags(folder, ports.app), ...tick });
-    const victim = await dyno.node('victim', { flags: nodeFlags(folder, ports.victim), ...tick });
+    const [sshd, app, victim] = await Promise.all([
+      startSshd(),
+      dyno.node('app', { flags: nodeFlags(folder, ports.app), ...tick }),
+      dyno.node('victim', { flags: nodeFlags(folder, ports.victim), ...tick }),
+    ]);
+    const path = await Saboteur.start({ host: sshd.host, port: sshd.port });
     return new LoopbackSite({ path, sshd, dyno, ports, app, victim }, folder);
   }
 

@@ -69,8 +69,7 @@ export class Workload {
     const { tickTimeS } = options;
     const own = { hidden: true, env, flags, ...(tickTimeS === undefined ? {} : { tickTimeS }) };
     const laptop = await ErlangHost.start({ hostName: 'laptop', cookie, epmdPort, epmd: false });
-    const me = await laptop.node('me', own);
-    const beat = await laptop.node('beat', own);
+    const [me, beat] = await Promise.all([laptop.node('me', own), laptop.node('beat', own)]);
     const workload = new Workload(site, laptop, [me, beat], leading);
     const { app, victim } = site;
     for (const node of [me, beat, app]) await node.eval('epmux_chaos:serve()');
