@@ -2,6 +2,7 @@ import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { wireError, wireReason } from '../protocol/wire-codes.ts';
 import type { EndReason, StreamClass } from '../session/types.ts';
+import { ByteQueue } from './byte-queue.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
 
 /** A stream of a session. It outlives the session's pipes: while none is there, writes fill its buffer and say false. */
@@ -54,7 +55,7 @@ export class DrivenStream implements IncomingStream {
   #handlers: PipeHandlers | undefined;
   #paused = false;
   /** Arrived and not taken by the owner; bounded by the credit, which only goes back when it is. */
-  #queue: Uint8Array[] = [];
+  readonly #queue = new ByteQueue();
   #finished: 'no' | 'received' | 'told' = 'no';
   /** Set once: the session knows the stream no more. */
   #outcome: { readonly error: EpmuxError | undefined } | undefined;
@@ -136,8 +137,9 @@ export class DrivenStream implements IncomingStream {
 
   onData(chunk: Uint8Array): void {
     if (this.#outcome !== undefined) return;
-    this.#queue.push(chunk);
-    this.#deliver();
+    const handlers = this.#paused || !this.#queue.isEmpty ? undefined : this.#handlers;
+    if (handlers === undefined) this.#queue.push(chunk);
+    else this.#hand(chunk, handlers);
   }
 
   onFinished(): void {
@@ -155,28 +157,32 @@ export class DrivenStream implements IncomingStream {
     if (this.#outcome !== undefined) return;
     this.#outcome = { error };
     this.#settleAccepted(error ?? new EpmuxError('NODE_UNREACHABLE', `${this.label} is closed`));
-    if (error !== undefined) this.#queue = [];
+    if (error !== undefined) this.#queue.clear();
     this.#deliver();
   }
 
   #closedHere(error: EpmuxError): void {
     this.#outcome = { error: undefined };
-    this.#queue = [];
+    this.#queue.clear();
     this.#finished = 'told';
     this.#settleAccepted(error);
     queueMicrotask(() => this.#deliver());
   }
 
+  #hand(chunk: Uint8Array, handlers: PipeHandlers): void {
+    handlers.onBytes(chunk);
+    this.#port.consumed(this.id, chunk.length);
+  }
+
   #deliver(): void {
     const handlers = this.#handlers;
     if (handlers === undefined) return;
-    while (!this.#paused && this.#queue.length > 0) {
+    while (!this.#paused) {
       const chunk = this.#queue.shift();
       if (chunk === undefined) break;
-      handlers.onBytes(chunk);
-      this.#port.consumed(this.id, chunk.length);
+      this.#hand(chunk, handlers);
     }
-    if (this.#queue.length > 0) return;
+    if (!this.#queue.isEmpty) return;
     if (this.#finished === 'received') {
       this.#finished = 'told';
       handlers.onEnd();
