@@ -9,14 +9,14 @@ const LOOPBACK = ['127.0.0.1', '::1'] as const;
 /** Nothing listens on this address, or this host has none of its kind: another one may do. */
 const TRY_NEXT = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'ENETUNREACH']);
 
-/** A connection to a port of the loopback. Fails with CONNECT_FAILED, and BUSY when no descriptor is left. */
-export function dialLoopback(port: number): Promise<Socket> {
-  return dialFirst(port, LOOPBACK);
+/** A connection to a port of the loopback. Fails with CONNECT_FAILED, also at the signal, and BUSY when no descriptor is left. */
+export function dialLoopback(port: number, signal?: AbortSignal): Promise<Socket> {
+  return dialFirst(port, LOOPBACK, signal);
 }
 
 /** The same; where the loopback refuses, on this host's own addresses: a node may listen on one of them alone. */
-export function dialOwnHost(port: number): Promise<Socket> {
-  return dialFirst(port, [...LOOPBACK, ...ownAddresses()]);
+export function dialOwnHost(port: number, signal?: AbortSignal): Promise<Socket> {
+  return dialFirst(port, [...LOOPBACK, ...ownAddresses()], signal);
 }
 
 function ownAddresses(): string[] {
@@ -27,11 +27,15 @@ function ownAddresses(): string[] {
   );
 }
 
-async function dialFirst(port: number, hosts: readonly string[]): Promise<Socket> {
+async function dialFirst(
+  port: number,
+  hosts: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<Socket> {
   let refusal: unknown;
   for (const host of hosts) {
     try {
-      return await dial(host, port);
+      return await dial(host, port, signal);
     } catch (cause) {
       refusal ??= cause;
       if (!TRY_NEXT.has((cause as NodeJS.ErrnoException).code ?? '')) break;
@@ -46,20 +50,27 @@ async function dialFirst(port: number, hosts: readonly string[]): Promise<Socket
   });
 }
 
-function dial(host: string, port: number): Promise<Socket> {
+function dial(host: string, port: number, signal: AbortSignal | undefined): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, noDelay: true });
+    const onAbort = (): void => void socket.destroy(new Error('nobody waits for it now'));
     const timer = setTimeout(
       () => socket.destroy(new Error(`no connection within ${DIAL_MS} ms`)),
       DIAL_MS,
     );
-    const fail = (error: Error): void => {
+    const over = (): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    };
+    const fail = (error: Error): void => {
+      over();
       reject(error);
     };
     socket.once('error', fail);
+    signal?.addEventListener('abort', onAbort);
+    if (signal?.aborted === true) onAbort();
     socket.once('connect', () => {
-      clearTimeout(timer);
+      over();
       // Whoever awaits the socket listens before an error can come: no event lies between two microtasks.
       queueMicrotask(() => socket.off('error', fail));
       resolve(socket);

@@ -29,12 +29,16 @@ export interface TargetOptions {
 const NODE = 'node/';
 const PORT = 'port/';
 
-/** Leads a stream to what its target names, or rejects it with the reason. */
+/** Leads a stream to what its target names, or rejects it with the reason; gives up when the stream is gone. */
 export async function serveTarget(stream: IncomingStream, options: TargetOptions): Promise<void> {
   const { target } = stream;
+  // However fast streams are opened and reset: what is dialled at a time is what the session's limit of streams allows.
+  const gone = new AbortController();
+  stream.accepted.catch(() => gone.abort());
   try {
-    await options.descriptors.opening(() => open(stream, options));
+    await options.descriptors.opening(() => open(stream, options, gone.signal));
   } catch (error) {
+    if (gone.signal.aborted) return;
     const known =
       error instanceof EpmuxError
         ? error
@@ -44,22 +48,31 @@ export async function serveTarget(stream: IncomingStream, options: TargetOptions
   }
 }
 
-async function open(stream: IncomingStream, options: TargetOptions): Promise<void> {
+async function open(
+  stream: IncomingStream,
+  options: TargetOptions,
+  gone: AbortSignal,
+): Promise<void> {
   const { target } = stream;
   if (target.startsWith(NODE) && target !== NODE)
-    await toNode(stream, target.slice(NODE.length), options);
-  else if (target.startsWith(PORT)) await toPort(stream, target.slice(PORT.length), options);
+    await toNode(stream, target.slice(NODE.length), options, gone);
+  else if (target.startsWith(PORT)) await toPort(stream, target.slice(PORT.length), options, gone);
   else rejectUnknown(stream, options.log);
 }
 
-async function toNode(stream: IncomingStream, name: string, options: TargetOptions): Promise<void> {
+async function toNode(
+  stream: IncomingStream,
+  name: string,
+  options: TargetOptions,
+  gone: AbortSignal,
+): Promise<void> {
   const { epmd, clock, stallMs, log } = options;
-  const node = await askNode(epmd, name);
+  const node = await askNode(epmd, name, gone);
   if (node === undefined) {
     options.onNodeNews();
     throw new EpmuxError('NODE_NOT_FOUND', `epmd knows no node ${name}`);
   }
-  const socket = await dialOwnHost(node.port);
+  const socket = await dialOwnHost(node.port, gone);
   log.debug('a stream is open', { target: stream.target, port: node.port });
   stream.accept();
   const production = options.cookieOf(name);
@@ -83,13 +96,18 @@ async function toNode(stream: IncomingStream, name: string, options: TargetOptio
   });
 }
 
-async function toPort(stream: IncomingStream, name: string, options: TargetOptions): Promise<void> {
+async function toPort(
+  stream: IncomingStream,
+  name: string,
+  options: TargetOptions,
+  gone: AbortSignal,
+): Promise<void> {
   const port = options.allow.get(name);
   if (port === undefined) {
     rejectUnknown(stream, options.log);
     return;
   }
-  const socket = await dialLoopback(port);
+  const socket = await dialLoopback(port, gone);
   stream.accept();
   splice(stream, duplexPipe(socket, stream.target));
 }
