@@ -95,6 +95,8 @@ async function measure(name: string, way: Freeze): Promise<void> {
   const laptop = await Laptop.start();
   try {
     const app = await dyno.erlang.node('app');
+    // A daemon that is stopped would else be killed, and the connection cut by that.
+    laptop.env['EPMUX_LIMITS'] = `hang-ms=${10 * LIMIT_MS}`;
     await laptop.run('up', 'prod', ...laptop.wayTo(dyno));
     const me = await laptop.node('me');
     const { daemon } = await statusOf(laptop);

@@ -32,6 +32,23 @@ export async function endDaemon(paths: DaemonPaths, signal: AbortSignal): Promis
   return true;
 }
 
+/** Of the daemon that runs; undefined: none does. */
+export async function daemonVersion(
+  paths: DaemonPaths,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const client = await connectDaemon(paths, { signal });
+    return await client
+      .call('hello', {}, { signal })
+      .then(({ version }) => version)
+      .finally(() => client.close());
+  } catch (error) {
+    if (error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING') return undefined;
+    throw error;
+  }
+}
+
 function isHeld(paths: DaemonPaths): boolean {
   return [paths.supervisorLockFile, paths.lockFile].some(
     (lock) => livingHolder(lock) !== undefined,

@@ -202,7 +202,10 @@ export const ERROR_CODES = {
     exit: Exit.failed,
     hint: '`journalctl --user -u epmux` (systemd) or `epmux logs` shows why',
   },
-  DAEMON_VERSION: { exit: Exit.failed, hint: 'run `epmux down --all`, then `epmux up` again' },
+  DAEMON_VERSION: {
+    exit: Exit.failed,
+    hint: 'run `epmux down --all`, then `epmux up` again; of a service: `epmux service install`',
+  },
   CONTROL_PROTOCOL: {
     exit: Exit.failed,
     hint: 'what answers on the control socket is not this version of epmux',

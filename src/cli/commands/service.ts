@@ -1,6 +1,7 @@
-import { endDaemon } from '../../daemon/end-daemon.ts';
+import { daemonVersion, endDaemon } from '../../daemon/end-daemon.ts';
 import { daemonPaths, ensureFolders } from '../../daemon/paths.ts';
 import { EpmuxError, Exit, type ExitCode } from '../../protocol/errors.ts';
+import { VERSION } from '../../runtime/version.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import type { Io } from '../io.ts';
 import { serviceManager } from '../service/choose.ts';
@@ -47,11 +48,16 @@ async function install(manager: ServiceManager | undefined, io: Io): Promise<voi
     throw new EpmuxError('SERVICE_UNAVAILABLE', `no service manager is known for this system`);
   }
   await manager.check();
-  if (await manager.isInstalled()) {
+  const paths = daemonPaths(io.env);
+  // After an update the unit is as it was, and runs the old program.
+  const isOld = async () => {
+    const version = await daemonVersion(paths, io.interrupted);
+    return version !== undefined && version !== VERSION;
+  };
+  if ((await manager.isInstalled()) && !(await isOld())) {
     io.talk(`the service is installed already: ${manager.file}`);
     return;
   }
-  const paths = daemonPaths(io.env);
   ensureFolders(paths);
   await manager.stop();
   if (await endDaemon(paths, io.interrupted)) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +17,14 @@ const UNIT = '.config/systemd/user/epmux.service';
 describe('epmux service, with a systemctl that only writes down what it is asked', function () {
   this.timeout(60_000);
   let home: CliHome;
+  /** Of a process that has ended. */
+  let deadPid: number;
   let tools: ServiceTools;
+  before(async () => {
+    const child = spawn('true');
+    await once(child, 'exit');
+    deadPid = child.pid ?? 0;
+  });
   beforeEach(async () => {
     home = await CliHome.make();
     tools = new ServiceTools(join(home.folder, 'bin'));
@@ -49,6 +57,15 @@ describe('epmux service, with a systemctl that only writes down what it is asked
       tools.calls().some((call) => call.includes('restart')),
       false,
     );
+  });
+
+  it('starts the service again after an update', async () => {
+    await home.run(['service', 'install']);
+    tools.calls();
+    await home.daemon({ hello: () => ({ version: '0.0.1', pid: deadPid, supervisor: null }) });
+    const { code, stderr } = await home.run(['service', 'install']);
+    assert.equal(code, 0, stderr);
+    assert.ok(tools.calls().includes('systemctl --user restart epmux.service'));
   });
 
   it('puts no secret of the shell into the unit', async () => {
