@@ -115,6 +115,7 @@ export class SessionRegistry {
           onDirectory: () => {},
           onIncoming,
           onRtt: () => {},
+          onFault: (error) => log.error('a stream was ended for a bug', { why: error.message }),
         },
       }),
     };

@@ -9,6 +9,7 @@ import type {
 import { AgentHandshake, DaemonHandshake } from '../protocol/handshake.ts';
 import type { HelloAttributes } from '../protocol/hello.ts';
 import type { Cancel, Clock } from './clock.ts';
+import { faultOf } from './fault.ts';
 import { HandoverPipe } from './handover-pipe.ts';
 import { closeWhenSent } from './linger.ts';
 import type { BytePipe } from './pipe.ts';
@@ -114,7 +115,8 @@ class Opening<Result extends object> {
   #receive(chunk: Uint8Array): void {
     if (this.#over) return;
     this.#heard = true;
-    const step = this.#handshake.receive(chunk);
+    const step = this.#step(chunk);
+    if (step === undefined) return;
     if (step.send.length > 0) this.#pipe.write(step.send);
     if (step.state === 'failed') {
       this.#fail(step.error, step.send.length > 0);
@@ -122,6 +124,16 @@ class Opening<Result extends object> {
       this.#settle();
       this.#pipe.release();
       this.#resolve({ ...step.result, pipe: this.#pipe });
+    }
+  }
+
+  /** Undefined: whoever was to give the ATTACH threw, such as a session that has ended meanwhile. */
+  #step(chunk: Uint8Array): HandshakeStep<Result> | undefined {
+    try {
+      return this.#handshake.receive(chunk);
+    } catch (cause) {
+      this.#fail(cause instanceof EpmuxError ? cause : faultOf('the handshake', cause));
+      return undefined;
     }
   }
 

@@ -4,42 +4,27 @@ import { wireError } from '../protocol/wire-codes.ts';
 import type {
   Directory,
   EndReason,
-  PeerInfo,
-  SessionEvent,
   SessionPort,
   SessionStats,
   StreamClass,
 } from '../session/types.ts';
 import type { Clock } from './clock.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
+import { EventPump } from './event-pump.ts';
+import { faultOf, throwAlone } from './fault.ts';
 import { refusePipe } from './linger.ts';
 import type { OpenedAgentPipe, OpenedDaemonPipe } from './open-session-pipe.ts';
+import type { SessionDriverHandlers } from './session-handlers.ts';
 import { SessionPipe } from './session-pipe.ts';
-import type { IncomingStream, SessionStream } from './session-stream.ts';
+import type { SessionStream } from './session-stream.ts';
 import { SleepWatch } from './sleep-watch.ts';
 import { StreamTable } from './stream-table.ts';
-
-/** What the driver tells its owner; never from within a call of the owner. */
-export interface SessionDriverHandlers {
-  onAttached(resumed: boolean, peer: PeerInfo): void;
-  /** The session waits for another pipe. */
-  onPipeLost(error: EpmuxError): void;
-  /** Final; every stream has been closed before. */
-  onEnded(reason: EndReason, error: EpmuxError | undefined): void;
-  onDirectory(directory: Directory): void;
-  onIncoming(stream: IncomingStream): void;
-  onRtt(ms: number): void;
-}
 
 export interface SessionDriverOptions {
   readonly session: SessionPort;
   readonly clock: Clock;
   readonly handlers: SessionDriverHandlers;
 }
-
-type EventHandlers = {
-  readonly [T in SessionEvent['type']]: (event: Extract<SessionEvent, { type: T }>) => void;
-};
 
 /** GOODBYE and the little that may stand before it. */
 const LAST_WORDS_BYTES = 64 * 1024;
@@ -57,11 +42,11 @@ export class SessionDriver {
   readonly #sleep: SleepWatch;
   readonly #streams: StreamTable;
   readonly #timer: DeadlineTimer;
+  readonly #pumpOfEvents: EventPump;
   #pipe: SessionPipe | undefined;
   /** An ATTACH has been asked for and its pipe is not here yet. */
   #attaching = false;
   #ended = false;
-  #pumping = false;
   #turn: NodeJS.Immediate | undefined;
 
   constructor(options: SessionDriverOptions) {
@@ -69,7 +54,13 @@ export class SessionDriver {
     this.#clock = options.clock;
     this.#handlers = options.handlers;
     this.#sleep = new SleepWatch(options.clock);
-    this.#streams = new StreamTable(this.#session, this.#clock, () => this.#schedule());
+    this.#streams = new StreamTable({
+      session: this.#session,
+      clock: this.#clock,
+      schedule: () => this.#schedule(),
+      onFault: (error) => this.#fault(error),
+    });
+    this.#pumpOfEvents = this.#makePump();
     this.#timer = new DeadlineTimer(
       this.#clock,
       () => (this.#ended ? Number.POSITIVE_INFINITY : this.#session.nextDeadline()),
@@ -187,7 +178,7 @@ export class SessionDriver {
     this.#pipe = undefined;
     this.#session.pipeClosed(this.#clock.now());
     this.#pump();
-    if (!this.#ended) this.#handlers.onPipeLost(error);
+    if (!this.#ended) this.#tellLost(error);
   }
 
   /** One turn of the pump at the end of this turn of the event loop, however much happens before. */
@@ -211,43 +202,42 @@ export class SessionDriver {
     }
   }
 
-  /** Hands out the session's events; what comes while it does is handed out by the same loop. */
   #pump(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    try {
-      for (;;) {
-        const event = this.#session.nextEvent();
-        if (event === undefined) break;
-        this.#dispatch(event);
-      }
-    } finally {
-      this.#pumping = false;
-    }
+    this.#pumpOfEvents.run();
     this.#timer.arm();
   }
 
-  #dispatch<T extends SessionEvent['type']>(event: Extract<SessionEvent, { type: T }>): void {
-    const handle = this.#events[event.type as T] as (event: SessionEvent) => void;
-    handle(event);
+  #makePump(): EventPump {
+    const handlers = this.#handlers;
+    const streams = this.#streams;
+    return new EventPump({
+      next: () => this.#session.nextEvent(),
+      handlers: {
+        attached: ({ resumed, peer }) => handlers.onAttached(resumed, peer),
+        'pipe-failed': ({ error }) => this.#onPipeFailed(error),
+        ended: ({ reason, error }) => this.#onEnded(reason, error),
+        opened: ({ stream: id, target, streamClass }) =>
+          handlers.onIncoming(streams.add({ id, target, streamClass, incoming: true })),
+        accepted: ({ stream }) => streams.get(stream)?.onAccepted(),
+        data: ({ stream, chunk }) => streams.get(stream)?.onData(chunk),
+        finished: ({ stream }) => streams.get(stream)?.onFinished(),
+        writable: ({ stream }) => streams.get(stream)?.onWritable(),
+        closed: ({ stream, reason }) => streams.onClosed(stream, reason),
+        directory: ({ directory }) => handlers.onDirectory(directory),
+        rtt: ({ ms }) => handlers.onRtt(ms),
+      },
+      onFault: (cause, event) => {
+        const error = faultOf(`a handler of ${event.type}`, cause);
+        if (event.type === 'opened') streams.get(event.stream)?.close(error);
+        this.#fault(error);
+      },
+    });
   }
 
-  readonly #events: EventHandlers = {
-    attached: ({ resumed, peer }) => this.#handlers.onAttached(resumed, peer),
-    'pipe-failed': ({ error }) => this.#onPipeFailed(error),
-    ended: ({ reason, error }) => this.#onEnded(reason, error),
-    opened: ({ stream: id, target, streamClass }) => {
-      const stream = this.#streams.add({ id, target, streamClass, incoming: true });
-      this.#handlers.onIncoming(stream);
-    },
-    accepted: ({ stream }) => this.#streams.get(stream)?.onAccepted(),
-    data: ({ stream, chunk }) => this.#streams.get(stream)?.onData(chunk),
-    finished: ({ stream }) => this.#streams.get(stream)?.onFinished(),
-    writable: ({ stream }) => this.#streams.get(stream)?.onWritable(),
-    closed: ({ stream, reason }) => this.#streams.onClosed(stream, reason),
-    directory: ({ directory }) => this.#handlers.onDirectory(directory),
-    rtt: ({ ms }) => this.#handlers.onRtt(ms),
-  };
+  #fault(error: EpmuxError): void {
+    if (this.#handlers.onFault !== undefined) this.#handlers.onFault(error);
+    else throwAlone(error);
+  }
 
   #onPipeFailed(error: EpmuxError): void {
     const pipe = this.#pipe;
@@ -255,7 +245,16 @@ export class SessionDriver {
     this.#pipe = undefined;
     pipe?.close(error);
     this.#session.pipeClosed(this.#clock.now());
-    if (pipe !== undefined) this.#handlers.onPipeLost(error);
+    if (pipe !== undefined) this.#tellLost(error);
+  }
+
+  /** From the pipe as well as from an event: neither may be broken by its listener. */
+  #tellLost(error: EpmuxError): void {
+    try {
+      this.#handlers.onPipeLost(error);
+    } catch (cause) {
+      this.#fault(faultOf('a handler of a lost pipe', cause));
+    }
   }
 
   #onEnded(reason: EndReason, error: EpmuxError | undefined): void {

@@ -3,6 +3,7 @@ import { EpmuxError } from '../protocol/errors.ts';
 import { wireError, wireReason } from '../protocol/wire-codes.ts';
 import type { EndReason, StreamClass } from '../session/types.ts';
 import { ByteQueue } from './byte-queue.ts';
+import { faultOf } from './fault.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
 
 /** A stream of a session. It outlives the session's pipes: while none is there, writes fill its buffer and say false. */
@@ -31,6 +32,8 @@ export interface StreamPort {
   finish(stream: number): void;
   reset(stream: number, reason: EndReason): void;
   consumed(stream: number, bytes: number): void;
+  /** The stream's owner threw; the stream is over. */
+  fault(error: EpmuxError): void;
 }
 
 export interface StreamInfo {
@@ -139,7 +142,7 @@ export class DrivenStream implements IncomingStream {
     if (this.#outcome !== undefined) return;
     const handlers = this.#paused || !this.#queue.isEmpty ? undefined : this.#handlers;
     if (handlers === undefined) this.#queue.push(chunk);
-    else this.#hand(chunk, handlers);
+    else this.#guard(() => this.#hand(chunk, handlers));
   }
 
   onFinished(): void {
@@ -149,7 +152,7 @@ export class DrivenStream implements IncomingStream {
   }
 
   onWritable(): void {
-    if (this.#outcome === undefined) this.#handlers?.onWritable();
+    if (this.#outcome === undefined) this.#guard(() => this.#handlers?.onWritable());
   }
 
   /** The session has let go of the stream. In order: the owner still takes what is queued; else that is dropped. */
@@ -176,7 +179,10 @@ export class DrivenStream implements IncomingStream {
 
   #deliver(): void {
     const handlers = this.#handlers;
-    if (handlers === undefined) return;
+    if (handlers !== undefined) this.#guard(() => this.#deliverTo(handlers));
+  }
+
+  #deliverTo(handlers: PipeHandlers): void {
     while (!this.#paused) {
       const chunk = this.#queue.shift();
       if (chunk === undefined) break;
@@ -190,6 +196,22 @@ export class DrivenStream implements IncomingStream {
     if (this.#outcome !== undefined && !this.#toldClosed) {
       this.#toldClosed = true;
       handlers.onClosed(this.#outcome.error);
+    }
+  }
+
+  /** An owner that throws loses its stream, and nobody else is disturbed. */
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (cause) {
+      const error = faultOf(`the owner of ${this.label}`, cause);
+      if (this.#outcome === undefined) this.#port.reset(this.id, wireReason(error));
+      this.#outcome = { error };
+      this.#queue.clear();
+      this.#finished = 'told';
+      this.#settleAccepted(error);
+      this.#port.fault(error);
+      if (!this.#toldClosed) queueMicrotask(() => this.#deliver());
     }
   }
 }

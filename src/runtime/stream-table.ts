@@ -6,18 +6,28 @@ import type { Clock } from './clock.ts';
 import type { StreamInfo, StreamPort } from './session-stream.ts';
 import { DrivenStream } from './session-stream.ts';
 
+export interface StreamTableOptions {
+  readonly session: SessionPort;
+  readonly clock: Clock;
+  /** Asks for a turn of the pump. */
+  readonly schedule: () => void;
+  /** A stream's owner threw. */
+  readonly onFault: (error: EpmuxError) => void;
+}
+
 /** The streams of one session by their ids, and their way to it. */
 export class StreamTable implements StreamPort {
   readonly #session: SessionPort;
   readonly #clock: Clock;
   readonly #schedule: () => void;
+  readonly fault: (error: EpmuxError) => void;
   readonly #streams = new Map<number, DrivenStream>();
 
-  /** `schedule` asks for a turn of the pump. */
-  constructor(session: SessionPort, clock: Clock, schedule: () => void) {
-    this.#session = session;
-    this.#clock = clock;
-    this.#schedule = schedule;
+  constructor(options: StreamTableOptions) {
+    this.#session = options.session;
+    this.#clock = options.clock;
+    this.#schedule = options.schedule;
+    this.fault = options.onFault;
   }
 
   add(info: StreamInfo): DrivenStream {

@@ -26,6 +26,7 @@ export function setUp() {
       onDirectory: (directory) => told.push(`directory ${directory.epoch}`),
       onIncoming: (stream) => incoming.push(stream),
       onRtt: (ms) => told.push(`rtt ${ms}`),
+      onFault: (error) => told.push(`fault ${error.code} ${error.message}`),
     },
   });
   const attach = (rest = ''): MemoryPipe => {

@@ -81,7 +81,7 @@ describe('a stream of a session', () => {
       await owner.called('closed');
       if (code === 0) assert.deepEqual(owner.calls, ['bytes', 'end', 'closed']);
       assert.equal(owner.text, code === 0 ? 'last words' : '');
-      assert.equal(owner.error?.code, code === 0 ? undefined : 'NODE_UNREACHABLE');
+      assert.equal(owner.error?.code, code === 0 ? undefined : 'NODE_STALLED');
     }
   });
 

@@ -198,6 +198,11 @@ export class AgentWay implements NodeWay {
         onDirectory: (directory) => this.#onDirectory(directory),
         onIncoming: (stream) => stream.reject({ code: WireCode.UNKNOWN_TARGET, text: '' }),
         onRtt: () => undefined,
+        onFault: (error) =>
+          logger.error('a stream was ended for a bug', {
+            why: error.message,
+            stack: String(error.cause),
+          }),
       },
     });
     return driver;
