@@ -1,35 +1,37 @@
 import { Pieces } from '../erlang/bytes.ts';
 
-/** A piece below this is copied together with its neighbours; above, memory of its own costs it little. */
-const SMALL_BYTES = 2_048;
+/** Whole pieces from here on; smaller ones are copied together. */
+const BIG_BYTES = 2_048;
 const BLOCK_BYTES = 16_384;
 
 /** Bytes that wait, in the order and in about the memory of their own, however small the pieces are that they come in. */
 export class ByteQueue {
   #pieces: Uint8Array[] = [];
-  readonly #small = new Pieces();
+  readonly #copied = new Pieces();
 
   get isEmpty(): boolean {
-    return this.#pieces.length === 0 && this.#small.length === 0;
+    return this.#pieces.length === 0 && this.#copied.length === 0;
   }
 
   push(piece: Uint8Array): void {
-    if (piece.length < SMALL_BYTES) this.#small.push(piece);
-    if (
-      this.#small.length > 0 &&
-      (piece.length >= SMALL_BYTES || this.#small.length >= BLOCK_BYTES)
-    ) {
-      this.#pieces.push(this.#small.take());
-    }
-    if (piece.length >= SMALL_BYTES) this.#pieces.push(piece);
+    // A view keeps all of the chunk that it is a part of.
+    const isOwn = piece.length >= BIG_BYTES && 2 * piece.length >= piece.buffer.byteLength;
+    if (!isOwn) this.#copied.push(piece);
+    if (isOwn || this.#copied.length >= BLOCK_BYTES) this.#seal();
+    if (isOwn) this.#pieces.push(piece);
   }
 
   shift(): Uint8Array | undefined {
-    return this.#pieces.shift() ?? (this.#small.length > 0 ? this.#small.take() : undefined);
+    if (this.#pieces.length === 0) this.#seal();
+    return this.#pieces.shift();
   }
 
   clear(): void {
     this.#pieces = [];
-    this.#small.take();
+    this.#copied.take();
+  }
+
+  #seal(): void {
+    if (this.#copied.length > 0) this.#pieces.push(this.#copied.take());
   }
 }

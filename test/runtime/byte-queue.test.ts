@@ -39,6 +39,17 @@ describe('bytes that wait', () => {
     assert.equal(taken(queue).length, 4);
   });
 
+  it('keep no chunk of which they are a small part', () => {
+    const queue = new ByteQueue();
+    const chunk = new Uint8Array(65_536);
+    queue.push(chunk.subarray(0, 4_096));
+    queue.push(chunk.subarray(4_096, 60_000));
+    const [part, most] = [queue.shift(), queue.shift()];
+    assert.deepEqual([part?.length, most?.length], [4_096, 55_904]);
+    assert.notEqual(part?.buffer, chunk.buffer);
+    assert.equal(most?.buffer, chunk.buffer);
+  });
+
   it('are gone when they are not wanted any more', () => {
     const queue = new ByteQueue();
     for (const length of [1, 5_000, 1]) queue.push(new Uint8Array(length));
