@@ -116,8 +116,8 @@ async function measure(name: string, way: Freeze): Promise<void> {
       const during = await probe.take();
       print(name, before, during);
       console.log(
-        `\nCut ${(cutMs / 1_000).toFixed(1)} s after the freeze (limit ${STALL_S} s). Processes made to wait for the connection: ` +
-          `${during.reports.busyPorts}; held by the node for it: ${Math.round(queued / KIB)} KiB; memory of the node: ${mib} MiB.`,
+        `\nCut ${(cutMs / 1_000).toFixed(1)} s after the freeze (limit ${STALL_S} s). Times a sender was made to wait for the connection: ` +
+          `${during.reports.busyPorts}; held by its port: ${Math.round(queued / KIB)} KiB; memory of the node: ${mib} MiB.`,
       );
     } finally {
       await way.release(scene);

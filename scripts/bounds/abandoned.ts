@@ -38,11 +38,6 @@ export class Flood {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Connections that are open now. */
-  get open(): number {
-    return this.#sockets.size;
-  }
-
   /** Resolves once fewer connections than that are open. */
   fewerThan(count: number): Promise<void> {
     return new Promise((resolve) => {
