@@ -11,7 +11,7 @@ import type { ServiceProgram } from './text.ts';
 const VARIABLES = ['PATH', 'EPMUX_HOME', 'EPMUX_LIMITS', 'XDG_STATE_HOME', 'XDG_CONFIG_HOME'];
 
 /** This very program, as a daemon that stays. */
-export function serviceProgram(env: Environment): ServiceProgram {
+function serviceProgram(env: Environment): ServiceProgram {
   const set = VARIABLES.map((name) => [name, env[name]] as const).filter(([, value]) => value);
   return {
     command: [process.execPath, ...process.execArgv, process.argv[1] ?? '', 'supervisor', '--stay'],
