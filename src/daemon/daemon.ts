@@ -168,6 +168,8 @@ export class Daemon {
     const problems = [...this.#leader.problems];
     if (state !== undefined) problems.push(`the tunnels can not be written down: ${state.message}`);
     if (log !== undefined) problems.push(`the log loses lines: ${log}`);
+    const full = this.#descriptors.refusal();
+    if (full !== undefined) problems.push(`local connections are refused: ${full}`);
     return problems;
   }
 

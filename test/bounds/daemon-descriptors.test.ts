@@ -70,15 +70,15 @@ describe(`a daemon with ${MOST} descriptors${linux ? '' : ' (needs /proc)'}`, fu
     }
   }
 
-  async function status(): Promise<{ node: NodeStatus; streams: number }> {
+  async function status(): Promise<{ node: NodeStatus; problems: readonly string[] }> {
     const client = await ControlClient.connect(
       daemonPaths({ EPMUX_HOME: folder.path }).controlSocket,
     );
     try {
-      const { tunnels } = await client.call('status', {});
+      const { tunnels, daemon: itself } = await client.call('status', {});
       const [node] = tunnels[0]?.nodes ?? [];
       assert.ok(node !== undefined);
-      return { node, streams: tunnels[0]?.links[0]?.streams ?? 0 };
+      return { node, problems: itself.problems ?? [] };
     } finally {
       client.close();
     }
@@ -102,7 +102,7 @@ describe(`a daemon with ${MOST} descriptors${linux ? '' : ' (needs /proc)'}`, fu
     while (open().length > MOST)
       await Promise.race(taken.filter(({ socket }) => !socket.closed).map(({ closed }) => closed));
     assert.ok(open().length > 8, `${open().length} connections are open`);
-    await status();
+    assert.match((await status()).problems.join(), /local connections are refused: no file desc/);
     assert.equal(daemon.exitCode, null);
 
     for (const { socket } of taken) socket.destroy();
