@@ -5,8 +5,9 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { judge } from './bench/bars.ts';
 import { type Report, tables } from './bench/report.ts';
-import { Stage } from './bench/stage.ts';
+import { type Build, Stage } from './bench/stage.ts';
 import { runSuite, type Suite, type SuiteResult } from './bench/suite.ts';
+import { erlangSuite } from './bench/suites/erlang.ts';
 import { idleSuite } from './bench/suites/idle.ts';
 import { loopbackSuite } from './bench/suites/loopback.ts';
 import { pathSuite } from './bench/suites/path.ts';
@@ -15,7 +16,7 @@ import { epmuxOverSsh, epmuxOverTcp, http2, PEER_WAYS, type WayKind } from './be
 const USAGE = `npm run bench -- [options]
 
   --quick            fewer and shorter rounds of the first suite, and 1,000 idle streams: under two minutes
-  --suite A,B        of loopback, idle, path-50, path-100, path-50-100, path-100-100 (default: all; with --quick loopback, idle)
+  --suite A,B        of loopback, idle, path-50, path-100, path-50-100, path-100-100, erlang (default: all; with --quick loopback, idle)
   --way A,B          only these ways: ${PEER_WAYS.map(({ key }) => key).join(', ')}, epmux, epmux-ssh, base, base-ssh
   --rounds N         rounds of each suite
   --base FOLDER      another checkout of epmux, measured beside this one
@@ -64,8 +65,7 @@ function parse(): Options | undefined {
   };
 }
 
-async function ownWays(stage: Stage, base: string | undefined): Promise<WayKind[]> {
-  const build = await stage.build();
+async function ownWays(stage: Stage, build: Build, base: string | undefined): Promise<WayKind[]> {
   const ours = [epmuxOverTcp(build), epmuxOverSsh(build)];
   if (base === undefined) return ours;
   const before = await stage.build(base);
@@ -77,7 +77,7 @@ async function ownWays(stage: Stage, base: string | undefined): Promise<WayKind[
   ];
 }
 
-function suitesOf(stage: Stage, own: readonly WayKind[], options: Options): Suite[] {
+function suitesOf(stage: Stage, build: Build, own: readonly WayKind[], options: Options): Suite[] {
   const { quick, rounds, ways } = options;
   const chosen = (kinds: readonly WayKind[]): WayKind[] =>
     kinds.filter(({ key }) => ways === undefined || ways.includes(key));
@@ -90,6 +90,7 @@ function suitesOf(stage: Stage, own: readonly WayKind[], options: Options): Suit
     loopbackSuite(chosen([...PEER_WAYS, ...own]), quick, rounds),
     idleSuite(chosen([...PEER_WAYS, ...own]), quick),
     ...PATHS.map((shape) => pathSuite(stage, chosen(onPath), shape, quick, rounds)),
+    erlangSuite(stage, build, quick, rounds),
   ];
   return all.filter(({ key }) => options.suites === undefined || options.suites.includes(key));
 }
@@ -100,7 +101,9 @@ async function run(options: Options): Promise<Report> {
   try {
     const results: SuiteResult[] = [];
     const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`);
-    for (const suite of suitesOf(stage, await ownWays(stage, options.base), options)) {
+    const build = await stage.build();
+    const own = await ownWays(stage, build, options.base);
+    for (const suite of suitesOf(stage, build, own, options)) {
       results.push(await runSuite(suite, stage, say));
     }
     return {

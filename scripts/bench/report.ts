@@ -52,12 +52,17 @@ function cell({ digits }: Column, figure: Figure | undefined): string {
 }
 
 function barTable(bars: readonly Bar[]): string {
+  const measured = bars.filter(({ outcome }) => outcome !== 'not measured');
+  const left = bars.length - measured.length;
   return [
     '## Bars',
     '',
     row(['figure', 'bar', 'measured', '']),
     row(['---', '---', '---', '---']),
-    ...bars.map(({ title, bar, measured, outcome }) => row([title, bar, measured, outcome])),
+    ...measured.map(({ title, bar, measured: value, outcome }) =>
+      row([title, bar, value, outcome]),
+    ),
+    ...(left > 0 ? ['', `${left} more are of suites or ways that this run left out.`] : []),
   ].join('\n');
 }
 

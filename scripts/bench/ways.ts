@@ -33,7 +33,7 @@ export type Hop = (port: number) => Promise<number>;
 /** Both machines are this one. */
 export const NO_PATH: Hop = async (port) => port;
 
-type Cleanup = () => unknown;
+export type Cleanup = () => unknown;
 
 const SOCAT = 'socat';
 const LISTEN_MS = 10_000;
@@ -43,7 +43,9 @@ const isThere = (program: string): boolean =>
   spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
 
 /** The way whose processes are those that `begin` starts; `port` is the one it gives. */
-async function way(begin: (later: (cleanup: Cleanup) => void) => Promise<number>): Promise<Way> {
+export async function way(
+  begin: (later: (cleanup: Cleanup) => void) => Promise<number>,
+): Promise<Way> {
   const cleanups: Cleanup[] = [];
   const stopIt = async (): Promise<void> => {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -89,13 +91,13 @@ async function server(later: (cleanup: Cleanup) => void, argv: readonly string[]
   return port;
 }
 
-async function sshd(later: (cleanup: Cleanup) => void): Promise<TestSshd> {
+export async function sshd(later: (cleanup: Cleanup) => void): Promise<TestSshd> {
   const started = await startSshd();
   later(() => started.stop());
   return started;
 }
 
-async function sshForward(
+export async function sshForward(
   later: (cleanup: Cleanup) => void,
   hop: Hop,
   to: number,
