@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
+import { Pieces } from '../erlang/bytes.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
 import { WaterMarks } from './water-marks.ts';
@@ -16,12 +17,18 @@ export function pairPipe(readable: Readable, writable: Writable, label: string):
   return new NodeStreamPipe(readable, writable, label);
 }
 
+/** So many writes wait as they are; node keeps a record of each, and each holds the chunk that it is a part of. Further ones are copied together. */
+const MOST_WRITES = 32;
+const BLOCK_BYTES = 16_384;
+
 class NodeStreamPipe implements BytePipe {
   readonly label: string;
   readonly #readable: Readable;
   readonly #writable: Writable;
   #handlers: PipeHandlers | undefined;
   readonly #marks = new WaterMarks();
+  readonly #held = new Pieces();
+  #writes = 0;
   #paused = false;
   #corked = false;
   #readEnded = false;
@@ -47,7 +54,7 @@ class NodeStreamPipe implements BytePipe {
   }
 
   get bufferedBytes(): number {
-    return this.#writable.writableLength;
+    return this.#writable.writableLength + this.#held.length;
   }
 
   start(handlers: PipeHandlers): void {
@@ -70,13 +77,15 @@ class NodeStreamPipe implements BytePipe {
   write(chunk: Uint8Array): boolean {
     if (this.#outcome !== undefined || this.#writeEnded) return true;
     this.#cork();
-    this.#writable.write(chunk, this.#onWritten);
+    if (this.#writes < MOST_WRITES) this.#send(chunk);
+    else this.#hold(chunk);
     return this.#marks.onWritten(this.bufferedBytes);
   }
 
   end(): void {
     if (this.#outcome !== undefined || this.#writeEnded) return;
     this.#writeEnded = true;
+    this.#sendHeld();
     this.#writable.end();
   }
 
@@ -116,8 +125,24 @@ class NodeStreamPipe implements BytePipe {
     this.#writable.uncork();
   };
 
+  #send(chunk: Uint8Array): void {
+    this.#writes += 1;
+    this.#writable.write(chunk, this.#onWritten);
+  }
+
+  #hold(chunk: Uint8Array): void {
+    this.#held.push(chunk);
+    if (this.#held.length >= BLOCK_BYTES) this.#sendHeld();
+  }
+
+  #sendHeld(): void {
+    if (this.#held.length > 0) this.#send(this.#held.take());
+  }
+
   /** One for all writes, and not one for each. */
   readonly #onWritten = (): void => {
+    this.#writes -= 1;
+    if (this.#writes < MOST_WRITES) this.#sendHeld();
     const room = this.#marks.onRoom(this.bufferedBytes);
     if (room && this.#outcome === undefined) this.#handlers?.onWritable();
   };
