@@ -88,9 +88,9 @@ describe('a call to Heroku', () => {
   }
 
   it('tells a key that may not from one that is not known', async () => {
-    server.answer({ status: 403 });
+    server.answer({ status: 403, text: '' });
     assert.equal((await failure()).code, 'HEROKU_FORBIDDEN');
-    server.answer({ status: 401 });
+    server.answer({ status: 401, text: '' });
     assert.equal((await failure()).code, 'HEROKU_AUTH_REFUSED');
   });
 
