@@ -60,7 +60,7 @@ const WEIGHTS: Readonly<Record<Exclude<Cut, Rare | Alone>, number>> = {
 };
 
 /**
- * Milliseconds. An outage stays at 10 s, so that with what finding and mending it takes bulk on its way is not cut for the node's sake: the agent promises that a node
+ * Milliseconds. An outage stays at 8 s, so that with what finding and mending it takes bulk on its way is not cut for the node's sake: the agent promises that a node
  * waits 30 s at most. `long-blackhole` is beyond `net_ticktime`, and comes while the nodes have little to say.
  */
 const LASTS: Readonly<Record<Exclude<Cut, Alone>, readonly [number, number]>> = {
@@ -68,10 +68,10 @@ const LASTS: Readonly<Record<Exclude<Cut, Alone>, readonly [number, number]>> = 
   'kill-sshd': [0, 0],
   'half-close-up': [0, 0],
   'half-close-down': [0, 0],
-  hold: [200, 5_000],
-  blackhole: [500, 10_000],
-  'blackhole-up': [500, 10_000],
-  'blackhole-down': [500, 10_000],
+  hold: [200, 4_000],
+  blackhole: [500, 8_000],
+  'blackhole-up': [500, 8_000],
+  'blackhole-down': [500, 8_000],
   'long-blackhole': [70_000, 90_000],
   'freeze-agent': [200, 6_000],
   'freeze-daemon': [200, 6_000],
@@ -84,6 +84,8 @@ const WEATHER_WEIGHTS: Readonly<Record<WeatherName, number>> = {
   throttle: 2,
   split: 2,
 };
+
+const BRIEF_MS = 1_000;
 
 /** For runs of seconds: nothing that takes longer to find than the run lasts. */
 const SHORT_KINDS = [
@@ -113,13 +115,16 @@ export function* schedule(options: ScheduleOptions): Generator<Act, never> {
     const kind = options.short === true ? shortKind(begin + number) : longKind(random);
     const [least, most] = lasts(kind, options.short === true);
     if (random.next() < 0.15) weather = random.pick(WEATHER_WEIGHTS);
+    const lastsMs = random.between(least, most);
+    const hitsRecovery = random.next() >= 0.85;
     yield {
       number,
       kind,
-      lastsMs: random.between(least, most),
+      lastsMs,
       weather,
-      waits: random.next() < 0.85,
-      thenMs: options.short === true ? random.between(0, 300) : random.between(0, 1_000),
+      // One long outage right after another would be a longer one.
+      waits: lastsMs > BRIEF_MS || !hitsRecovery,
+      thenMs: random.between(0, options.short === true ? 300 : 700),
     };
   }
 }
