@@ -1,11 +1,11 @@
-import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
+import { MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
 
 /** Frames of at least this size get memory of their own. */
 const OWN_FROM_BYTES = 4_096;
 const BLOCK_BYTES = 16_384;
 /** Frames above 8 KiB get a buffer of the next of these sizes, which serves again and again. */
-const POOLED_FROM_BYTES = FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES / 8;
-const POOLED_BYTES = [4, 2, 1].map((part) => FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES / part);
+const POOLED_FROM_BYTES = MAX_PAYLOAD_BYTES / 8;
+const POOLED_BYTES = [MAX_PAYLOAD_BYTES / 4, MAX_PAYLOAD_BYTES / 2, MAX_PAYLOAD_BYTES];
 /** What is kept for frames to come: as much as is in flight on a short path. */
 const MOST_SPARE_BYTES = 1_572_864;
 
@@ -15,6 +15,8 @@ export class FrameMemory {
   #used = 0;
   readonly #spare = new Map(POOLED_BYTES.map((bytes): [number, Uint8Array[]] => [bytes, []]));
   #spareBytes = 0;
+  /** A block of small frames may have the same size, and is not to be taken for one of these. */
+  readonly #pooled = new WeakSet<ArrayBufferLike>();
 
   take(length: number): Uint8Array {
     if (length > POOLED_FROM_BYTES) return this.#takePooled(length);
@@ -32,7 +34,8 @@ export class FrameMemory {
     const { buffer } = frame;
     const bytes = buffer.byteLength;
     const spare = this.#spare.get(bytes);
-    if (spare === undefined || this.#spareBytes + bytes > MOST_SPARE_BYTES) return;
+    if (spare === undefined || !this.#pooled.has(buffer)) return;
+    if (this.#spareBytes + bytes > MOST_SPARE_BYTES) return;
     this.#spareBytes += bytes;
     spare.push(frame.length === bytes ? frame : Buffer.from(buffer));
   }
@@ -40,8 +43,9 @@ export class FrameMemory {
   #takePooled(length: number): Uint8Array {
     const bytes = POOLED_BYTES.find((one) => one >= length) ?? length;
     const spare = this.#spare.get(bytes)?.pop();
-    if (spare !== undefined) this.#spareBytes -= bytes;
     const whole = spare ?? Buffer.allocUnsafeSlow(bytes);
+    if (spare === undefined) this.#pooled.add(whole.buffer);
+    else this.#spareBytes -= bytes;
     return length === bytes ? whole : whole.subarray(0, length);
   }
 }

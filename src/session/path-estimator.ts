@@ -1,4 +1,4 @@
-import { ACK_EVERY_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
+import { ACK_EVERY_BYTES, FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { AskingCycle } from './asking-cycle.ts';
 import type { SessionConfig } from './config.ts';
 import { MIN_FRAME_BYTES } from './config.ts';
@@ -33,6 +33,8 @@ const TURN_MS = 2;
 const ACK_SLACK_MS = 8;
 /** A DATA frame takes the path for no longer than this. */
 const FRAME_MS = 10;
+/** With its header a frame then fills two packets of an SSH channel, and one read of a socket, without a rest of a few bytes. */
+const MAX_FRAME_PAYLOAD_BYTES = MAX_PAYLOAD_BYTES - FRAME_HEADER_BYTES;
 const FIRST_FRAME_BYTES = 16_384;
 
 /**
@@ -82,7 +84,7 @@ export class PathEstimator {
   get frameBytes(): number {
     if (this.#rate.value === 0) return FIRST_FRAME_BYTES;
     const fitting = Math.floor(this.#rate.value * FRAME_MS);
-    return Math.min(MAX_PAYLOAD_BYTES, Math.max(MIN_FRAME_BYTES, fitting));
+    return Math.min(MAX_FRAME_PAYLOAD_BYTES, Math.max(MIN_FRAME_BYTES, fitting));
   }
 
   /** True once each time the queue has run dry: a PING sent now finds the shortest round trip. */

@@ -98,25 +98,33 @@ describe('frame memory', () => {
 
   it('uses what was given back again, and nothing else', () => {
     const memory = new FrameMemory();
-    const held = [65_544, 40_000, 20_000, 5_000].map((length) => memory.take(length).fill(1));
+    const held = [65_536, 40_000, 20_000, 5_000].map((length) => memory.take(length).fill(1));
     const [whole, half] = [memory.take(60_000), memory.take(30_000)];
     memory.giveBack(whole);
     memory.giveBack(half);
-    const [again, halfAgain] = [memory.take(65_544).fill(2), memory.take(17_000).fill(2)];
+    const [again, halfAgain] = [memory.take(65_536).fill(2), memory.take(17_000).fill(2)];
     assert.deepEqual([again.buffer, halfAgain.buffer], [whole.buffer, half.buffer]);
-    const fresh = [65_544, 30_000].map((length) => memory.take(length).fill(3));
+    const fresh = [65_536, 30_000].map((length) => memory.take(length).fill(3));
     for (const frame of held) assert.ok(frame.every((byte) => byte === 1));
     for (const frame of [again, halfAgain]) assert.ok(frame.every((byte) => byte === 2));
-    assert.ok(fresh.every(({ length }, at) => length === [65_544, 30_000][at]));
+    assert.ok(fresh.every(({ length }, at) => length === [65_536, 30_000][at]));
+  });
+
+  it('does not take back what shares its memory with other frames', () => {
+    const memory = new FrameMemory();
+    const small = Array.from({ length: 40 }, (_, at) => memory.take(1_000).fill(at));
+    for (const frame of small.slice(0, 20)) memory.giveBack(frame);
+    for (const length of [9_000, 16_384, 16_000]) memory.take(length).fill(255);
+    for (const [at, frame] of small.entries()) assert.ok(frame.every((byte) => byte === at));
   });
 
   it('keeps no more than it may need again', () => {
     const memory = new FrameMemory();
-    const many = Array.from({ length: 100 }, () => memory.take(65_544));
+    const many = Array.from({ length: 100 }, () => memory.take(65_536));
     for (const frame of many) memory.giveBack(frame);
     const known = new Set(many.map(({ buffer }) => buffer));
-    const reused = many.filter(() => known.has(memory.take(65_544).buffer));
-    assert.equal(reused.length, 23);
+    const reused = many.filter(() => known.has(memory.take(65_536).buffer));
+    assert.equal(reused.length, 24);
   });
 
   it('joins no pieces between which something is left out', () => {
