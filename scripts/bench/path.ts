@@ -14,8 +14,8 @@ const delayMs = Number(roundTrip) / 2;
 const bytesPerMs = rate === undefined ? Number.POSITIVE_INFINITY : Number(rate) / 1_000;
 /** What waits before the line, of all connections together. */
 const QUEUE_BYTES = 1_000_000;
-/** What one connection may have on the way, as Linux lets it with its default buffers. */
-const WINDOW_BYTES = 4 * 1024 * 1024;
+/** What one connection may have on the way in one direction: a window of 4 MiB a round trip, as Linux allows by default. */
+const WINDOW_BYTES = 2 * 1024 * 1024;
 const TICK_MS = 1;
 
 interface Piece {
