@@ -40,16 +40,16 @@ export interface Act {
 }
 
 /** One of each in so many acts, where chance decides when. */
-const RARE = { 'long-blackhole': 300, 'end-agent': 120, 'end-node': 120 } as const;
+const RARE = { 'long-blackhole': 400, 'end-agent': 120, 'end-node': 120 } as const;
 type Rare = keyof typeof RARE;
 /** Only by themselves: `stop`. */
 type Alone = 'stop-laptop' | 'stop-daemon';
 
 const WEIGHTS: Readonly<Record<Exclude<Cut, Rare | Alone>, number>> = {
-  reset: 60,
-  'kill-sshd': 28,
-  'half-close-up': 12,
-  'half-close-down': 12,
+  reset: 90,
+  'kill-sshd': 40,
+  'half-close-up': 16,
+  'half-close-down': 16,
   hold: 12,
   blackhole: 4,
   'blackhole-up': 3,
