@@ -24,6 +24,7 @@ import {
 } from './validate.ts';
 
 const MAX_PING_MS = 600_000;
+const MAX_SILENCE_MS = 60_000;
 
 export interface HandledDaemon {
   readonly tunnels: Tunnels;
@@ -79,9 +80,12 @@ function supervisionHandlers(
       }),
     },
     supervise: {
-      params: object<Params<'supervise'>>({ known: optional(text(128)) }),
-      run({ known }, { signal }) {
-        if (supervised !== undefined) return supervised.answer(known, signal);
+      params: object<Params<'supervise'>>({
+        known: optional(text(128)),
+        waitMs: optional(integer(1, MAX_SILENCE_MS)),
+      }),
+      run(params, { signal }) {
+        if (supervised !== undefined) return supervised.answer(params, signal);
         throw new EpmuxError('DAEMON_BUSY', 'a daemon in the foreground is not supervised');
       },
     },

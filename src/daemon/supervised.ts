@@ -5,7 +5,7 @@ import { livingHolder } from './lock.ts';
 import { memoryDigest } from './memory.ts';
 import type { DaemonPaths } from './paths.ts';
 
-/** A supervisor that knows everything hears again after so long. */
+/** A supervisor that knows everything hears again after so long, unless it says how long it can wait. */
 const QUIET_MS = 3_000;
 
 export interface SupervisedOptions {
@@ -46,11 +46,11 @@ export class Supervised {
 
   /** At once when what is known is not what there is, else when that changes, or after a while: the answer says that this process runs. */
   async answer(
-    known: string | undefined,
+    { known, waitMs = QUIET_MS }: ControlMethods['supervise'][0],
     signal: AbortSignal,
   ): Promise<ControlMethods['supervise'][1]> {
     const { memory: read } = this.#options;
-    if (memoryDigest(read()) === known) await this.#quiet(signal);
+    if (memoryDigest(read()) === known) await this.#quiet(waitMs, signal);
     const memory = read();
     const digest = memoryDigest(memory);
     return { digest, restarts: this.restarts, ...(digest === known ? {} : { memory }) };
@@ -61,7 +61,7 @@ export class Supervised {
     for (const wake of [...this.#waiting]) wake();
   }
 
-  #quiet(signal: AbortSignal): Promise<void> {
+  #quiet(waitMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     return new Promise((resolve) => {
       const wake = () => {
@@ -70,7 +70,7 @@ export class Supervised {
         signal.removeEventListener('abort', wake);
         resolve();
       };
-      const cancel = clock.wakeAt(clock.now() + QUIET_MS, wake);
+      const cancel = clock.wakeAt(clock.now() + waitMs, wake);
       this.#waiting.add(wake);
       signal.addEventListener('abort', wake);
     });

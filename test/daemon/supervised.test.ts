@@ -21,22 +21,27 @@ describe("a daemon's answer to its supervisor", () => {
     new Supervised({ paths, clock, restarts: 2, isService, memory: () => memory });
   const signal = () => new AbortController().signal;
 
-  it('comes at once with what is not known there, and after three seconds without', async () => {
+  it('comes at once with what is not known there, and else after three seconds, or as long as it may wait', async () => {
     const daemon = supervised();
-    const { digest, ...first } = await daemon.answer(undefined, signal());
+    const { digest, ...first } = await daemon.answer({}, signal());
     assert.deepEqual(first, { memory: 'first', restarts: 2 });
-    const second = daemon.answer(digest, signal());
+    const second = daemon.answer({ known: digest }, signal());
     clock.advance(2_999);
     assert.equal(clock.waiting, 1);
     clock.advance(1);
     assert.deepEqual(await second, { digest, restarts: 2 });
+    const third = daemon.answer({ known: digest, waitMs: 7_500 }, signal());
+    clock.advance(7_499);
+    assert.equal(clock.waiting, 1);
+    clock.advance(1);
+    await third;
     assert.equal(clock.waiting, 0);
   });
 
   it('comes as soon as something else is to be known', async () => {
     const daemon = supervised();
-    const { digest } = await daemon.answer(undefined, signal());
-    const next = daemon.answer(digest, signal());
+    const { digest } = await daemon.answer({}, signal());
+    const next = daemon.answer({ known: digest }, signal());
     memory = 'second';
     daemon.onChanged();
     assert.equal((await next).memory, 'second');
@@ -45,9 +50,9 @@ describe("a daemon's answer to its supervisor", () => {
 
   it('waits for nothing when the supervisor is gone', async () => {
     const daemon = supervised();
-    const { digest } = await daemon.answer(undefined, signal());
+    const { digest } = await daemon.answer({}, signal());
     const gone = new AbortController();
-    const answer = daemon.answer(digest, gone.signal);
+    const answer = daemon.answer({ known: digest }, gone.signal);
     gone.abort();
     await answer;
     assert.equal(clock.waiting, 0);

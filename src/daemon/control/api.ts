@@ -154,10 +154,10 @@ export interface ControlMethods {
   ];
   /**
    * The supervisor's heartbeat: answered at once when what only the daemon's memory holds is not what the digest `known` stands for, else when that changes or
-   * after 3 s. `memory` holds secrets; absent when it is known. Fails with DAEMON_BUSY in the foreground.
+   * after `waitMs` (3 s unless told). `memory` holds secrets; absent when it is known. Fails with DAEMON_BUSY in the foreground.
    */
   supervise: [
-    { readonly known?: string },
+    { readonly known?: string; readonly waitMs?: number },
     { readonly digest: string; readonly memory?: string; readonly restarts: number },
   ];
   up: [

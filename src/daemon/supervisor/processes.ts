@@ -8,6 +8,9 @@ import type { Worker, WorkerEnd, Workers } from './worker.ts';
 
 /** How soon the end of a process that is not a child is noticed. */
 const LOOK_MS = 1_000;
+/** In the time that a worker may be silent for. What has changed is told at once, so there need not be many. */
+const QUESTIONS = 4;
+const MOST_WAIT_MS = 7_500;
 
 export interface ProcessesOptions {
   readonly paths: DaemonPaths;
@@ -74,11 +77,12 @@ export class WorkerProcesses implements Workers {
   /** Over one connection, made again when it is gone. */
   #asker(): Worker['ask'] {
     const { paths, hangMs } = this.#options;
+    const waitMs = Math.min(MOST_WAIT_MS, Math.round(hangMs / QUESTIONS));
     let client: ControlClient | undefined;
     return async (known, signal) => {
       try {
         client ??= await connectDaemon(paths, { signal });
-        const params = known === undefined ? {} : { known };
+        const params = known === undefined ? { waitMs } : { known, waitMs };
         return await client.call('supervise', params, { signal, timeoutMs: hangMs });
       } catch (error) {
         const code = error instanceof EpmuxError ? error.code : undefined;
