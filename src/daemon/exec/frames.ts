@@ -76,21 +76,42 @@ export function creditOf(frame: Frame): number {
 
 /** Bytes in, whole frames out. CONTROL_PROTOCOL, behind the frames before it, for a type or a length that is none. */
 export class FrameSplitter {
+  /** Memory of its own for the frame that is not whole yet; nothing that was handed out lies in it. */
   #held: Buffer = Buffer.alloc(0);
+  #heldBytes = 0;
 
   *push(chunk: Buffer): Generator<Frame, void, undefined> {
-    let bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
-    while (bytes.length >= HEADER_BYTES) {
-      const type = bytes.readUInt8();
-      const length = bytes.readUInt32BE(1);
+    const whole = this.#heldBytes === 0 ? chunk : this.#append(chunk);
+    let at = 0;
+    while (whole.length - at >= HEADER_BYTES) {
+      const type = whole.readUInt8(at);
+      const length = whole.readUInt32BE(at + 1);
       if (!TYPES.has(type) || length > MOST_PAYLOAD_BYTES) {
         throw new EpmuxError('CONTROL_PROTOCOL', 'what arrives there is no frame');
       }
-      const end = HEADER_BYTES + length;
-      if (bytes.length < end) break;
-      yield { type: type as FrameType, payload: bytes.subarray(HEADER_BYTES, end) };
-      bytes = bytes.subarray(end);
+      const end = at + HEADER_BYTES + length;
+      if (whole.length < end) break;
+      yield { type: type as FrameType, payload: whole.subarray(at + HEADER_BYTES, end) };
+      at = end;
     }
-    this.#held = bytes;
+    if (at > 0 || this.#heldBytes === 0) this.#hold(whole.subarray(at));
+  }
+
+  /** Grows by halves of itself, so that a frame in single bytes costs no more than its length. */
+  #append(chunk: Buffer): Buffer {
+    const bytes = this.#heldBytes + chunk.length;
+    if (bytes > this.#held.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(bytes, Math.ceil(this.#held.length * 1.5)));
+      this.#held.copy(grown, 0, 0, this.#heldBytes);
+      this.#held = grown;
+    }
+    chunk.copy(this.#held, this.#heldBytes);
+    this.#heldBytes = bytes;
+    return this.#held.subarray(0, bytes);
+  }
+
+  #hold(rest: Buffer): void {
+    this.#held = Buffer.from(rest);
+    this.#heldBytes = rest.length;
   }
 }
