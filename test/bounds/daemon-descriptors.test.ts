@@ -14,7 +14,7 @@ const SECRET = 'a secret of sixteen bytes';
 const MOST = 96;
 const linux = existsSync('/proc/self/limits');
 
-describe(`a daemon with ${MOST} descriptors${linux ? '' : ' (needs /proc)'}`, function () {
+describe(`a daemon with ${MOST} descriptors${linux ? '' : ' (left out: there is no /proc)'}`, function () {
   this.timeout(30_000);
   const folder = tempFolder();
   const sockets = new Set<Socket>();

@@ -92,7 +92,7 @@ describe('the descriptors of a process', () => {
 });
 
 const linux = existsSync('/proc/self/limits');
-describe(`an agent with ${MOST} descriptors${linux ? '' : ' (needs /proc)'}`, function () {
+describe(`an agent with ${MOST} descriptors${linux ? '' : ' (left out: there is no /proc)'}`, function () {
   this.timeout(60_000);
   let echo: Server;
   let agent: AgentProcess;

@@ -17,7 +17,7 @@ const MOST_RESIDENT_MIB = 200;
 
 const linux = existsSync('/proc/self/status');
 
-describe(`the memory of an agent${linux ? '' : ' (needs /proc)'}`, function () {
+describe(`the memory of an agent${linux ? '' : ' (left out: there is no /proc)'}`, function () {
   this.timeout(60_000);
 
   it('stays within its bound when session after session is abandoned with much on its way', async function () {

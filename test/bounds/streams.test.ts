@@ -19,7 +19,7 @@ function figuresOf(pid: number): { readonly descriptors: number; readonly kib: n
 
 const linux = existsSync('/proc/self/status');
 
-describe(`streams through a real agent${linux ? '' : ' (needs /proc)'}`, function () {
+describe(`streams through a real agent${linux ? '' : ' (left out: there is no /proc)'}`, function () {
   this.timeout(120_000);
   let echo: Server;
   let agent: AgentProcess;

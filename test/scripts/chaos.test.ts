@@ -99,7 +99,7 @@ describe('the verdict on a run', () => {
   }
 });
 
-const missing = existsSync('/proc/self/fd') ? '' : ' (not here: it reads /proc)';
+const missing = existsSync('/proc/self/fd') ? '' : ' (left out: there is no /proc)';
 
 describe(`a run of chaos with real processes${missing}`, function () {
   this.timeout(300_000);
