@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { ManualClock } from '../support/manual-clock.ts';
 import { startSshd, type TestSshd } from '../support/sshd.ts';
 import { connectTo, until } from './ssh-support.ts';
@@ -67,11 +67,34 @@ describe('an SSH connection to what is no SSH server', () => {
     // The limit of the TCP connection first, then that of the handshake.
     await until(() => clock.waiting > 0);
     const failed = assert.rejects(attempt, { code: 'CONNECT_FAILED', message: /within 15 s/ });
-    for (let i = 0; i < 4; i += 1) {
+    for (let second = 0; second < 5; second += 1) {
       await new Promise((resolve) => setImmediate(resolve));
-      clock.advance(5_000);
+      clock.advance(1_000);
     }
+    await until(() => sockets.length === 2);
+    await until(() => clock.waiting > 1);
+    clock.advance(15_000);
     await failed;
+  });
+
+  it('tries another connection where the first one goes nowhere', async () => {
+    const clock = new ManualClock();
+    const port = await serve((socket) => {
+      if (sockets.length === 1) return;
+      const far = connect(sshd.port, sshd.host);
+      socket.pipe(far).pipe(socket);
+      far.on('error', () => socket.destroy());
+      socket.on('close', () => far.destroy());
+    });
+    const attempt = connectTo(sshd, { port, clock });
+    await until(() => sockets.length === 1);
+    for (let second = 0; second < 5; second += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(1_000);
+    }
+    const carrier = await attempt;
+    assert.equal(sockets.length, 2);
+    carrier.close();
   });
 
   it('gives up when told to, and leaves no socket behind', async () => {

@@ -10,6 +10,7 @@ import { Authenticator } from './authenticator.ts';
 import { SshConnection } from './connection.ts';
 import type { HostKeyCheck, HostKeys } from './host-keys.ts';
 import type { Identities, IdentitySet } from './identities.ts';
+import { watchSilence } from './silence.ts';
 
 export interface SshOptions {
   readonly address: Address;
@@ -23,6 +24,8 @@ export interface SshOptions {
 
 /** From the TCP connection to the end of authentication. */
 const READY_LIMIT_MS = 15_000;
+/** A server that says nothing for so long, before anybody may have to be asked for a key, is tried once more: the path may have broken just now. */
+const SILENT_S = 4;
 /** A question to the server when it has been silent; the answer shows that it lives. */
 const KEEPALIVE_MS = 3_000;
 
@@ -42,23 +45,40 @@ const CIPHERS = [
 export async function connectSsh(options: SshOptions, signal: AbortSignal): Promise<SshConnection> {
   const [check, identities] = await Promise.all([options.hostKeys(), options.identities()]);
   try {
-    const socket = await options.dial(options.address, signal);
-    const client = await authenticate(options, socket, check, identities, signal);
-    return new SshConnection(client, socket, hostPort(options.address), options.clock);
+    return await open(options, check, identities, signal, SILENT_S);
   } finally {
     identities.dispose();
   }
 }
 
+async function open(
+  options: SshOptions,
+  check: HostKeyCheck,
+  identities: IdentitySet,
+  signal: AbortSignal,
+  silentS: number,
+): Promise<SshConnection> {
+  const { address, clock, logger } = options;
+  const at = hostPort(address);
+  const socket = await options.dial(address, signal);
+  const client = await authenticate(options, socket, check, identities, signal, silentS);
+  if (client !== 'silent') return new SshConnection(client, socket, at, clock);
+  socket.destroy();
+  logger.debug('the SSH server is silent; another connection is tried', { at });
+  return open(options, check, identities, signal, Number.POSITIVE_INFINITY);
+}
+
+/** 'silent': not a byte came for so long before the keys were exchanged. */
 function authenticate(
   options: SshOptions,
   socket: Socket,
   check: HostKeyCheck,
   identities: IdentitySet,
   signal: AbortSignal,
-): Promise<Client> {
+  silentS: number,
+): Promise<Client | 'silent'> {
   const at = hostPort(options.address);
-  return attempt<Client>(
+  return attempt<Client | 'silent'>(
     {
       what: `connecting to ${at}`,
       signal,
@@ -90,13 +110,23 @@ function authenticate(
       } catch (cause) {
         settle.fail(new EpmuxError('INTERNAL', `SSH to ${at} could not begin`, { cause }));
       }
-      return () => socket.destroy();
+      const unwatch = watchSilence(
+        () => socket.bytesRead,
+        options.clock,
+        () => settle.succeed('silent'),
+        silentS,
+      );
+      client.once('handshake', unwatch);
+      return () => {
+        unwatch();
+        socket.destroy();
+      };
     },
   );
 }
 
 /** Asks once; when keys are exchanged again later, the server has to show the same one. */
-function hostVerifier(check: HostKeyCheck, settle: Settle<Client>) {
+function hostVerifier(check: HostKeyCheck, settle: Settle<Client | 'silent'>) {
   let trusted: Buffer | undefined;
   return (key: Buffer, verify: (valid: boolean) => void): void => {
     if (trusted !== undefined) {
@@ -126,7 +156,7 @@ function watch(
   at: string,
   authenticator: Authenticator,
   logger: Logger,
-  settle: Settle<Client>,
+  settle: Settle<Client | 'silent'>,
 ): void {
   let authenticating = false;
   const broke = (why: string, cause?: unknown): void =>

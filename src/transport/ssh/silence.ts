@@ -5,13 +5,14 @@ const TICK_MS = 1_000;
 const DEAD_AFTER_TICKS = 9;
 
 /**
- * Calls `onDead` once when `bytesRead` has not moved for 9 s. Counts ticks rather than time: the one tick after a sleep of
+ * Calls `onDead` once when `bytesRead` has not moved for 9 s, or so many. Counts ticks rather than time: the one tick after a sleep of
  * the machine says nothing about the other end.
  */
 export function watchSilence(
   bytesRead: () => number,
   clock: Clock,
   onDead: (seconds: number) => void,
+  ticks: number = DEAD_AFTER_TICKS,
 ): Cancel {
   let seen = bytesRead();
   let silentTicks = 0;
@@ -20,7 +21,7 @@ export function watchSilence(
     const now = bytesRead();
     silentTicks = now === seen ? silentTicks + 1 : 0;
     seen = now;
-    if (silentTicks >= DEAD_AFTER_TICKS) onDead((DEAD_AFTER_TICKS * TICK_MS) / 1_000);
+    if (silentTicks >= ticks) onDead((ticks * TICK_MS) / 1_000);
     else cancel = clock.wakeAt(clock.now() + TICK_MS, tick);
   };
   cancel = clock.wakeAt(clock.now() + TICK_MS, tick);
