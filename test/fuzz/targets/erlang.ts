@@ -296,6 +296,7 @@ const terms: Target = {
     const term = decodeTerm(reader);
     told.fact(term);
     hold(countOf(term) <= input.length, 'more elements than bytes');
+    hold(depthOf(term) <= MOST_DEEP, 'a term deeper than a stack may be asked for');
     if (isLargeTuple(term)) return;
     const bytes = encodeTerm(term);
     const again = encodeTerm(decodeTerm(new ByteReader(bytes, 'PROTOCOL')));
@@ -307,6 +308,13 @@ function inner(term: Term): readonly Term[] {
   if (term.type !== 'tuple' && term.type !== 'list') return [];
   const tail = term.type === 'list' && term.tail !== undefined ? [term.tail] : [];
   return [...term.elements, ...tail];
+}
+
+/** As etf.ts promises. */
+const MOST_DEEP = 32;
+
+function depthOf(term: Term): number {
+  return 1 + inner(term).reduce((deepest, element) => Math.max(deepest, depthOf(element)), 0);
 }
 
 function countOf(term: Term): number {
