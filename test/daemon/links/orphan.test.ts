@@ -14,11 +14,15 @@ import { AgentEnd } from '../../support/agent-end.ts';
 const SECRET = 'a secret of sixteen bytes';
 
 describe('a session that a worker left behind', () => {
+  const ways: AgentWay[] = [];
   let agent: AgentEnd;
   beforeEach(async () => {
     agent = await AgentEnd.start({ secret: SECRET });
   });
-  afterEach(() => agent.kill());
+  afterEach(async () => {
+    for (const way of ways.splice(0)) await way.close();
+    await agent.kill();
+  });
 
   const pipe = () => duplexPipe(connect({ port: agent.port, host: '127.0.0.1' }), 'agent');
   const orphans = (...sessions: string[]) =>
@@ -31,6 +35,7 @@ describe('a session that a worker left behind', () => {
       logger: silentLogger,
       events: { onDirectory: () => undefined },
     });
+    ways.push(way);
     await way.attach(pipe(), Buffer.from(SECRET), new AbortController().signal);
     return way.sessionId ?? assert.fail();
   };
