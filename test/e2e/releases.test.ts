@@ -100,9 +100,9 @@ describe('a release of epmux and another', function () {
       });
     }
 
-    it('is there for this version of the protocol, once that is released, and for those before', () => {
+    it('is there for this version of the protocol and for those before', () => {
       const recorded = recordedVersions();
-      for (let minor = 0; minor < MINOR_VERSION; minor += 1) {
+      for (let minor = 0; minor <= MINOR_VERSION; minor += 1) {
         assert.ok(recorded.includes(`${MAJOR_VERSION}.${minor}`), `${MAJOR_VERSION}.${minor}`);
       }
     });
