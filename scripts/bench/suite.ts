@@ -17,6 +17,8 @@ export interface Suite {
   readonly columns: readonly Column[];
   readonly kinds: readonly WayKind[];
   readonly rounds: number;
+  /** Rounds before those, which do not count: a program that has just begun is slower than the same an hour later. */
+  readonly warmUps?: number;
   readonly hop: Hop;
   measure(stage: Stage, way: Way, kind: WayKind): Promise<Sample>;
 }
@@ -63,12 +65,13 @@ export async function runSuite(
       if (why !== undefined) absent.set(kind, why);
       else await guard(kind, async () => void ways.set(kind, await kind.start(stage, suite.hop)));
     }
-    for (let round = 1; round <= suite.rounds; round += 1) {
+    for (let round = 1 - (suite.warmUps ?? 0); round <= suite.rounds; round += 1) {
+      const name = round > 0 ? `round ${round} of ${suite.rounds}` : 'warming up';
       for (const [kind, way] of [...ways]) {
-        say(`${suite.key}, round ${round} of ${suite.rounds}: ${kind.title}`);
+        say(`${suite.key}, ${name}: ${kind.title}`);
         await guard(kind, async () => {
           const sample = await suite.measure(stage, way, kind);
-          samples.set(kind, [...(samples.get(kind) ?? []), sample]);
+          if (round > 0) samples.set(kind, [...(samples.get(kind) ?? []), sample]);
         });
       }
     }

@@ -36,6 +36,7 @@ export function loopbackSuite(kinds: readonly WayKind[], quick: boolean, rounds?
     columns: COLUMNS,
     kinds,
     rounds: rounds ?? extent.rounds,
+    warmUps: quick ? 0 : 1,
     hop: NO_PATH,
     async measure(stage, way): Promise<Sample> {
       const move = (streams: number, direction: 'up' | 'down') =>
