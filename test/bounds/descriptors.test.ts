@@ -119,8 +119,9 @@ describe(`an agent with ${MOST} descriptors${linux ? '' : ' (left out: there is 
     agentPort = Number(found);
   });
 
-  afterEach(() => {
-    for (const end of ends) end.socket?.destroy();
+  afterEach(async () => {
+    // With a goodbye: the agent would keep the streams of a session that it may resume.
+    for (const end of ends) await end.end();
     for (const stranger of strangers) stranger.destroy();
     ends = [];
     strangers = [];
