@@ -126,12 +126,12 @@ export class Formation implements Dynos {
   async #begin(signal: AbortSignal): Promise<Connection> {
     const { app, selectors, clock, logger } = this.#options;
     this.#handlers?.onStep(`asking Heroku about ${app.name}`);
-    for (const warning of await app.check(signal)) {
+    this.#lookedAt = clock.now();
+    const [warnings, dynos] = await checkedDynos(app, signal);
+    for (const warning of warnings) {
       logger.warn(warning);
       this.#handlers?.onStep(warning);
     }
-    this.#lookedAt = clock.now();
-    const dynos = await app.dynos(signal);
     this.#toldAt = this.#lookedAt;
     if (!this.#begun) requireRunning(app.name, dynos, selectors);
     this.#begun = true;
@@ -230,5 +230,20 @@ export class Formation implements Dynos {
     this.#seen = new Map(wanted.map(({ id, state }) => [id, state]));
     if (isNewTrouble) this.#alertUntil = this.#options.clock.now() + ALERT_FOR_MS;
     this.#handlers?.onDynos(wanted.map(({ id, name, state }) => ({ id, name, state })));
+  }
+}
+
+/** Asks for both at once. Why Exec leads nowhere says more than what became of the dynos meanwhile: that fails first. */
+async function checkedDynos(
+  app: FormationApp,
+  signal: AbortSignal,
+): Promise<[readonly string[], readonly Dyno[]]> {
+  const needed = new AbortController();
+  const dynos = app.dynos(AbortSignal.any([signal, needed.signal]));
+  dynos.catch(() => undefined);
+  try {
+    return [await app.check(signal), await dynos];
+  } finally {
+    needed.abort();
   }
 }

@@ -14,18 +14,29 @@ export interface ExecFacts {
 const EXEC_BUILDPACKS = ['https://github.com/heroku/exec-buildpack', 'urn:buildpack:heroku/exec'];
 const ADDON_VAR = 'HEROKU_EXEC_URL';
 
-/** Asks Heroku; changes nothing. Fir apps have none of the rest and are told apart first. */
+/**
+ * Asks Heroku, all at once: a new connection takes longer than an answer. Changes nothing. What the app itself is counts first: a Fir app has none of the
+ * rest, and whoever may not see the app learns that rather than what follows from it.
+ */
 export async function execFacts(platform: Platform, signal: AbortSignal): Promise<ExecFacts> {
-  const app = await platform.info(signal);
-  if (app.generation === 'fir') {
-    return { app, enabled: false, buildpacks: undefined, configVars: undefined };
-  }
-  const [enabled, configVars, buildpacks] = await Promise.all([
-    platform.execEnabled(signal),
-    readableVars(platform, signal),
-    app.space === undefined ? undefined : platform.buildpacks(signal),
+  const needed = new AbortController();
+  const whileNeeded = AbortSignal.any([signal, needed.signal]);
+  const rest = Promise.all([
+    platform.execEnabled(whileNeeded),
+    readableVars(platform, whileNeeded),
   ]);
-  return { app, enabled, buildpacks, configVars };
+  rest.catch(() => undefined);
+  try {
+    const app = await platform.info(signal);
+    if (app.generation === 'fir') {
+      return { app, enabled: false, buildpacks: undefined, configVars: undefined };
+    }
+    const buildpacks = app.space === undefined ? undefined : platform.buildpacks(whileNeeded);
+    const [[enabled, configVars], found] = await Promise.all([rest, buildpacks]);
+    return { app, enabled, buildpacks: found, configVars };
+  } finally {
+    needed.abort();
+  }
 }
 
 /** The facts of an app that Exec leads into. Throws EXEC_UNSUPPORTED, EXEC_NEEDS_BUILDPACK or EXEC_DISABLED, or what asking throws. */

@@ -175,6 +175,17 @@ describe('a formation', () => {
     assert.equal(formation.target, 'heroku://my-app/web,run.1234');
   });
 
+  it('asks for its dynos while it asks whether Exec leads there, and tells first why it does not', async () => {
+    app.obstacle = new EpmuxError('EXEC_DISABLED', 'it is off');
+    app.failure = new EpmuxError('HEROKU_UNAVAILABLE', 'not now');
+    await start();
+    assert.equal(app.looks.length, 1);
+    assert.deepEqual(
+      failed.map(({ code }) => code),
+      ['EXEC_DISABLED'],
+    );
+  });
+
   it('at the beginning has to have what was selected, up', async () => {
     await start('web.2');
     assert.equal(failed[0]?.code, 'DYNO_NOT_FOUND');

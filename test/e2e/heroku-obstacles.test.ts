@@ -67,7 +67,9 @@ describe(`an app at Heroku${missing === undefined ? '' : ` (left out: ${missing}
     const commands = /buildpacks:add -i 1 heroku\/exec -a private/;
     assertFailed(lacking, 1, 'EXEC_NEEDS_BUILDPACK', commands);
     const ofFir = heroku.requests.filter((request) => request.includes('/apps/fir'));
-    assert.deepEqual(ofFir, ['GET /apps/fir'], 'nothing else is asked of it');
+    const asked = ['', '/config-vars', '/dynos', '/features/runtime-heroku-exec'];
+    const expected = asked.map((path) => `GET /apps/fir${path}`);
+    assert.deepEqual(ofFir.toSorted(), expected, 'asked all at once, and nothing more');
   });
 
   it('that runs a container image comes up, with a warning', async () => {

@@ -31,14 +31,39 @@ describe('the look at an app before Exec is used', () => {
     assert.deepEqual(platform.calls.toSorted(), ['configVars', 'execEnabled', 'info']);
   });
 
-  it('tells a Fir app at once, with what to use instead', async () => {
+  it('tells a Fir app at once, with what to use instead, whatever became of the other questions', async () => {
     platform.appInfo = { ...platform.appInfo, generation: 'fir' };
-    platform.enabled = false;
+    const missing = new EpmuxError('APP_NOT_FOUND', 'it has no such feature');
+    platform.failures = { execEnabled: missing, configVars: missing };
     const error = await refusal();
     assert.equal(error.code, 'EXEC_UNSUPPORTED');
     assert.match(error.message, /Fir/);
     assert.match(error.hint, /heroku run:inside/);
-    assert.deepEqual(platform.calls, ['info']);
+  });
+
+  it('tells first what is wrong with the app itself', async () => {
+    const failures = { info: 'HEROKU_FORBIDDEN', execEnabled: 'APP_NOT_FOUND' } as const;
+    platform.failures = {
+      info: new EpmuxError(failures.info, 'not yours'),
+      execEnabled: new EpmuxError(failures.execEnabled, 'no such app'),
+    };
+    assert.equal((await refusal()).code, failures.info);
+  });
+
+  it('asks all at once, and gives up what is not needed any more', async () => {
+    const given: AbortSignal[] = [];
+    platform.execEnabled = (signal?: AbortSignal) =>
+      new Promise((_, reject) => {
+        assert.ok(signal);
+        given.push(signal);
+        signal.addEventListener('abort', () => reject(signal.reason));
+      });
+    platform.failures = { info: new EpmuxError('APP_NOT_FOUND', 'no such app') };
+    assert.equal((await refusal()).code, 'APP_NOT_FOUND');
+    assert.deepEqual(
+      given.map(({ aborted }) => aborted),
+      [true],
+    );
   });
 
   it('tells a Shield space, before whatever else is missing', async () => {
