@@ -34,6 +34,8 @@ interface Options {
 
 /** On a path what counts are windows and queues, and one peer of a kind shows them. */
 const PATH_PEERS = ['none', 'ssh', 'yamux'];
+/** Each takes its seconds of doing nothing. */
+const QUICK_AT_REST = ['node', 'epmux', 'epmux-ssh'];
 const PATHS = [
   { roundTripMs: 50 },
   { roundTripMs: 100 },
@@ -81,6 +83,8 @@ function suitesOf(stage: Stage, build: Build, own: readonly WayKind[], options: 
   const { quick, rounds, ways } = options;
   const chosen = (kinds: readonly WayKind[]): WayKind[] =>
     kinds.filter(({ key }) => ways === undefined || ways.includes(key));
+  const atRest = ({ key }: WayKind): boolean =>
+    !quick || ways !== undefined || QUICK_AT_REST.includes(key);
   const onPath = [
     ...PEER_WAYS.filter(({ key }) => PATH_PEERS.includes(key)),
     http2(LONG_PATH_WINDOW_BYTES),
@@ -88,7 +92,7 @@ function suitesOf(stage: Stage, build: Build, own: readonly WayKind[], options: 
   ];
   const all = [
     loopbackSuite(chosen([...PEER_WAYS, ...own]), quick, rounds),
-    idleSuite(chosen([...PEER_WAYS, ...own]), quick),
+    idleSuite(chosen([...PEER_WAYS, ...own]).filter(atRest), quick),
     ...PATHS.map((shape) => pathSuite(stage, chosen(onPath), shape, quick, rounds)),
     erlangSuite(stage, build, quick, rounds),
   ];

@@ -6,7 +6,7 @@ import { NO_PATH, type WayKind } from '../ways.ts';
 
 const STREAMS = [1, 100, 1_000, 10_000] as const;
 /** Collections of garbage and closing timers are over by then. */
-const SETTLE_MS = 2_000;
+const SETTLE_MS = { full: 2_000, quick: 1_000 } as const;
 
 const COLUMNS: readonly Column[] = [
   { key: 'base', title: 'without a stream, MB', digits: 1 },
@@ -21,7 +21,8 @@ const COLUMNS: readonly Column[] = [
 
 export function idleSuite(kinds: readonly WayKind[], quick: boolean): Suite {
   const most = quick ? 1_000 : 10_000;
-  const idleMs = quick ? 4_000 : 20_000;
+  const idleMs = quick ? 2_000 : 20_000;
+  const settleMs = SETTLE_MS[quick ? 'quick' : 'full'];
   return {
     key: 'idle',
     title: 'Nothing moves: memory of its own of all relays together, and CPU',
@@ -34,7 +35,7 @@ export function idleSuite(kinds: readonly WayKind[], quick: boolean): Suite {
       const relays = way.relays();
       if (relays.length === 0) return {};
       const memory = async (): Promise<number> => {
-        await pause(SETTLE_MS);
+        await pause(settleMs);
         return privateKiB(way.relays());
       };
       const base = await memory();
