@@ -28,7 +28,8 @@ export function findRelease(otp: Otp): OtpRelease {
   const path = process.env['PATH'] ?? '';
   const given = process.env[`EPMUX_OTP_${otp}`];
   if (given !== undefined) {
-    if (existsSync(join(given, 'usr', 'bin'))) return verified(inRoot(otp, given, `the root ${given}`));
+    if (existsSync(join(given, 'usr', 'bin')))
+      return verified(inRoot(otp, given, `the root ${given}`));
     if (!existsSync(join(given, 'bin', 'erl'))) throw new Error(`${given} has no bin/erl`);
     const first = `${join(given, 'bin')}:${path}`;
     const host = { prefix: ['env', `PATH=${first}`] };
