@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Address, hostPort } from '../transport/address.ts';
 import type { Dialer } from '../transport/dial.ts';
-import { keyIdentity } from '../transport/ssh/identities.ts';
+import { registeredKey } from '../transport/ssh/identities.ts';
 import { pinnedHostKey } from '../transport/ssh/pinned-host-key.ts';
 import { sshTransport } from '../transport/ssh/transport.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -49,7 +49,7 @@ export function herokuTransport(options: HerokuTransportOptions): Transport {
           hostPort(address),
           'Heroku’s exec manager',
         ),
-        identities: keyIdentity(keys.privateKey, 'the key just registered'),
+        identities: registeredKey(keys.privateKey, 'the key just registered'),
         dial,
         agentPort,
         clock,

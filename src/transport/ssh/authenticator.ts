@@ -1,4 +1,4 @@
-import type { AnyAuthMethod } from 'ssh2';
+import type { AnyAuthMethod, ParsedKey } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Identity, IdentitySet } from './identities.ts';
 
@@ -38,6 +38,17 @@ export class Authenticator {
     if (this.#offeredByAgent(identity.key.getPublicSSH())) return this.next(methods, partial);
     this.#tried.push(identity);
     return { type: 'publickey', username, key: identity.key as unknown as Buffer };
+  }
+
+  /** The key that the server was told of; undefined: there is none such, or it was tried. */
+  get registered(): ParsedKey | undefined {
+    const [identity] = this.#left;
+    return this.#set.isRegistered === true && identity?.kind === 'key' ? identity.key : undefined;
+  }
+
+  /** It was shown without a question. */
+  useRegistered(): void {
+    this.#tried.push(...this.#left.splice(0, 1));
   }
 
   /** `why`: what the server said, when it said something. */

@@ -1,5 +1,10 @@
 import type { Socket } from 'node:net';
-import ssh2, { type AnyAuthMethod, type Client, type ClientErrorExtensions } from 'ssh2';
+import ssh2, {
+  type AnyAuthMethod,
+  type AuthHandlerMiddleware,
+  type Client,
+  type ClientErrorExtensions,
+} from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -10,6 +15,7 @@ import { Authenticator } from './authenticator.ts';
 import { SshConnection } from './connection.ts';
 import type { HostKeyCheck, HostKeys } from './host-keys.ts';
 import type { Identities, IdentitySet } from './identities.ts';
+import { signAtOnce } from './sign-at-once.ts';
 import { watchSilence } from './silence.ts';
 
 export interface SshOptions {
@@ -101,11 +107,7 @@ function authenticate(
           keepaliveCountMax: Number.POSITIVE_INFINITY,
           algorithms: { cipher: [...CIPHERS], serverHostKey: [...check.algorithms] },
           hostVerifier: hostVerifier(check, settle),
-          authHandler: (methods, partial, next) => {
-            const answer = authenticator.next(methods, partial);
-            if (answer instanceof EpmuxError) settle.fail(answer);
-            else next(answer satisfies AnyAuthMethod);
-          },
+          authHandler: authHandler(client, options.user, authenticator, settle),
         });
       } catch (cause) {
         settle.fail(new EpmuxError('INTERNAL', `SSH to ${at} could not begin`, { cause }));
@@ -123,6 +125,39 @@ function authenticate(
       };
     },
   );
+}
+
+/**
+ * A key that the server was told of is shown right behind the first question, which only tells what the server takes: a client may send several
+ * requests without waiting (RFC 4252, 5).
+ */
+function authHandler(
+  client: Client,
+  user: string,
+  authenticator: Authenticator,
+  settle: Settle<Client>,
+): AuthHandlerMiddleware {
+  let hostKeyAlgorithm = '';
+  client.once('handshake', ({ serverHostKey }) => {
+    hostKeyAlgorithm = serverHostKey;
+  });
+  let isAnswerComing = false;
+  return (methods, partial, next) => {
+    if (isAnswerComing) {
+      isAnswerComing = false;
+      return;
+    }
+    const answer = authenticator.next(methods, partial);
+    if (answer instanceof EpmuxError) {
+      settle.fail(answer);
+      return;
+    }
+    next(answer satisfies AnyAuthMethod);
+    if (methods !== null) return;
+    const key = authenticator.registered;
+    isAnswerComing = key !== undefined && signAtOnce(client, user, key, hostKeyAlgorithm);
+    if (isAnswerComing) authenticator.useRegistered();
+  };
 }
 
 /** Asks once; when keys are exchanged again later, the server has to show the same one. */

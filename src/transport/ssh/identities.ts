@@ -14,6 +14,8 @@ export interface IdentitySet {
   readonly identities: readonly Identity[];
   /** Key files that are there and can't be used by themselves, each with the reason: `FILE (it has a passphrase)`. */
   readonly unusable: readonly string[];
+  /** The server was told of the one key before: it need not be asked whether it would do. */
+  readonly isRegistered?: boolean;
   dispose(): void;
 }
 
@@ -29,12 +31,12 @@ export interface PersonalOptions {
   readonly logger: Logger;
 }
 
-/** A private key in memory alone, in PEM; `name` is for a person. */
-export function keyIdentity(privateKey: string, name: string): Identities {
+/** A private key in memory alone, in PEM, that the server was told of; `name` is for a person. */
+export function registeredKey(privateKey: string, name: string): Identities {
   return async () => {
     const key = ssh2.utils.parseKey(privateKey);
     if (key instanceof Error) throw new EpmuxError('SSH_KEY_UNUSABLE', `${name} can't be used`);
-    return setOf([{ kind: 'key', name, key }], []);
+    return { ...setOf([{ kind: 'key', name, key }], []), isRegistered: true };
   };
 }
 

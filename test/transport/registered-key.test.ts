@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import ssh2 from 'ssh2';
+import { makeSshKeys } from '../../src/heroku/keys.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { directDialer } from '../../src/transport/dial.ts';
+import { connectSsh } from '../../src/transport/ssh/connect.ts';
+import { registeredKey } from '../../src/transport/ssh/identities.ts';
+
+const HOST_KEYS = {
+  rsa: generateKeyPairSync('rsa', {
+    modulusLength: 2_048,
+    publicKeyEncoding: { type: 'pkcs1', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
+  }).privateKey,
+  ecdsa: generateKeyPairSync('ec', {
+    namedCurve: 'prime256v1',
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'sec1', format: 'pem' },
+  }).privateKey,
+};
+
+describe('a key that the SSH server was told of', () => {
+  let server: ssh2.Server;
+  let asked: string[];
+  let letsIn: boolean;
+
+  beforeEach(() => {
+    asked = [];
+    letsIn = true;
+  });
+  afterEach(() => new Promise<void>((done) => server.close(() => done())));
+
+  const connect = async (
+    hostKey: string,
+    algorithm: 'rsa-sha2-512' | 'ssh-rsa' | 'ecdsa-sha2-nistp256',
+  ): Promise<void> => {
+    server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
+      client.on('error', () => undefined);
+      client.on('authentication', (auth) => {
+        const isSigned = auth.method === 'publickey' && auth.signature !== undefined;
+        asked.push(isSigned ? 'signed' : auth.method);
+        if (letsIn && auth.method === 'publickey') auth.accept();
+        else auth.reject(['publickey']);
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { privateKey } = await makeSshKeys();
+    const connection = await connectSsh(
+      {
+        address: { host: '127.0.0.1', port },
+        user: 'dyno',
+        dial: directDialer(systemClock),
+        hostKeys: async () => ({ algorithms: [algorithm], verify: async () => undefined }),
+        identities: registeredKey(privateKey, 'the key'),
+        clock: systemClock,
+        logger: silentLogger,
+      },
+      new AbortController().signal,
+    );
+    connection.close();
+  };
+
+  it('signs without asking whether the key would do: a round trip less', async () => {
+    await connect(HOST_KEYS.rsa, 'rsa-sha2-512');
+    assert.deepEqual(asked, ['none', 'signed']);
+  });
+
+  for (const [name, hostKey, algorithm] of [
+    ['by SHA-1', HOST_KEYS.rsa, 'ssh-rsa'],
+    ['by another kind of key', HOST_KEYS.ecdsa, 'ecdsa-sha2-nistp256'],
+  ] as const) {
+    it(`asks a server that proves itself ${name} which signatures it takes`, async () => {
+      await connect(hostKey, algorithm);
+      assert.deepEqual(asked, ['none', 'publickey', 'signed']);
+    });
+  }
+
+  it('that is refused is shown once', async () => {
+    letsIn = false;
+    await assert.rejects(connect(HOST_KEYS.rsa, 'rsa-sha2-512'), { code: 'SSH_AUTH_REFUSED' });
+    assert.deepEqual(asked, ['none', 'signed']);
+  });
+});
