@@ -14,9 +14,6 @@ interface Script {
 }
 
 const SOURCES = new URL('../../src/', import.meta.url).href;
-/** How often a place was reached, in steps that a loop has to double to make news. */
-const bucket = (count: number): number => Math.min(8, Math.ceil(Math.log2(count + 1)));
-
 /**
  * Which places of `src/` were reached, by V8's own counters: nothing is instrumented. Asking takes some milliseconds, so one asks after many runs and looks
  * closer only when there is news.
@@ -40,8 +37,8 @@ export class Coverage {
     this.#post('Profiler.takePreciseCoverage');
   }
 
-  /** Places reached since the last question; with `counts` how often is part of a place. */
-  take(counts: boolean): string[] {
+  /** Places reached since the last question. */
+  take(): string[] {
     const { result } = this.#post('Profiler.takePreciseCoverage') as { result: readonly Script[] };
     return result
       .filter(({ url }) => url.startsWith(SOURCES))
@@ -49,10 +46,10 @@ export class Coverage {
         functions.flatMap(({ ranges }) =>
           ranges
             .filter(({ count }) => count > 0)
-            .map(({ startOffset, endOffset, count }) => {
-              const place = `${url.slice(SOURCES.length)}:${startOffset}-${endOffset}`;
-              return counts ? `${place}*${bucket(count)}` : place;
-            }),
+            .map(
+              ({ startOffset: from, endOffset: to }) =>
+                `${url.slice(SOURCES.length)}:${from}-${to}`,
+            ),
         ),
       );
   }

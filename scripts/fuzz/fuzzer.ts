@@ -2,7 +2,7 @@ import { Script } from 'node:vm';
 import { check } from '../../test/fuzz/check.ts';
 import { corpusOf, forget, keep } from '../../test/fuzz/corpus.ts';
 import { mutate } from '../../test/fuzz/mutate.ts';
-import { run, type Target } from '../../test/fuzz/target.ts';
+import type { Target } from '../../test/fuzz/target.ts';
 import { Coverage } from './coverage.ts';
 import type { Random } from './random.ts';
 
@@ -47,7 +47,7 @@ export class Fuzzer {
   fuzz(until: number): Report {
     for (const input of [new Uint8Array(0), ...this.#target.seeds, ...corpusOf(this.#target)]) {
       this.#try(input);
-      this.#learn(input);
+      this.#learn(input, true);
     }
     while (Date.now() < until && this.#findings.size < MOST_FINDINGS) this.#batch();
     this.#coverage.stop();
@@ -65,7 +65,7 @@ export class Fuzzer {
     const reach = (input: Uint8Array): string[] => {
       coverage.reset();
       this.#run(input);
-      return coverage.take(false);
+      return coverage.take();
     };
     for (const seed of this.#target.seeds) coverage.add(reach(seed));
     forget(this.#target);
@@ -83,8 +83,8 @@ export class Fuzzer {
     const batch = Array.from({ length: BATCH }, () => this.#mutant());
     this.#coverage.reset();
     this.#tryAll(batch);
-    if (!this.#coverage.take(false).some((place) => this.#coverage.isNew(place))) return;
-    for (const input of batch) this.#learn(input);
+    if (!this.#coverage.take().some((place) => this.#coverage.isNew(place))) return;
+    for (const input of batch) this.#learn(input, false);
   }
 
   #mutant(): Uint8Array {
@@ -97,18 +97,17 @@ export class Fuzzer {
     return input;
   }
 
-  #learn(input: Uint8Array): void {
+  #learn(input: Uint8Array, isGiven: boolean): void {
     this.#coverage.reset();
     this.#run(input);
-    const places = this.#coverage.take(false);
-    const isSeed = this.#inputs.length === 0;
-    if (this.#coverage.add(places) > 0 || isSeed) this.#inputs.push(input);
+    const news = this.#coverage.add(this.#coverage.take());
+    if (news > 0 || isGiven) this.#inputs.push(input);
   }
 
   /** Only to see what it reaches. */
   #run(input: Uint8Array): void {
     try {
-      within(HANG_MS, () => run(this.#target, [Uint8Array.from(input)]));
+      within(HANG_MS, () => check(this.#target, input, CUTS));
     } catch {
       // A finding, which #try has noted.
     }
