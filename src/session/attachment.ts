@@ -139,6 +139,7 @@ export class Attachment {
     if (!this.#hasPipe) return;
     this.#inbound.end();
     this.#lifecycle.onDetached(this.#now);
+    this.#parts.streams.onPipeLost();
   }
 
   /** First failure wins; what was kept is freed. `tell`: the other end hears of it, if there is a pipe. */
@@ -180,6 +181,7 @@ export class Attachment {
   #enterPipe(peer: PeerInfo): void {
     const resumed = this.#lifecycle.hasBeenAttached;
     this.#lifecycle.onAttached(this.#now);
+    this.#parts.streams.onPipe();
     this.#parts.heartbeat.onAttached(this.#now);
     this.#parts.path.onPipe(this.#parts.replay.sent, this.#now);
     this.#parts.events.push({ type: 'attached', resumed, peer });

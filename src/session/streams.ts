@@ -34,6 +34,8 @@ export class Streams {
   #bytesOut = 0;
   /** In all send buffers. */
   #bufferedBytes = 0;
+  /** The pipe was lost and no other is there yet. */
+  #inOutage = false;
 
   constructor(options: StreamsOptions) {
     this.#config = options.config;
@@ -129,10 +131,7 @@ export class Streams {
     this.#bytesOut += bytes;
     this.#bufferedBytes -= bytes;
     this.#scheduler.onFramed(stream, bytes, now);
-    if (stream.blocked && stream.buffer.bytes <= this.#mostBuffered / 2) {
-      stream.blocked = false;
-      this.#events.push({ type: 'writable', stream: stream.id });
-    }
+    if (stream.blocked && stream.buffer.bytes <= this.#mostBuffered / 2) this.#unblock(stream);
     this.finishIfReady(stream);
   }
 
@@ -155,10 +154,30 @@ export class Streams {
     this.#live.clear();
   }
 
-  /** Of one stream at this moment. */
+  /** From now on nothing leaves: who writes shall not have to wait for that as long as there is room. */
+  onPipeLost(): void {
+    this.#inOutage = true;
+    for (const stream of this.#live.values()) {
+      if (stream.blocked && stream.buffer.bytes <= this.#mostBuffered) this.#unblock(stream);
+    }
+  }
+
+  onPipe(): void {
+    this.#inOutage = false;
+  }
+
+  /** Of one stream at this moment. In an outage few may take half of the room, and the other half is for all. */
   get #mostBuffered(): number {
     const { maxBufferedBytes, streamBufferBytes } = this.#config;
-    return this.#bufferedBytes > maxBufferedBytes ? 0 : streamBufferBytes;
+    if (this.#bufferedBytes > maxBufferedBytes) return 0;
+    const half = maxBufferedBytes / 2;
+    if (!this.#inOutage || this.#bufferedBytes > half) return streamBufferBytes;
+    return Math.max(half, streamBufferBytes);
+  }
+
+  #unblock(stream: Stream): void {
+    stream.blocked = false;
+    this.#events.push({ type: 'writable', stream: stream.id });
   }
 
   #free(stream: Stream): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { SESSION_ID_BYTES } from '../../src/protocol/constants.ts';
 import { SESSION_DEFAULTS } from '../../src/session/config.ts';
 import { Session } from '../../src/session/session.ts';
+import { LoneSession } from '../support/lone-session.ts';
 
 const CHUNK = 16 * 1024;
 const STREAM_BYTES = 64 * 1024;
@@ -48,5 +49,20 @@ describe('the send buffers of a session', () => {
     assert.equal(fill(next), STREAM_BYTES + CHUNK);
     session.goodbye({ code: 0, text: '' });
     assert.equal(session.stats(0).heldBytes, 0);
+  });
+
+  it('take more for as long as the pipe is lost, so that who writes need not wait', () => {
+    const lone = LoneSession.attached('daemon', config);
+    session = lone.session;
+    const streams = [1, 2].map((name) => session.open(`port/${name}`, 'bulk', lone.now));
+    const [first = 0, second = 0] = streams;
+    assert.equal(fill(first), STREAM_BYTES + CHUNK);
+    lone.events();
+    session.pipeClosed(lone.now);
+    assert.deepEqual(lone.events(), [{ type: 'writable', stream: first }]);
+    assert.equal(STREAM_BYTES + CHUNK + fill(first), ALL_BYTES / 2 + CHUNK);
+    assert.equal(fill(second), STREAM_BYTES + CHUNK, 'half of all is left for the others');
+    lone.attach(0, 'resumed');
+    assert.equal(session.write(first, new Uint8Array(1)), false);
   });
 });
