@@ -6,7 +6,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path';
 
 const SYSTEMCTL = `#!/bin/sh
-cd "$(dirname "$0")" || exit 99
+PATH=/usr/bin:/bin
+cd "\${0%/*}" || exit 99
 echo "systemctl $*" >> calls
 if [ -f broken ]; then cat broken >&2; exit 1; fi
 case "$2" in
@@ -20,7 +21,8 @@ esac
 `;
 
 const LAUNCHCTL = `#!/bin/sh
-cd "$(dirname "$0")" || exit 99
+PATH=/usr/bin:/bin
+cd "\${0%/*}" || exit 99
 echo "launchctl $*" >> calls
 case "$1 $2" in
   bootstrap*) : > active;;
