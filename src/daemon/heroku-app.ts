@@ -10,6 +10,7 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Dialer } from '../transport/dial.ts';
+import { loadSsh } from '../transport/ssh/load.ts';
 import type { Transport } from '../transport/transport.ts';
 
 /** Config vars do not change without a restart of all dynos, each of which may ask for them at the same time. */
@@ -54,9 +55,11 @@ export class HerokuApp {
 
   /** Whether Exec leads into it; gives what a person should know although it does. */
   async check(signal: AbortSignal): Promise<readonly string[]> {
-    // Made while Heroku is asked; whoever needs them hears of a failure.
+    // Made and loaded while Heroku is asked; whoever needs them hears of a failure.
     this.#keys().catch(() => undefined);
-    const facts = await preflight(this.#now().platform, signal);
+    const asked = preflight(this.#now().platform, signal);
+    loadSsh().catch(() => undefined);
+    const facts = await asked;
     this.#addonUrl = addonUrlOf(facts);
     this.#known = facts.configVars ?? {};
     this.#variables = { at: this.#options.clock.now(), found: Promise.resolve(this.#known) };

@@ -11,7 +11,7 @@ import { livingHolder } from './lock.ts';
 import { type DaemonPaths, ensureFolders } from './paths.ts';
 
 const START_TIMEOUT_MS = 20_000;
-const POLL_MS = 50;
+const POLL_MS = 10;
 const BUSY_MS = 300;
 /** For a daemon that died a moment ago. */
 const RETURN_MS = 5_000;

@@ -3,9 +3,8 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Address, hostPort } from '../transport/address.ts';
 import type { Dialer } from '../transport/dial.ts';
-import { registeredKey } from '../transport/ssh/identities.ts';
+import { loadSsh } from '../transport/ssh/load.ts';
 import { pinnedHostKey } from '../transport/ssh/pinned-host-key.ts';
-import { sshTransport } from '../transport/ssh/transport.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { ExecManager } from './exec-manager.ts';
 import type { SshKeyPair } from './keys.ts';
@@ -37,7 +36,10 @@ export function herokuTransport(options: HerokuTransportOptions): Transport {
   return {
     target,
     async connect(signal) {
-      const keys = await options.keys();
+      const [keys, { registeredKey, sshTransport }] = await Promise.all([
+        options.keys(),
+        loadSsh(),
+      ]);
       const reservation = await manager.register(dyno, keys.publicKey, signal);
       const address = tunnelAddress(reservation.tunnel_host);
       const ssh = sshTransport({

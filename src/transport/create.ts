@@ -2,13 +2,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { hostPort } from './address.ts';
 import { commandTransport } from './command.ts';
 import { type Dialer, directDialer } from './dial.ts';
 import { socksDialer } from './socks.ts';
 import { parseSocksProxy } from './socks-url.ts';
 import { fileHostKeys } from './ssh/host-key-files.ts';
-import { personalIdentities } from './ssh/identities.ts';
-import { sshTransport } from './ssh/transport.ts';
+import { loadSsh } from './ssh/load.ts';
 import { tcpTransport } from './tcp.ts';
 import type { Transport } from './transport.ts';
 import type { PlainWay } from './way.ts';
@@ -47,26 +47,35 @@ export function createTransport(way: PlainWay, options: TransportOptions): Trans
   const address = { host: way.host, port: way.port };
   if (way.kind === 'connect') return tcpTransport(address, dial);
 
-  const folder = join(options.home ?? homedir(), '.ssh');
-  return sshTransport({
-    address,
-    user: way.user,
-    agentPort: options.agentPort,
-    dial,
-    hostKeys: fileHostKeys({
-      address,
-      file: join(folder, 'known_hosts'),
-      readOnlyFiles: [SYSTEM_KNOWN_HOSTS],
-      acceptHostKey: options.acceptHostKey,
-      logger,
-    }),
-    identities: personalIdentities({
-      folder,
-      identityFile: way.identityFile,
-      sshAuthSock: options.sshAuthSock,
-      logger,
-    }),
-    clock,
-    logger,
-  });
+  const target = `ssh://${way.user}@${hostPort(address)}`;
+  return {
+    target,
+    async connect(signal) {
+      const ssh = await loadSsh();
+      const folder = join(options.home ?? homedir(), '.ssh');
+      const transport = ssh.sshTransport({
+        target,
+        address,
+        user: way.user,
+        agentPort: options.agentPort,
+        dial,
+        hostKeys: fileHostKeys({
+          address,
+          file: join(folder, 'known_hosts'),
+          readOnlyFiles: [SYSTEM_KNOWN_HOSTS],
+          acceptHostKey: options.acceptHostKey,
+          logger,
+        }),
+        identities: ssh.personalIdentities({
+          folder,
+          identityFile: way.identityFile,
+          sshAuthSock: options.sshAuthSock,
+          logger,
+        }),
+        clock,
+        logger,
+      });
+      return transport.connect(signal);
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { SocksClient } from 'socks';
+import type { SocksClient } from 'socks';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Address, hostPort } from './address.ts';
@@ -14,6 +14,7 @@ export function socksDialer(proxy: SocksProxy, direct: Dialer, clock: Clock): Di
     if (Buffer.byteLength(to.host) > MAX_TEXT_BYTES) {
       throw new EpmuxError('HOST_UNKNOWN', 'a host name has at most 255 bytes');
     }
+    const library = await import('socks');
     const socket = await direct(proxy, signal).catch((error: unknown) => {
       throw signal.aborted ? error : aboutProxy(error);
     });
@@ -27,7 +28,7 @@ export function socksDialer(proxy: SocksProxy, direct: Dialer, clock: Clock): Di
         late: () => failed(proxy, to, `it did not answer within ${HANDSHAKE_LIMIT_MS / 1_000} s`),
       },
       ({ succeed, fail }) => {
-        handshake(proxy, to, socket).then(
+        handshake(library.SocksClient, proxy, to, socket).then(
           () => succeed(socket),
           (error: Error) => fail(failed(proxy, to, error.message)),
         );
@@ -37,10 +38,15 @@ export function socksDialer(proxy: SocksProxy, direct: Dialer, clock: Clock): Di
   };
 }
 
-async function handshake(proxy: SocksProxy, to: Address, socket: Socket): Promise<void> {
+async function handshake(
+  client: typeof SocksClient,
+  proxy: SocksProxy,
+  to: Address,
+  socket: Socket,
+): Promise<void> {
   const giveUp = (): void => void socket.destroy();
   socket.once('end', giveUp);
-  await SocksClient.createConnection({
+  await client.createConnection({
     command: 'connect',
     existing_socket: socket,
     timeout: HANDSHAKE_LIMIT_MS,

@@ -1,4 +1,3 @@
-import { hostPort } from '../address.ts';
 import type { Carrier, Transport } from '../transport.ts';
 import { connectSsh, type SshOptions } from './connect.ts';
 import { holdTerminal } from './pty.ts';
@@ -6,13 +5,13 @@ import { holdTerminal } from './pty.ts';
 export interface SshTransportOptions extends SshOptions {
   /** On the server's loopback. */
   readonly agentPort: number;
-  /** What to call it, if not by user and host. */
-  readonly target?: string;
+  /** What to call it. */
+  readonly target: string;
 }
 
 /** An SSH server whose loopback is the dyno's. */
 export function sshTransport(options: SshTransportOptions): Transport {
-  const target = options.target ?? `ssh://${options.user}@${hostPort(options.address)}`;
+  const { target } = options;
   return {
     target,
     async connect(signal): Promise<Carrier> {
