@@ -30,7 +30,8 @@ export const exec = defineCommand({
     "Runs a command in a dyno, or a login shell. Exits with the command's code, 128+n when a signal ended it.",
   positional: {
     name: 'NAME',
-    describe: 'a tunnel that is configured or up; a command stands behind --',
+    describe:
+      'a tunnel that is configured or up (default: the only one); a command stands behind --',
     complete: 'tunnel',
   },
   options: {
@@ -89,27 +90,45 @@ function wayOf(options: WayInput): WayInput {
   return Object.fromEntries(Object.keys(WAY).map((key) => [key, options[key as keyof typeof WAY]]));
 }
 
-/** As `up` finds it; NAME may also be a tunnel that runs. */
+/** As `up` finds it; NAME may also be a tunnel that runs. Where nothing says which: the only one that runs. */
 async function targetOf(name: string | undefined, way: WayInput, io: Io): Promise<TunnelSpec> {
   try {
     return await planTunnel(name, way, io.cwd, io.env);
   } catch (error) {
-    const isUnknown = error instanceof EpmuxError && error.code === 'TUNNEL_NOT_FOUND';
-    if (name === undefined || !isUnknown) throw error;
-    const spec = await runningSpec(name, io);
+    if (!(error instanceof EpmuxError)) throw error;
+    if (name === undefined) {
+      const only =
+        error.code === 'USAGE' && isUnsaid(way) ? await runningSpec(undefined, io) : undefined;
+      if (only === undefined) throw error;
+      return inDyno(only, way);
+    }
+    if (error.code !== 'TUNNEL_NOT_FOUND') throw error;
+    const spec = TUNNEL_NAME.test(name) ? await runningSpec(name, io) : undefined;
     if (spec === undefined) throw asNoCommand(error, name);
-    return way.dyno === undefined || spec.way.kind !== 'heroku'
-      ? spec
-      : { ...spec, way: { ...spec.way, dynos: [way.dyno].flat() } };
+    return inDyno(spec, way);
   }
 }
 
-async function runningSpec(name: string, io: Io): Promise<TunnelSpec | undefined> {
-  if (!TUNNEL_NAME.test(name)) return undefined;
+function isUnsaid({ dyno: _, ...others }: WayInput): boolean {
+  return Object.values(others).every((value) => value === undefined);
+}
+
+function inDyno(spec: TunnelSpec, { dyno }: WayInput): TunnelSpec {
+  if (dyno === undefined || spec.way.kind !== 'heroku') return spec;
+  return { ...spec, way: { ...spec.way, dynos: [dyno].flat() } };
+}
+
+/** Without a name: of the only tunnel there is. */
+async function runningSpec(name: string | undefined, io: Io): Promise<TunnelSpec | undefined> {
+  const bounds = { signal: io.interrupted };
+  const ask = async (daemon: ControlClient): Promise<TunnelSpec | undefined> => {
+    if (name !== undefined) return (await daemon.call('spec', { name }, bounds)).spec;
+    const [only, ...others] = (await daemon.call('status', {}, bounds)).tunnels;
+    if (only === undefined || others.length > 0) return undefined;
+    return (await daemon.call('spec', { name: only.name }, bounds)).spec;
+  };
   try {
-    const ask = (daemon: ControlClient) =>
-      daemon.call('spec', { name }, { signal: io.interrupted });
-    return (await withDaemon(io, ask)).spec;
+    return await withDaemon(io, ask);
   } catch (error) {
     if (error instanceof EpmuxError && NO_TUNNEL.has(error.code)) return undefined;
     throw error;

@@ -119,6 +119,8 @@ describe(`epmux exec --app${missing === undefined ? '' : ` (left out: ${missing}
     assert.ok(asked() > before);
     const named = await home.run(['exec', 'my-app', '--', 'hostname']);
     assert.equal(named.stdout, hostOf('web.1'), named.stderr);
+    const unnamed = await home.run(['exec', '--', 'hostname']);
+    assert.equal(unnamed.stdout, hostOf('web.1'), unnamed.stderr);
     assert.equal((await home.run(['down'])).code, 0);
   });
 });
