@@ -12,8 +12,8 @@ import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { namespacesMissing } from '../test/support/heroku/namespace.ts';
 import { officialCli } from '../test/support/heroku/official-cli.ts';
-import { ROWS, type Row } from './compare/rows.ts';
-import { Stage } from './compare/stage.ts';
+import { type Lap, type Race, ROWS, type Row } from './compare/rows.ts';
+import { inSeconds, Stage, type StageOptions } from './compare/stage.ts';
 import { Epmux, Official, type Tool } from './compare/tools.ts';
 
 const INSIDE = 'EPMUX_COMPARE_INSIDE';
@@ -27,12 +27,12 @@ function enterNetwork(names: readonly string[]): number {
   return spawnSync('unshare', argv, { stdio: 'inherit', env }).status ?? 1;
 }
 
-async function measure<T extends Tool>(
-  row: Row,
+async function measure<T extends Tool, R>(
+  options: StageOptions | undefined,
   make: (stage: Stage) => T,
-  run: (tool: T) => Promise<string>,
-): Promise<string> {
-  const stage = await Stage.start(row.stage);
+  run: (tool: T) => Promise<R>,
+): Promise<R> {
+  const stage = await Stage.start(options);
   try {
     const tool = make(stage);
     try {
@@ -45,6 +45,36 @@ async function measure<T extends Tool>(
   }
 }
 
+const newOfficial = (stage: Stage) => new Official(stage);
+const newEpmux = (stage: Stage) => new Epmux(stage);
+
+async function cells(row: Row | Race): Promise<readonly [string, string]> {
+  if ('runs' in row) return race(row);
+  const official = await measure(row.stage, newOfficial, row.official);
+  return [official, await measure(row.stage, newEpmux, row.epmux)];
+}
+
+/** Each run begins from nothing: another stage. */
+async function race({ stage, runs, official, epmux }: Race): Promise<readonly [string, string]> {
+  const theirs: number[] = [];
+  const ours: number[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    theirs.push(await measure(stage, newOfficial, official.seconds));
+    ours.push(await measure(stage, newEpmux, epmux.seconds));
+  }
+  const share = (median(ours) / median(theirs)).toFixed(2);
+  return [told(official, theirs), `${told(epmux, ours)}: ${share} of that`];
+}
+
+function told({ mark }: Pick<Lap<Tool>, 'mark'>, seconds: readonly number[]): string {
+  const least = Math.min(...seconds).toFixed(1);
+  return `${mark} ${inSeconds(median(seconds))} (${least} to ${inSeconds(Math.max(...seconds))})`;
+}
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+}
+
 /** False when a row could not be measured; it is left out of the table then. */
 async function compare(names: readonly string[]): Promise<boolean> {
   let complete = true;
@@ -55,8 +85,7 @@ async function compare(names: readonly string[]): Promise<boolean> {
     const row = ROWS[name];
     if (row === undefined) continue;
     try {
-      const official = await measure(row, (stage) => new Official(stage), row.official);
-      const epmux = await measure(row, (stage) => new Epmux(stage), row.epmux);
+      const [official, epmux] = await cells(row);
       console.log(`| ${row.title} | ${official} | ${epmux} |`);
     } catch (error) {
       complete = false;

@@ -21,12 +21,35 @@ export interface Row {
   readonly epmux: (tool: Epmux) => Promise<string>;
 }
 
+/** The seconds of each tool to a mark of its own, in turns: what else the machine does meanwhile then meets both. */
+export interface Race {
+  readonly title: string;
+  readonly stage: StageOptions;
+  /** Of each tool; the median counts. */
+  readonly runs: number;
+  readonly official: Lap<Official>;
+  readonly epmux: Lap<Epmux>;
+}
+
+export interface Lap<T extends Tool> {
+  /** `“Listening” after` */
+  readonly mark: string;
+  readonly seconds: (tool: T) => Promise<number>;
+}
+
 const SETTLE_MS = 5_000;
 
 const both = (measure: (tool: Tool) => Promise<string>) => ({ official: measure, epmux: measure });
 
-export const ROWS: Readonly<Record<string, Row>> = {
+export const ROWS: Readonly<Record<string, Row | Race>> = {
   start: { title: 'from the command to ready, and to the first `pong`', ...both(start) },
+  'start-50ms': {
+    title: 'the same on a path of 50 ms, to Heroku and to the dyno: the median of 5',
+    stage: { roundTripMs: 50 },
+    runs: 5,
+    official: { mark: '“Listening” after', seconds: untilListening },
+    epmux: { mark: 'first `pong` after', seconds: untilFirstPong },
+  },
   'second-app': {
     title: 'a second app at the same time',
     official: async (tool) => {
@@ -75,14 +98,30 @@ export const ROWS: Readonly<Record<string, Row>> = {
 };
 
 async function start(tool: Tool): Promise<string> {
+  const { ready, pong } = await started(tool);
+  const first = pong === undefined ? 'no `pong`' : `first \`pong\` after ${s(ready + pong)}`;
+  return `ready after ${s(ready)}, ${first}`;
+}
+
+async function started(tool: Tool): Promise<{ ready: number; pong: number | undefined }> {
   const clock = new Stopwatch();
   await tool.up();
   const ready = clock.seconds;
   // Starting a local node takes either tool's user the same time: not counted.
   const node = await tool.node();
-  const pong = await untilPong(node, tool.stage.target(), 20_000);
-  const first = pong === undefined ? 'no `pong`' : `first \`pong\` after ${s(ready + pong)}`;
-  return `ready after ${s(ready)}, ${first}`;
+  return { ready, pong: await untilPong(node, tool.stage.target(), 20_000) };
+}
+
+async function untilListening(tool: Official): Promise<number> {
+  const clock = new Stopwatch();
+  await tool.forward().says(/Listening/, 90_000);
+  return clock.seconds;
+}
+
+async function untilFirstPong(tool: Epmux): Promise<number> {
+  const { ready, pong } = await started(tool);
+  if (pong === undefined) throw new Error('no pong came');
+  return ready + pong;
 }
 
 /** What a further `ps:forward` does whose ports can't be had. */

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { DelayedPath } from '../../test/support/delayed-path.ts';
 import { ErlangHost, type ErlangNode } from '../../test/support/erlang.ts';
 import type { StandInApp } from '../../test/support/heroku/app.ts';
 import type { StandInDyno } from '../../test/support/heroku/dyno.ts';
@@ -18,6 +19,8 @@ export interface StageOptions {
   readonly tickTimeS?: number;
   /** The path to the dyno silently drops connections that were idle for so long. */
   readonly idleLimitMs?: number;
+  /** Of the path to Heroku and to the dyno alike; none unless told. */
+  readonly roundTripMs?: number;
 }
 
 export class Stage {
@@ -27,17 +30,22 @@ export class Stage {
   /** In the dyno before any tool came. */
   processes = 0;
   readonly #hosts = new TunnelHosts();
+  readonly #hostOf = new Map<number, Promise<string>>();
+  readonly #paths: DelayedPath[] = [];
+  #url: string;
 
   private constructor(heroku: HerokuStandIn, laptop: ErlangHost, options: StageOptions) {
     this.heroku = heroku;
     this.laptop = laptop;
     this.options = options;
-    heroku.tunnelHost = this.#hosts.hostOf;
+    this.#url = heroku.url;
+    heroku.tunnelHost = this.#tunnelHost;
   }
 
   static async start(options: StageOptions = {}): Promise<Stage> {
     const laptop = await ErlangHost.start({ hostName: 'laptop', cookie: COOKIE, epmd: false });
     const stage = new Stage(await HerokuStandIn.start(), laptop, options);
+    stage.#url = `https://127.0.0.1:${await stage.#away(Number(new URL(stage.#url).port))}`;
     await stage.addApp('my-app', NODE_PORT);
     stage.processes = processesIn(stage.dyno());
     return stage;
@@ -49,12 +57,23 @@ export class Stage {
     const flags = ports.flatMap((key) => ['-kernel', key, String(nodePort)]);
     app.boot = async (dyno) => {
       // So that the first connection does not pay for it.
-      await this.#hosts.hostOf(dyno.path.port);
+      await this.#tunnelHost(dyno.path.port);
       if (this.options.idleLimitMs !== undefined) dyno.path.idleLimitMs = this.options.idleLimitMs;
       await dyno.app('app', { flags, ...this.#tickTime });
     };
     await app.scaleUp('web.1', { cookie: COOKIE });
     return app;
+  }
+
+  /** What leads a tool to Heroku, by the path as it is. */
+  get env(): Readonly<Record<string, string>> {
+    const url = this.#url;
+    return {
+      ...this.heroku.env,
+      HEROKU_API_URL: url,
+      HEROKU_HOST: url,
+      HEROKU_EXEC_URL: `${url}/`,
+    };
   }
 
   dyno(app = 'my-app'): StandInDyno {
@@ -82,8 +101,24 @@ export class Stage {
 
   async stop(): Promise<void> {
     this.#hosts.stop();
+    for (const path of this.#paths) path.stop();
     await this.laptop.stop();
     await this.heroku.stop();
+  }
+
+  readonly #tunnelHost = async (port: number): Promise<string> => {
+    const known = this.#hostOf.get(port) ?? this.#away(port).then(this.#hosts.hostOf);
+    this.#hostOf.set(port, known);
+    return known;
+  };
+
+  /** A port of loopback's that leads to this one by the path as it is. */
+  async #away(port: number): Promise<number> {
+    const { roundTripMs } = this.options;
+    if (roundTripMs === undefined) return port;
+    const path = await DelayedPath.start({ host: '127.0.0.1', port }, roundTripMs);
+    this.#paths.push(path);
+    return path.port;
   }
 
   get #tickTime(): { tickTimeS?: number } {

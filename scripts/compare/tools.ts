@@ -39,7 +39,7 @@ export class Official implements Tool {
   forward(app = 'my-app', ports = `${LOCAL_EPMD_PORT}:4369,${NODE_PORT}`): OfficialRun {
     const program = officialCli();
     if (program === undefined) throw new Error('the official heroku CLI is not installed');
-    const run = new OfficialRun(program, ['ps:forward', ports, '-a', app], this.stage.heroku);
+    const run = new OfficialRun(program, ['ps:forward', ports, '-a', app], this.stage);
     this.#runs.push(run);
     return run;
   }
@@ -90,7 +90,7 @@ export class Epmux implements Tool {
     let output = '';
     const child = spawn(process.execPath, [MAIN, ...args], {
       cwd: home,
-      env: { ...env, ...this.stage.heroku.env, EPMUX_HOME: join(home, 'epmux'), NO_COLOR: '1' },
+      env: { ...env, ...this.stage.env, EPMUX_HOME: join(home, 'epmux'), NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [child.stdout, child.stderr]) {

@@ -55,7 +55,7 @@ export class OfficialRun {
   readonly child: ChildProcess;
   readonly #home: string;
 
-  constructor(program: string, args: readonly string[], standIn: HerokuStandIn) {
+  constructor(program: string, args: readonly string[], standIn: Pick<HerokuStandIn, 'env'>) {
     this.#home = mkdtempSync(join(tmpdir(), 'epmux-heroku-home-'));
     this.child = spawn(program, args, {
       env: {
