@@ -100,6 +100,8 @@ export async function startTunnel(
   const source = options.stdio
     ? serveStdio((pipe) => greeter.greet(pipe))
     : await listen(options.listen, limits.connections, log, (pipe) => void greeter.greet(pipe));
+  // Whoever pushed it attaches at once: what it then wants to know is known by then.
+  if (options.pushed !== undefined) watcher.start();
   let stopped: Promise<void> | undefined;
   return {
     port: source.port,

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { parseAgentOptions } from '../../src/agent/options.ts';
 import { PushedLife, takePushedSecret } from '../../src/agent/pushed.ts';
+import { startTunnel } from '../../src/agent/tunnel.ts';
 import { WireCode } from '../../src/protocol/constants.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -111,5 +115,21 @@ describe('the life of a pushed agent', () => {
     const { clock, life } = begin();
     life.close();
     assert.equal(clock.waiting, 0);
+  });
+});
+
+describe('a pushed agent', () => {
+  it('asks for the nodes before anybody is attached: whoever pushed it is about to', async () => {
+    const epmd = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(epmd, 'listening');
+    const { port } = epmd.address() as AddressInfo;
+    const argv = ['--pushed', '/nowhere', '--epmd-port', String(port)];
+    const request = parseAgentOptions(argv, {});
+    assert.ok(request.kind === 'run');
+    const asked = once(epmd, 'connection');
+    const tunnel = await startTunnel(request.options, Buffer.from(SECRET), silentLogger);
+    await asked;
+    await tunnel.stop();
+    epmd.close();
   });
 });
