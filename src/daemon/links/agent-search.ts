@@ -93,14 +93,20 @@ export class AgentSearch {
   async attach(carrier: Carrier, signal: AbortSignal): Promise<Connection | undefined> {
     if (this.#pushed !== undefined) return this.#attachPushed(this.#pushed, carrier, signal);
     const secret = await this.#options.secret();
+    const looking = this.#attachListening(secret, carrier, signal);
+    looking.catch(() => undefined);
+    // Whatever listens there, no session comes of it without a secret: one is pushed meanwhile, and all that the look still tells is why there was no other.
+    const isInVain = secret === undefined && this.#found !== 'listening';
+    const pushing = isInVain ? this.#push(carrier, signal) : undefined;
+    pushing?.catch(() => undefined);
     let refusal: EpmuxError;
     try {
-      return await this.#attachListening(secret, carrier, signal);
+      return await looking;
     } catch (error) {
       if (this.#found === 'listening' || !isNotThisAgent(error)) throw error;
       refusal = error;
     }
-    const cannotPush = await this.#push(carrier, signal);
+    const cannotPush = await (pushing ?? this.#push(carrier, signal));
     if (this.#pushed !== undefined) return this.#attachPushed(this.#pushed, carrier, signal);
     return this.#goWithout(refusal, cannotPush, carrier);
   }

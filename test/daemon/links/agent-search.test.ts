@@ -7,6 +7,7 @@ import type { EpmuxError } from '../../../src/protocol/errors.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { SESSION_DEFAULTS } from '../../../src/session/config.ts';
 import { Session } from '../../../src/session/session.ts';
+import type { Carrier, Transport } from '../../../src/transport/transport.ts';
 import { agentBundle } from '../../support/agent-process.ts';
 import { ErlangHost, type ErlangNode } from '../../support/erlang.ts';
 import { PushHost } from '../../support/push-host.ts';
@@ -20,6 +21,7 @@ interface Wanted {
   readonly agentPort?: number;
   readonly secret?: string | undefined;
   readonly inherited?: Omit<LinkMemory, 'id'>;
+  readonly transport?: Transport;
 }
 
 describe('a link to a host that may have no agent', function () {
@@ -64,13 +66,13 @@ describe('a link to a host that may have no agent', function () {
 
   const begin = (
     to: PushHost,
-    { choice = 'auto', agentPort = 1, secret, inherited }: Wanted = {},
+    { choice = 'auto', agentPort = 1, secret, inherited, transport }: Wanted = {},
   ): DynoLink => {
     link = new DynoLink({
       dyno: null,
       choice,
       epmdPort: dyno.epmdPort,
-      transport: () => to.transport(agentPort),
+      transport: () => transport ?? to.transport(agentPort),
       secret: async () => secret,
       createSession: (id) => new Session('daemon', SESSION_DEFAULTS, id, systemClock.now()),
       inherited,
@@ -124,6 +126,28 @@ describe('a link to a host that may have no agent', function () {
     assert.deepEqual(nodes, [app.name]);
     await closing.close();
     await host.deserted();
+  });
+
+  it('pushes one while it still looks for another that it has no secret for', async () => {
+    const way = host.transport(1);
+    let isPushing = false;
+    const late: Transport = {
+      ...way,
+      async connect(signal) {
+        const carrier = await way.connect(signal);
+        const exec: Carrier['exec'] = (request, abort) => {
+          isPushing = true;
+          return (carrier.exec ?? assert.fail)(request, abort);
+        };
+        const openAgentPipe: Carrier['openAgentPipe'] = async (abort, port) => {
+          if (port === undefined) await until(() => isPushing);
+          return carrier.openAgentPipe(abort, port);
+        };
+        return { ...carrier, exec, openAgentPipe };
+      },
+    };
+    begin(host, { transport: late });
+    assert.equal((await reaches('up')).agent, 'pushed');
   });
 
   it('begins anew with another one when the one pushed is gone', async () => {
