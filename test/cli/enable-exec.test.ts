@@ -26,7 +26,8 @@ describe('the question before Heroku Exec is enabled', function () {
     heroku.requests.length = 0;
     home = await CliHome.make();
     await home.daemon({
-      up() {
+      up(_params, call) {
+        call.progress('asking Heroku about my-app');
         if (app.execEnabled) return { alreadyUp: false, tunnel: prod, leading };
         throw new EpmuxError('EXEC_DISABLED', 'Heroku Exec is off for my-app');
       },
@@ -52,7 +53,8 @@ describe('the question before Heroku Exec is enabled', function () {
     it(`changes nothing after ${what}`, async () => {
       const { code, said } = await answering(text);
       assert.equal(code, exit, said);
-      assert.match(said, /ALL its dynos are restarted/);
+      assert.match(said, /✔ asking Heroku about my-app\r?\n.*ALL its dynos are restarted/);
+      assert.doesNotMatch(said, /✖/, 'Heroku has answered');
       if (exit === 2) assert.match(said, /\nepmux: .*\(EXEC_DISABLED\)/, 'on a line of its own');
       assert.deepEqual(heroku.requests, []);
       assert.equal(app.execEnabled, false);

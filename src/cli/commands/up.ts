@@ -95,7 +95,9 @@ async function bringUp(
     steps.finish();
     return result;
   } catch (error) {
-    steps.fail();
+    // Heroku has answered: what comes next is the question whether to enable it.
+    if (error instanceof EpmuxError && error.code === 'EXEC_DISABLED') steps.finish();
+    else steps.fail();
     throw error;
   }
 }
