@@ -1,5 +1,5 @@
 /** What is done to the path and to the processes, drawn from a seed: the same seed gives the same acts in the same order. */
-import { SeededRandom } from './random.ts';
+import { SeededRandom } from '../seeded-random.ts';
 
 /** Each of them breaks or stops the path; `end-*` ends something for good. */
 export const CUTS = [
@@ -114,7 +114,7 @@ export function* schedule(options: ScheduleOptions): Generator<Act, never> {
   for (let number = 1; ; number += 1) {
     const kind = options.short === true ? shortKind(begin + number) : longKind(random);
     const [least, most] = lasts(kind, options.short === true);
-    if (random.next() < 0.15) weather = random.pick(WEATHER_WEIGHTS);
+    if (random.next() < 0.15) weather = random.weighted(WEATHER_WEIGHTS);
     const lastsMs = random.between(least, most);
     const hitsRecovery = random.next() >= 0.85;
     yield {
@@ -135,7 +135,7 @@ function longKind(random: SeededRandom): Drawn {
   for (const [name, every] of Object.entries(RARE) as [Rare, number][]) {
     if (random.next() < 1 / every) return name;
   }
-  return random.pick(WEIGHTS);
+  return random.weighted(WEIGHTS);
 }
 
 /** One of each in turn, begun anywhere: ten of them are enough to see every kind. */

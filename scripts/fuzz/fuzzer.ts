@@ -1,10 +1,10 @@
 import { Script } from 'node:vm';
 import { check } from '../../test/fuzz/check.ts';
 import { corpusOf, forget, keep } from '../../test/fuzz/corpus.ts';
-import { mutate } from '../../test/fuzz/mutate.ts';
+import { MUTATIONS, type Mutation, mutate } from '../../test/fuzz/mutate.ts';
 import type { Target } from '../../test/fuzz/target.ts';
+import type { SeededRandom } from '../seeded-random.ts';
 import { Coverage } from './coverage.ts';
-import type { Random } from './random.ts';
 
 /** So many inputs run between two questions for what was reached. */
 const BATCH = 64;
@@ -30,16 +30,21 @@ function within(limitMs: number, work: () => void): void {
   bounded.runInThisContext({ timeout: limitMs });
 }
 
+function mutationOf(random: SeededRandom): Mutation {
+  const kind = random.pick(MUTATIONS);
+  return { kind, at: random.next(), to: random.next(), value: random.next() };
+}
+
 /** Follows what raises coverage; what breaks a rule is made small and kept as `found-…`. */
 export class Fuzzer {
   readonly #target: Target;
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   readonly #coverage = new Coverage();
   readonly #inputs: Uint8Array[] = [];
   readonly #findings = new Map<string, string>();
   #runs = 0;
 
-  constructor(target: Target, random: Random) {
+  constructor(target: Target, random: SeededRandom) {
     this.#target = target;
     this.#random = random;
   }
@@ -92,7 +97,7 @@ export class Fuzzer {
     const changes = 1 + Math.floor(this.#random.next() * MOST_STACKED);
     for (let count = 0; count < changes; count += 1) {
       const other = this.#random.pick(this.#inputs);
-      input = mutate(input, this.#random.mutation(), this.#target.framing, other);
+      input = mutate(input, mutationOf(this.#random), this.#target.framing, other);
     }
     return input;
   }

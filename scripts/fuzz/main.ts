@@ -1,8 +1,8 @@
 /** `npm run fuzz -- [TARGET…] [--minutes N] [--seed S]`: each target for so long, one after the other. Exits with 1 when it found something. */
 import { parseArgs } from 'node:util';
 import { TARGETS } from '../../test/fuzz/targets.ts';
+import { SeededRandom } from '../seeded-random.ts';
 import { Fuzzer } from './fuzzer.ts';
-import { Random } from './random.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -22,7 +22,7 @@ const wanted = TARGETS.filter(({ name }) => positionals.length === 0 || position
 console.log(`seed ${seed}, ${minutes} min a target`);
 let found = 0;
 for (const target of wanted) {
-  const fuzzer = new Fuzzer(target, new Random(seed));
+  const fuzzer = new Fuzzer(target, new SeededRandom(seed));
   const report = fuzzer.fuzz(Date.now() + minutes * 60_000);
   const kept = fuzzer.save();
   const { runs, places, inputs, findings } = report;

@@ -20,7 +20,13 @@ export class SeededRandom {
     return least + Math.floor(this.next() * (most - least + 1));
   }
 
-  pick<T extends string>(weights: Readonly<Record<T, number>>): T {
+  /** One of a list that is not empty, each as likely as the others. */
+  pick<T>(list: readonly T[]): T {
+    return list[Math.floor(this.next() * list.length)] as T;
+  }
+
+  /** One of the names, each as likely as its weight says. */
+  weighted<T extends string>(weights: Readonly<Record<T, number>>): T {
     const names = Object.keys(weights) as T[];
     const total = names.reduce((sum, name) => sum + weights[name], 0);
     let left = this.next() * total;
