@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { EpmuxError } from '../../protocol/errors.ts';
 import type { Environment } from '../io.ts';
 import {
   type Answer,
+  isInForce,
   isWritten,
+  mustBeThere,
   mustRun,
   removeFiles,
   runTool,
@@ -41,15 +42,11 @@ export class Launchd implements ServiceManager {
   }
 
   async check(): Promise<void> {
-    const { code, stderr } = await this.#ask('print', this.#domain);
-    if (code === 0) return;
-    const said = stderr.trim().split('\n')[0] ?? '';
-    throw new EpmuxError('SERVICE_UNAVAILABLE', `launchd has no session for you here: ${said}`);
+    mustBeThere(await this.#ask('print', this.#domain), 'launchd has no session for you here');
   }
 
-  async isInstalled(): Promise<boolean> {
-    const { enabled, running } = await this.state();
-    return enabled && running && (await isWritten(this.file, this.#text));
+  isInstalled(): Promise<boolean> {
+    return isInForce(this, this.#text);
   }
 
   async install(): Promise<readonly string[]> {

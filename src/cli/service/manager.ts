@@ -77,6 +77,19 @@ export async function mustRun(
   );
 }
 
+/** SERVICE_UNAVAILABLE, with what the tool said of it, unless it ended with 0. `lack` says what is not there. */
+export function mustBeThere({ code, stderr }: Answer, lack: string): void {
+  if (code === 0) return;
+  const said = stderr.trim().split('\n')[0] ?? '';
+  throw new EpmuxError('SERVICE_UNAVAILABLE', `${lack}: ${said}`);
+}
+
+/** Enabled, running, and its file holds this very text. */
+export async function isInForce(manager: ServiceManager, text: string): Promise<boolean> {
+  const { enabled, running } = await manager.state();
+  return enabled && running && (await isWritten(manager.file, text));
+}
+
 export async function writeServiceFile(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, text, { mode: 0o644 });

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { EpmuxError } from '../../protocol/errors.ts';
 import { findProgram } from '../erlang/programs.ts';
 import type { Environment } from '../io.ts';
 import {
   type Answer,
+  isInForce,
   isWritten,
+  mustBeThere,
   mustRun,
   removeFiles,
   runTool,
@@ -46,15 +47,11 @@ export class Systemd implements ServiceManager {
   }
 
   async check(): Promise<void> {
-    const { code, stderr } = await this.#ask('show-environment');
-    if (code === 0) return;
-    const said = stderr.trim().split('\n')[0] ?? '';
-    throw new EpmuxError('SERVICE_UNAVAILABLE', `systemd has no manager for you here: ${said}`);
+    mustBeThere(await this.#ask('show-environment'), 'systemd has no manager for you here');
   }
 
-  async isInstalled(): Promise<boolean> {
-    const { enabled, running } = await this.state();
-    return enabled && running && (await isWritten(this.file, this.#text));
+  isInstalled(): Promise<boolean> {
+    return isInForce(this, this.#text);
   }
 
   async install(): Promise<readonly string[]> {
