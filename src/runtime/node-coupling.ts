@@ -49,7 +49,12 @@ export class NodeCoupling {
     this.#stall = new StallWatch(options.stallMs ?? Number.POSITIVE_INFINITY);
     this.relay = new DistributionRelay({ ...RELAY_DEFAULTS, ...options.relay }, clock.now());
     node.start({
-      onBytes: (chunk) => this.#toTunnel(this.relay.fromNode(chunk, clock.now())),
+      copies: tunnel.copies === true,
+      onBytes: (chunk) => {
+        // The relay keeps parts of a handshake, and nothing of what follows it.
+        const own = this.relay.phase === 'handshake' ? new Uint8Array(chunk) : chunk;
+        this.#toTunnel(this.relay.fromNode(own, clock.now()));
+      },
       onWritable: () => tunnel.resume(),
       onEnd: () => this.#onNodeEnd(),
       onClosed: (error) => this.#onNodeClosed(error),

@@ -2,8 +2,10 @@ import type { EpmuxError } from '../protocol/errors.ts';
 
 /** What a byte pipe tells its one owner. No call comes after `onClosed`. */
 export interface PipeHandlers {
-  /** The chunk belongs to the receiver from here on: it is never written to again. */
+  /** The chunk belongs to the receiver from here on: it is never written to again. With `copies` it is lent until the call returns. */
   onBytes(chunk: Uint8Array): void;
+  /** `onBytes` keeps nothing of a chunk but copies: the pipe may read into the same memory again, which may be that of other pipes too. */
+  readonly copies?: boolean;
   /** After `write` returned false: there is room again. */
   onWritable(): void;
   /** The other end will send nothing more; this end still may. */
@@ -21,8 +23,10 @@ export interface BytePipe {
   readonly label: string;
   /** Bytes handed to `write` that have not left this process yet. */
   readonly bufferedBytes: number;
+  /** `write` keeps nothing of a chunk but a copy. */
+  readonly copies?: boolean;
   start(handlers: PipeHandlers): void;
-  /** Takes all of it, always. False: hand over no more before `onWritable`. The chunk must not be changed before the other end has it. */
+  /** Takes all of it, always. False: hand over no more before `onWritable`. Unless this pipe `copies`, the chunk must not be changed before the other end has it. */
   write(chunk: Uint8Array): boolean;
   /** Ends this direction once everything written is out. */
   end(): void;

@@ -52,6 +52,7 @@ export class DrivenStream implements IncomingStream {
   readonly streamClass: StreamClass;
   readonly label: string;
   readonly accepted: Promise<void>;
+  readonly copies = true;
   readonly #port: StreamPort;
   #settleAccepted: (error?: EpmuxError) => void = () => {};
   #undecided: boolean;

@@ -1,7 +1,9 @@
 import { Socket } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { Pieces } from '../erlang/bytes.ts';
+import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
+import { readInto } from './lent-reads.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
 import { WaterMarks } from './water-marks.ts';
 
@@ -20,6 +22,16 @@ export function pairPipe(readable: Readable, writable: Writable, label: string):
 /** So many writes wait as they are; node keeps a record of each, and each holds the chunk that it is a part of. Further ones are copied together. */
 const MOST_WRITES = 32;
 const BLOCK_BYTES = 16_384;
+
+/** As much as a frame may carry: what is read at once then leaves as one. */
+const SHARED_BYTES = MAX_PAYLOAD_BYTES - FRAME_HEADER_BYTES;
+let shared: Uint8Array | undefined;
+
+/** All sockets whose owners copy what they are given read into this. */
+function sharedMemory(): Uint8Array {
+  shared ??= Buffer.allocUnsafeSlow(SHARED_BYTES);
+  return shared;
+}
 
 class NodeStreamPipe implements BytePipe {
   readonly label: string;
@@ -69,6 +81,12 @@ class NodeStreamPipe implements BytePipe {
     this.#readable.on('data', (chunk: Uint8Array) => {
       if (this.#outcome === undefined) handlers.onBytes(chunk);
     });
+    if (handlers.copies === true && this.#readable instanceof Socket) {
+      // What the socket has read before comes by the listener above.
+      readInto(this.#readable, sharedMemory(), (chunk) => {
+        if (this.#outcome === undefined) handlers.onBytes(chunk);
+      });
+    }
     if (this.#paused) this.#readable.pause();
     // Whoever made the connection (a SOCKS handshake, say) may have left it paused.
     else this.#readable.resume();

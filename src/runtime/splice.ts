@@ -8,6 +8,7 @@ export function splice(a: BytePipe, b: BytePipe): void {
   let ended = 0;
   const forward = (from: BytePipe, to: BytePipe): void => {
     from.start({
+      copies: to.copies === true,
       onBytes(chunk) {
         if (!to.write(chunk)) from.pause();
       },

@@ -4,7 +4,7 @@ import { MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
 const OWN_FROM_BYTES = 4_096;
 const BLOCK_BYTES = 16_384;
 /** Frames above 8 KiB get a buffer of the next of these sizes, which serves again and again. */
-const POOLED_FROM_BYTES = MAX_PAYLOAD_BYTES / 8;
+export const POOLED_FROM_BYTES = MAX_PAYLOAD_BYTES / 8;
 const POOLED_BYTES = [MAX_PAYLOAD_BYTES / 4, MAX_PAYLOAD_BYTES / 2, MAX_PAYLOAD_BYTES];
 /** What is kept for frames to come: as much as is in flight on a short path. */
 const MOST_SPARE_BYTES = 1_572_864;
@@ -29,6 +29,24 @@ export class FrameMemory {
     return this.#block.subarray(this.#used - length, this.#used);
   }
 
+  /** A whole buffer that serves again and again, of `length` bytes at least: more than 8 KiB, and no more than a frame may have. */
+  takeBlock(length: number): Uint8Array {
+    const bytes = POOLED_BYTES.find((one) => one >= length) ?? length;
+    const spare = this.#spare.get(bytes)?.pop();
+    if (spare !== undefined) {
+      this.#spareBytes -= bytes;
+      return spare;
+    }
+    const block = Buffer.allocUnsafeSlow(bytes);
+    this.#pooled.add(block.buffer);
+    return block;
+  }
+
+  /** Whether the bytes lie in such a buffer. */
+  isPooled(bytes: Uint8Array): boolean {
+    return this.#pooled.has(bytes.buffer);
+  }
+
   /** The other end has the frame: nothing that is still sent or kept anywhere refers to it. */
   giveBack(frame: Uint8Array): void {
     const { buffer } = frame;
@@ -41,12 +59,8 @@ export class FrameMemory {
   }
 
   #takePooled(length: number): Uint8Array {
-    const bytes = POOLED_BYTES.find((one) => one >= length) ?? length;
-    const spare = this.#spare.get(bytes)?.pop();
-    const whole = spare ?? Buffer.allocUnsafeSlow(bytes);
-    if (spare === undefined) this.#pooled.add(whole.buffer);
-    else this.#spareBytes -= bytes;
-    return length === bytes ? whole : whole.subarray(0, length);
+    const whole = this.takeBlock(length);
+    return length === whole.length ? whole : whole.subarray(0, length);
   }
 }
 

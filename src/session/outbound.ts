@@ -2,6 +2,7 @@ import { FRAME_HEADER_BYTES, FrameType, MAX_PAYLOAD_BYTES } from '../protocol/co
 import { encodeFrame, writeHeader } from '../protocol/encode.ts';
 import { MIN_FRAME_BYTES } from './config.ts';
 import type { ControlQueue } from './control-queue.ts';
+import type { FrameMemory } from './frame-memory.ts';
 import type { PathEstimator } from './path-estimator.ts';
 import type { ReplayQueue } from './replay.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -13,6 +14,7 @@ const SPARSE_EXTRA_BYTES = 16_384;
 const MAX_FRAME_BYTES = FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES;
 
 export interface OutboundOptions {
+  readonly memory: FrameMemory;
   readonly replay: ReplayQueue;
   readonly control: ControlQueue;
   readonly scheduler: Scheduler;
@@ -22,6 +24,7 @@ export interface OutboundOptions {
 
 /** Makes the reliable frames, in the order of docs/session.md: the rest of the last pipe, control, sparse streams, bulk. */
 export class Outbound {
+  readonly #memory: FrameMemory;
   readonly #replay: ReplayQueue;
   readonly #control: ControlQueue;
   readonly #scheduler: Scheduler;
@@ -29,6 +32,7 @@ export class Outbound {
   readonly #path: PathEstimator;
 
   constructor(options: OutboundOptions) {
+    this.#memory = options.memory;
     this.#replay = options.replay;
     this.#control = options.control;
     this.#scheduler = options.scheduler;
@@ -87,16 +91,23 @@ export class Outbound {
   }
 
   #frameData(stream: Stream, now: number): number {
-    const length = Math.min(
-      stream.buffer.bytes,
+    const most = Math.min(
       stream.credit,
       this.#path.frameBytes,
       this.#replay.dataRoom - FRAME_HEADER_BYTES,
     );
-    const frame = this.#replay.reserve(FRAME_HEADER_BYTES + length);
+    const frame = stream.takeFrame(most) ?? this.#copyFrame(stream, most);
+    const length = frame.length - FRAME_HEADER_BYTES;
     writeHeader(frame, 0, FrameType.DATA, length, stream.id);
-    stream.moveInto(frame, FRAME_HEADER_BYTES, length);
+    this.#replay.adopt(frame);
     this.#streams.onFramed(stream, length, now);
     return frame.length;
+  }
+
+  #copyFrame(stream: Stream, most: number): Uint8Array {
+    const length = Math.min(stream.buffer.bytes, most);
+    const frame = this.#memory.take(FRAME_HEADER_BYTES + length);
+    stream.moveInto(frame, FRAME_HEADER_BYTES, length);
+    return frame;
   }
 }

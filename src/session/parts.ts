@@ -3,6 +3,7 @@ import { Acknowledger } from './acknowledger.ts';
 import type { SessionConfig } from './config.ts';
 import { ControlQueue } from './control-queue.ts';
 import { EventQueue } from './event-queue.ts';
+import { FrameMemory } from './frame-memory.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Outbound } from './outbound.ts';
 import { PathEstimator } from './path-estimator.ts';
@@ -19,14 +20,15 @@ export function makeParts(role: RoleName, config: SessionConfig, firstId: number
   const events = new EventQueue();
   const control = new ControlQueue();
   const acks = new Acknowledger();
-  const replay = new ReplayQueue(config.replayBudgetBytes);
+  const memory = new FrameMemory();
+  const replay = new ReplayQueue(config.replayBudgetBytes, memory);
   const heartbeat = new Heartbeat(config);
   const path = new PathEstimator(config);
   const scheduler = new Scheduler(path);
   const base = { config, events, control, scheduler };
-  const streams = new Streams({ ...base, role, firstId });
+  const streams = new Streams({ ...base, memory, role, firstId });
   const remote = new RemoteStreams({ ...base, streams });
-  const outbound = new Outbound({ replay, control, scheduler, streams, path });
+  const outbound = new Outbound({ memory, replay, control, scheduler, streams, path });
   const pipeFrames = new PipeFrames(acks, heartbeat);
   return {
     events,

@@ -1,6 +1,6 @@
 import { tailHeader } from '../protocol/encode.ts';
 import { Fifo } from './fifo.ts';
-import { FrameMemory, pushPiece } from './frame-memory.ts';
+import { type FrameMemory, pushPiece } from './frame-memory.ts';
 
 /** What control frames may take beyond the budget: they must pass when data has filled it. */
 export const CONTROL_RESERVE_BYTES = 1_048_576;
@@ -15,7 +15,7 @@ export const CONTROL_RESERVE_BYTES = 1_048_576;
  */
 export class ReplayQueue {
   readonly #budgetBytes: number;
-  readonly #memory = new FrameMemory();
+  readonly #memory: FrameMemory;
   #frames = new Fifo<Uint8Array>();
   /** Position of the first frame's first byte; at or before `acked`. */
   #firstStart = 0;
@@ -25,8 +25,9 @@ export class ReplayQueue {
   #sent = 0;
   #end = 0;
 
-  constructor(budgetBytes: number) {
+  constructor(budgetBytes: number, memory: FrameMemory) {
     this.#budgetBytes = budgetBytes;
+    this.#memory = memory;
   }
 
   get acked(): number {
@@ -54,16 +55,16 @@ export class ReplayQueue {
     return this.bytes + length <= this.#budgetBytes + CONTROL_RESERVE_BYTES;
   }
 
-  /** Appends a frame of this length to the sequence; the caller fills all of what it gets, at once. */
-  reserve(length: number): Uint8Array {
-    const frame = this.#memory.take(length);
+  /** Appends a frame that lies in this queue's memory already, and is changed no more. */
+  adopt(frame: Uint8Array): void {
     this.#frames.push(frame);
-    this.#end += length;
-    return frame;
+    this.#end += frame.length;
   }
 
   append(frame: Uint8Array): void {
-    this.reserve(frame.length).set(frame);
+    const own = this.#memory.take(frame.length);
+    own.set(frame);
+    this.adopt(own);
   }
 
   /** The other end has everything before `position`. False: it was never sent. A position that goes back is ignored. */

@@ -1,17 +1,26 @@
+import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { Fifo } from './fifo.ts';
+import { type FrameMemory, POOLED_FROM_BYTES } from './frame-memory.ts';
 
-/** Below this a chunk is copied: a reference would keep the whole buffer it was read into. */
-const COPY_BELOW_BYTES = 2_048;
 const BLOCK_BYTES = 16_384;
+const MOST_IN_FRAME_BYTES = MAX_PAYLOAD_BYTES - FRAME_HEADER_BYTES;
 
-/** The bytes written to a stream that are not in frames yet. Large chunks are kept by reference. */
+/**
+ * The bytes written to a stream that are not in frames yet, copied: small chunks side by side, large ones into the memory of frames, behind room for a
+ * header, so that most of them become frames as they lie.
+ */
 export class SendBuffer {
+  readonly #memory: FrameMemory;
   #chunks = new Fifo<Uint8Array>();
   #bytes = 0;
   /** Where small chunks are gathered; the last chunk of the queue ends at `#blockUsed` while `#blockOpen`. */
   #block = new Uint8Array(0);
   #blockUsed = 0;
   #blockOpen = false;
+
+  constructor(memory: FrameMemory) {
+    this.#memory = memory;
+  }
 
   get bytes(): number {
     return this.#bytes;
@@ -20,12 +29,30 @@ export class SendBuffer {
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
     this.#bytes += chunk.length;
-    if (chunk.length < COPY_BELOW_BYTES) {
+    if (chunk.length < POOLED_FROM_BYTES) {
       this.#gather(chunk);
-    } else {
-      this.#chunks.push(chunk);
-      this.#blockOpen = false;
+      return;
     }
+    this.#blockOpen = false;
+    for (let at = this.#fillLast(chunk); at < chunk.length; at += MOST_IN_FRAME_BYTES) {
+      this.#pushBlock(at === 0 ? chunk : chunk.subarray(at));
+    }
+  }
+
+  /**
+   * What lies first, with room for the header before it: for a frame of its own. Undefined: it does not lie so, it is more than `mostBytes`, or
+   * it would make a small frame where more follows.
+   */
+  takeFrame(mostBytes: number): Uint8Array | undefined {
+    const chunk = this.#chunks.first();
+    if (chunk === undefined || chunk.length > mostBytes) return undefined;
+    const isLarge = chunk.length >= MOST_IN_FRAME_BYTES / 2;
+    if (!isLarge && chunk.length < Math.min(mostBytes, this.#bytes)) return undefined;
+    if (!this.#memory.isPooled(chunk)) return undefined;
+    this.#chunks.shift();
+    this.#bytes -= chunk.length;
+    const start = chunk.byteOffset - FRAME_HEADER_BYTES;
+    return Buffer.from(chunk.buffer, start, FRAME_HEADER_BYTES + chunk.length);
   }
 
   /** Moves the first `length` bytes, of which there must be as many, to `target` from `offset` on. */
@@ -40,6 +67,7 @@ export class SendBuffer {
         target.set(chunk, at);
         at += chunk.length;
         this.#chunks.shift();
+        this.#memory.giveBack(chunk);
       } else {
         target.set(chunk.subarray(0, wanted), at);
         at = end;
@@ -55,6 +83,30 @@ export class SendBuffer {
     this.#block = new Uint8Array(0);
     this.#blockUsed = 0;
     this.#blockOpen = false;
+  }
+
+  /** How many bytes of the chunk found room behind the last one. */
+  #fillLast(chunk: Uint8Array): number {
+    const last = this.#chunks.last();
+    if (last === undefined || !this.#memory.isPooled(last)) return 0;
+    const { buffer, byteOffset, length } = last;
+    const fits = Math.min(chunk.length, buffer.byteLength - byteOffset - length);
+    if (fits === 0) return 0;
+    const longer = Buffer.from(buffer, byteOffset, length + fits);
+    longer.set(fits === chunk.length ? chunk : chunk.subarray(0, fits), length);
+    this.#chunks.replaceLast(longer);
+    return fits;
+  }
+
+  /** Takes as much of the chunk as a frame may have. A stream on which little waits has a block of about that size. */
+  #pushBlock(chunk: Uint8Array): void {
+    const length = Math.min(chunk.length, MOST_IN_FRAME_BYTES);
+    const isBacklog = this.#chunks.length > 0;
+    const block = this.#memory.takeBlock(
+      isBacklog ? MAX_PAYLOAD_BYTES : FRAME_HEADER_BYTES + length,
+    );
+    block.set(length === chunk.length ? chunk : chunk.subarray(0, length), FRAME_HEADER_BYTES);
+    this.#chunks.push(block.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + length));
   }
 
   #gather(chunk: Uint8Array): void {

@@ -1,5 +1,6 @@
-import { INITIAL_CREDIT_BYTES } from '../protocol/constants.ts';
+import { FRAME_HEADER_BYTES, INITIAL_CREDIT_BYTES } from '../protocol/constants.ts';
 import type { StreamClass } from '../protocol/frames.ts';
+import type { FrameMemory } from './frame-memory.ts';
 import { RateMeter } from './rate-meter.ts';
 import { SendBuffer } from './send-buffer.ts';
 import type { StreamState, StreamStep } from './stream-state.ts';
@@ -11,6 +12,7 @@ export interface StreamOptions {
   readonly openedHere: boolean;
   readonly streamClass: StreamClass;
   readonly window: ReceiveWindow;
+  readonly memory: FrameMemory;
 }
 
 /** One stream as this end sees it. */
@@ -19,7 +21,7 @@ export class Stream {
   readonly openedHere: boolean;
   readonly streamClass: StreamClass;
   readonly window: ReceiveWindow;
-  readonly buffer = new SendBuffer();
+  readonly buffer: SendBuffer;
   readonly recent = new RateMeter();
   /** `finish` was called: nothing more is written; FIN follows what is buffered. */
   finishing = false;
@@ -34,6 +36,7 @@ export class Stream {
     this.openedHere = options.openedHere;
     this.streamClass = options.streamClass;
     this.window = options.window;
+    this.buffer = new SendBuffer(options.memory);
   }
 
   get state(): StreamState {
@@ -58,6 +61,13 @@ export class Stream {
   /** Credit never goes back: a lower limit than the last changes nothing. */
   onCredit(limit: number): void {
     this.#sendLimit = Math.max(this.#sendLimit, limit);
+  }
+
+  /** The next bytes of the buffer as a frame without its header, see `SendBuffer.takeFrame`. */
+  takeFrame(mostBytes: number): Uint8Array | undefined {
+    const frame = this.buffer.takeFrame(mostBytes);
+    if (frame !== undefined) this.#framed += frame.length - FRAME_HEADER_BYTES;
+    return frame;
   }
 
   /** Moves the next bytes of the buffer into a frame. */

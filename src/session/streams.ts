@@ -5,6 +5,7 @@ import type { EndReason, StreamClass } from '../protocol/frames.ts';
 import type { SessionConfig } from './config.ts';
 import type { ControlQueue } from './control-queue.ts';
 import type { EventQueue } from './event-queue.ts';
+import type { FrameMemory } from './frame-memory.ts';
 import type { Scheduler } from './scheduler.ts';
 import { Stream } from './stream.ts';
 import { StreamIds } from './stream-ids.ts';
@@ -18,6 +19,8 @@ export interface StreamsOptions {
   readonly events: EventQueue;
   readonly control: ControlQueue;
   readonly scheduler: Scheduler;
+  /** Of the frames. */
+  readonly memory: FrameMemory;
   /** The first id this end gives a stream of its own. */
   readonly firstId: number | undefined;
 }
@@ -28,6 +31,7 @@ export class Streams {
   readonly #events: EventQueue;
   readonly #control: ControlQueue;
   readonly #scheduler: Scheduler;
+  readonly #memory: FrameMemory;
   readonly #pool: WindowPool;
   readonly #live = new Map<number, Stream>();
   readonly ids: StreamIds;
@@ -42,6 +46,7 @@ export class Streams {
     this.#events = options.events;
     this.#control = options.control;
     this.#scheduler = options.scheduler;
+    this.#memory = options.memory;
     this.#pool = new WindowPool(options.config.maxWindowsTotalBytes);
     this.ids = new StreamIds(options.role, options.firstId);
   }
@@ -75,7 +80,8 @@ export class Streams {
 
   add(id: number, openedHere: boolean, streamClass: StreamClass): void {
     const window = new ReceiveWindow(this.#pool, this.#config.maxWindowBytes);
-    this.#live.set(id, new Stream({ id, openedHere, streamClass, window }));
+    const memory = this.#memory;
+    this.#live.set(id, new Stream({ id, openedHere, streamClass, window, memory }));
   }
 
   accept(id: number): void {

@@ -83,7 +83,7 @@ export interface SessionPort {
   open(target: string, streamClass: StreamClass, now: number): number;
   accept(stream: number): void;
   reject(stream: number, reason: EndReason): void;
-  /** Takes all of it. False: the stream's send buffer is over its limit; wait for `writable`. */
+  /** Copies all of it. False: the stream's send buffer is over its limit; wait for `writable`. */
   write(stream: number, chunk: Uint8Array): boolean;
   /** Bytes written to the stream that have not been put into frames yet. */
   bufferedBytes(stream: number): number;

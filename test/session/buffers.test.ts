@@ -45,7 +45,7 @@ describe('a send buffer', () => {
     const turn = fc.record({ pushes: fc.array(chunk, { maxLength: 4 }), take: fc.nat(9_000) });
     fc.assert(
       fc.property(fc.array(turn, { maxLength: 12 }), (turns) => {
-        const buffer = new SendBuffer();
+        const buffer = new SendBuffer(new FrameMemory());
         let twin = Buffer.alloc(0);
         for (const { pushes, take } of turns) {
           for (const push of pushes) buffer.push(push);
@@ -63,7 +63,7 @@ describe('a send buffer', () => {
 
   it('does not hold on to the buffer that a small chunk was read into', () => {
     const read = Buffer.alloc(65_536, 1);
-    const buffer = new SendBuffer();
+    const buffer = new SendBuffer(new FrameMemory());
     buffer.push(read.subarray(0, 10));
     read.fill(2);
     const target = new Uint8Array(10);
@@ -72,7 +72,7 @@ describe('a send buffer', () => {
   });
 
   it('refuses to give more than it has, and is empty once cleared', () => {
-    const buffer = new SendBuffer();
+    const buffer = new SendBuffer(new FrameMemory());
     buffer.push(new Uint8Array(10));
     assert.throws(() => buffer.moveInto(new Uint8Array(20), 0, 11), RangeError);
     buffer.clear();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { FRAME_HEADER_BYTES, FrameType } from '../../src/protocol/constants.ts';
+import { FrameMemory } from '../../src/session/frame-memory.ts';
 import { CONTROL_RESERVE_BYTES, ReplayQueue } from '../../src/session/replay.ts';
 
 const BUDGET = 100_000;
@@ -55,7 +56,7 @@ describe('the replay queue', () => {
     );
     fc.assert(
       fc.property(fc.array(action, { maxLength: 80, size: 'max' }), (actions) => {
-        const queue = new ReplayQueue(BUDGET);
+        const queue = new ReplayQueue(BUDGET, new FrameMemory());
         const twin = new Twin();
         for (const [index, one] of actions.entries()) {
           if (one.do === 'append') {
@@ -81,7 +82,7 @@ describe('the replay queue', () => {
   });
 
   it('ignores an acknowledgement that goes back and refuses one of what was not sent', () => {
-    const queue = new ReplayQueue(BUDGET);
+    const queue = new ReplayQueue(BUDGET, new FrameMemory());
     queue.append(new Uint8Array(100));
     assert.equal(queue.acknowledge(1), false);
     take(queue, 100);
@@ -92,7 +93,7 @@ describe('the replay queue', () => {
   });
 
   it('refuses to resume from what it does not keep or never sent', () => {
-    const queue = new ReplayQueue(BUDGET);
+    const queue = new ReplayQueue(BUDGET, new FrameMemory());
     queue.append(new Uint8Array(100));
     take(queue, 100);
     queue.acknowledge(60);
@@ -103,7 +104,7 @@ describe('the replay queue', () => {
   });
 
   it('has room for control beyond the budget for data, and an end of that too', () => {
-    const queue = new ReplayQueue(BUDGET);
+    const queue = new ReplayQueue(BUDGET, new FrameMemory());
     queue.append(new Uint8Array(BUDGET));
     assert.equal(queue.dataRoom, 0);
     assert.equal(queue.fitsControl(CONTROL_RESERVE_BYTES), true);
@@ -111,7 +112,7 @@ describe('the replay queue', () => {
   });
 
   it('hands out many small frames as one piece of the memory it keeps', () => {
-    const queue = new ReplayQueue(BUDGET);
+    const queue = new ReplayQueue(BUDGET, new FrameMemory());
     for (let n = 0; n < 50; n++) queue.append(new Uint8Array(20).fill(n));
     const out: Uint8Array[] = [];
     queue.takeUnsent(BUDGET, out);
@@ -124,7 +125,7 @@ describe('the replay queue', () => {
   });
 
   it('is empty once cleared', () => {
-    const queue = new ReplayQueue(BUDGET);
+    const queue = new ReplayQueue(BUDGET, new FrameMemory());
     queue.append(new Uint8Array(100));
     queue.clear();
     assert.deepEqual([queue.bytes, queue.inFlight, queue.hasUnsent], [0, 0, false]);

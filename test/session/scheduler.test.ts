@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { FrameMemory } from '../../src/session/frame-memory.ts';
 import { Scheduler } from '../../src/session/scheduler.ts';
 import { Stream } from '../../src/session/stream.ts';
 import { ReceiveWindow, WindowPool } from '../../src/session/window.ts';
@@ -16,7 +17,13 @@ class Bench {
 
   add(name: string, streamClass: 'interactive' | 'bulk', bytes: number): Stream {
     const window = new ReceiveWindow(new WindowPool(1), 1);
-    const stream = new Stream({ id: 1, openedHere: true, streamClass, window });
+    const stream = new Stream({
+      id: 1,
+      openedHere: true,
+      streamClass,
+      window,
+      memory: new FrameMemory(),
+    });
     stream.onCredit(1e9);
     stream.buffer.push(new Uint8Array(bytes));
     this.#names.set(stream, name);
@@ -110,7 +117,13 @@ describe('the scheduler', () => {
   it('knows who waits for credit, and takes it up when that comes', () => {
     const bench = new Bench();
     const window = new ReceiveWindow(new WindowPool(1), 1);
-    const stream = new Stream({ id: 1, openedHere: true, streamClass: 'bulk', window });
+    const stream = new Stream({
+      id: 1,
+      openedHere: true,
+      streamClass: 'bulk',
+      window,
+      memory: new FrameMemory(),
+    });
     stream.buffer.push(new Uint8Array(70_000));
     stream.moveInto(new Uint8Array(65_536), 0, 65_536);
     bench.scheduler.wake(stream);

@@ -37,8 +37,10 @@ describe('the heartbeat of a session', () => {
       pair.run(2_000);
       pair.blackhole();
       pair.run(10_000);
-      assert.equal(pair.daemon.events('pipe-failed').length, 1);
-      assert.equal(pair.agent.isAttached, false);
+      // Who finds it first closes the pipe for the other.
+      const found = [pair.daemon, pair.agent].map((end) => end.events('pipe-failed').length);
+      assert.ok(Math.max(...found) === 1);
+      assert.deepEqual([pair.daemon.isAttached, pair.agent.isAttached], [false, false]);
     }
   });
 

@@ -20,12 +20,17 @@ export class WatchedPipe implements BytePipe {
     this.#watcher = watcher;
   }
 
+  get copies(): boolean {
+    return this.#pipe.copies === true;
+  }
+
   get bufferedBytes(): number {
     return this.#pipe.bufferedBytes;
   }
 
   start(handlers: PipeHandlers): void {
     this.#pipe.start({
+      copies: handlers.copies === true,
       onBytes: (chunk) => {
         this.#watcher.onBytesIn?.(chunk.length);
         handlers.onBytes(chunk);
