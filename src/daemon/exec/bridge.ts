@@ -12,6 +12,7 @@ import {
   jsonOf,
   WINDOW_BYTES,
 } from './frames.ts';
+import { sendParts } from './send.ts';
 
 const MOST_CELLS = 65_535;
 
@@ -45,18 +46,23 @@ class Bridge {
     this.#socket.on('error', () => this.#socket.destroy());
     this.#socket.on('data', (chunk: Buffer) => this.#onBytes(chunk));
     this.#remote.onStderr((chunk) => this.#sendData(FrameType.stderr, chunk));
-    void this.#remote.exited.then((exit) => this.#send(encodeJson(FrameType.exit, exit)));
+    void this.#remote.exited.then((exit) =>
+      sendParts(this.#socket, encodeJson(FrameType.exit, exit)),
+    );
     io.start({
       onBytes: (chunk) => this.#sendData(FrameType.stdout, chunk),
       onWritable: () => {
         this.#stdinFull = false;
         this.#grant();
       },
-      onEnd: () => this.#send(encodeFrames(FrameType.stdoutEnd, Buffer.alloc(0))),
+      onEnd: () => sendParts(this.#socket, encodeFrames(FrameType.stdoutEnd, Buffer.alloc(0))),
       onClosed: (error) => {
         // `exited` has been told by now, and its frame leaves before this one.
         void this.#remote.exited.then(() => {
-          this.#send(encodeJson(FrameType.closed, error === undefined ? {} : asJson(error)));
+          sendParts(
+            this.#socket,
+            encodeJson(FrameType.closed, error === undefined ? {} : asJson(error)),
+          );
           this.#socket.end();
         });
       },
@@ -101,21 +107,14 @@ class Bridge {
 
   #grant(): void {
     if (this.#stdinFull || this.#takenBytes === 0) return;
-    this.#send(encodeJson(FrameType.credit, this.#takenBytes));
+    sendParts(this.#socket, encodeJson(FrameType.credit, this.#takenBytes));
     this.#takenBytes = 0;
   }
 
   #sendData(type: FrameType, chunk: Uint8Array): void {
     this.#mayBytes -= chunk.length;
     if (this.#mayBytes <= 0) this.#remote.io.pause();
-    this.#send(encodeFrames(type, chunk));
-  }
-
-  #send(parts: readonly Buffer[]): void {
-    if (!this.#socket.writable) return;
-    this.#socket.cork();
-    for (const part of parts) this.#socket.write(part);
-    this.#socket.uncork();
+    sendParts(this.#socket, encodeFrames(type, chunk));
   }
 }
 

@@ -11,10 +11,10 @@ import {
   FrameSplitter,
   FrameType,
   jsonOf,
-  WINDOW_BYTES,
 } from './frames.ts';
+import { sendParts } from './send.ts';
+import { StdinQueue } from './stdin-queue.ts';
 
-const HIGH_WATER_BYTES = 128 * 1024;
 const LABEL = 'a process behind the daemon';
 const UNKNOWN: ProcessExit = { code: undefined, signal: undefined };
 
@@ -44,24 +44,23 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
   readonly exited: Promise<ProcessExit>;
   readonly #socket: Socket;
   readonly #frames = new FrameSplitter();
+  readonly #stdin: StdinQueue;
   #tellExit: (exit: ProcessExit) => void = () => {};
   #handlers: PipeHandlers | undefined;
   #onStderr: ((chunk: Uint8Array) => void) | undefined;
   #received: Received[] = [];
   #paused = false;
   #delivering = false;
-  #mayBytes = WINDOW_BYTES;
-  #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
-  #full = false;
-  #ended = false;
-  #endSent = false;
   /** Nothing more comes in. */
   #over = false;
   #closed = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.#stdin = new StdinQueue({
+      send: (parts) => sendParts(socket, parts),
+      onWritable: () => this.#handlers?.onWritable(),
+    });
     this.exited = new Promise((resolve) => {
       this.#tellExit = resolve;
     });
@@ -77,7 +76,7 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
   }
 
   get bufferedBytes(): number {
-    return this.#waitingBytes + this.#socket.writableLength;
+    return this.#stdin.waitingBytes + this.#socket.writableLength;
   }
 
   start(handlers: PipeHandlers): void {
@@ -91,18 +90,11 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.#ended || this.#over || this.#closed) return true;
-    this.#waiting.push(chunk);
-    this.#waitingBytes += chunk.length;
-    this.#flush();
-    this.#full = this.#waitingBytes >= HIGH_WATER_BYTES;
-    return !this.#full;
+    return this.#over || this.#closed || this.#stdin.write(chunk);
   }
 
   end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#flush();
+    this.#stdin.end();
   }
 
   pause(): void {
@@ -115,11 +107,11 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
   }
 
   resize(columns: number, rows: number): void {
-    this.#send(encodeJson(FrameType.resize, [columns, rows]));
+    sendParts(this.#socket, encodeJson(FrameType.resize, [columns, rows]));
   }
 
   signal(name: string): void {
-    this.#send(encodeFrames(FrameType.signal, Buffer.from(name)));
+    sendParts(this.#socket, encodeFrames(FrameType.signal, Buffer.from(name)));
   }
 
   close(): void {
@@ -158,8 +150,7 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
         this.#receive({ kind: 'end' });
         break;
       case FrameType.credit:
-        this.#mayBytes += creditOf(frame);
-        this.#flush();
+        this.#stdin.grant(creditOf(frame));
         break;
       case FrameType.exit: {
         const { code, signal } = jsonOf(frame) as Partial<ProcessExit>;
@@ -204,7 +195,7 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
       this.#hand(next);
     }
     this.#delivering = false;
-    if (takenBytes > 0) this.#send(encodeJson(FrameType.credit, takenBytes));
+    if (takenBytes > 0) sendParts(this.#socket, encodeJson(FrameType.credit, takenBytes));
   }
 
   #next(): Received | undefined {
@@ -231,32 +222,5 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
         this.#handlers?.onClosed(received.error);
         break;
     }
-  }
-
-  #flush(): void {
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const part = next.subarray(0, this.#mayBytes);
-      if (part.length === 0 && next.length > 0) break;
-      if (part.length === next.length) this.#waiting.shift();
-      else this.#waiting[0] = next.subarray(part.length);
-      this.#mayBytes -= part.length;
-      this.#waitingBytes -= part.length;
-      this.#send(encodeFrames(FrameType.stdin, part));
-    }
-    if (this.#ended && !this.#endSent && this.#waiting.length === 0) {
-      this.#endSent = true;
-      this.#send(encodeFrames(FrameType.stdinEnd, Buffer.alloc(0)));
-    }
-    if (this.#full && this.#waitingBytes < HIGH_WATER_BYTES / 2) {
-      this.#full = false;
-      queueMicrotask(() => this.#handlers?.onWritable());
-    }
-  }
-
-  #send(parts: readonly Buffer[]): void {
-    if (!this.#socket.writable) return;
-    this.#socket.cork();
-    for (const part of parts) this.#socket.write(part);
-    this.#socket.uncork();
   }
 }
