@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { AgentProcess } from '../support/agent-process.ts';
 import { DaemonEnd, type TestStream } from '../support/daemon-end.ts';
 import { freePort } from '../support/erlang.ts';
@@ -9,17 +10,16 @@ import { freePort } from '../support/erlang.ts';
 const SECRET = 'the secret that both ends know';
 const AT_ONCE = 1_000;
 const IN_ALL = 10_000;
-const ROUND = 2_000;
-/** What is leaked is leaked in every round; what the allocator and the collector keep comes and goes. A KiB a stream would be this. */
-const LEAK_KIB = 2_000;
+/** Pools have their size after so many. */
+const WARM = 2_000;
+/** 100 bytes a stream. */
+const LEAK_BYTES = (IN_ALL - WARM) * 100;
 
-function figuresOf(pid: number): { readonly descriptors: number; readonly kib: number } {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const kib = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]);
-  return { descriptors: readdirSync(`/proc/${pid}/fd`).length, kib };
-}
+const TELL_MEMORY = join(import.meta.dirname, '..', 'support', 'tell-memory.mjs');
 
-const linux = existsSync('/proc/self/status');
+const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
+const linux = existsSync('/proc/self/fd');
 
 describe(`streams through a real agent${linux ? '' : ' (left out: there is no /proc)'}`, function () {
   this.timeout(120_000);
@@ -39,7 +39,10 @@ describe(`streams through a real agent${linux ? '' : ' (left out: there is no /p
     const epmd = String(await freePort());
     agent = await AgentProcess.start(
       ['--port', '0', '--epmd-port', epmd, '--allow', `echo=${port}`],
-      { env: { EPMUX_SECRET: SECRET } },
+      {
+        env: { EPMUX_SECRET: SECRET },
+        wrap: ([node = '', ...rest]) => [node, '--expose-gc', '--import', TELL_MEMORY, ...rest],
+      },
     );
     const [, agentPort] = await agent.said('stderr', /listening address=127\.0\.0\.1:(\d+)/);
     end = new DaemonEnd(SECRET);
@@ -73,11 +76,11 @@ describe(`streams through a real agent${linux ? '' : ' (left out: there is no /p
   }
 
   it(`work when ${AT_ONCE} are open at once, and leave nothing when they are closed`, async () => {
-    const before = figuresOf(agent.pid).descriptors;
+    const before = descriptorsOf(agent.pid);
     const streams = await openAndUse(AT_ONCE);
     assert.equal(end.driver.stats().streams, AT_ONCE);
     // A question to epmd may have been open at one look and not at the other.
-    assert.ok(figuresOf(agent.pid).descriptors >= before + AT_ONCE - 2);
+    assert.ok(descriptorsOf(agent.pid) >= before + AT_ONCE - 2);
     for (const { stream } of streams) stream.end();
     await Promise.all(streams.map(({ closed }) => closed));
     await nothingLeft(before);
@@ -89,27 +92,29 @@ describe(`streams through a real agent${linux ? '' : ' (left out: there is no /p
         await Promise.all(Array.from({ length: 100 }, (_, next) => useOnce(at + next)));
       }
     };
-    const { descriptors } = figuresOf(agent.pid);
-    const kib: number[] = [];
-    for (let from = 0; from < IN_ALL; from += ROUND) {
-      await use(from, from + ROUND);
-      kib.push(figuresOf(agent.pid).kib);
-    }
+    const descriptors = descriptorsOf(agent.pid);
+    await use(0, WARM);
+    const warm = await reachable(1);
+    await use(WARM, IN_ALL);
+    const grown = (await reachable(2)) - warm;
     await nothingLeft(descriptors);
-    const growths = kib.slice(1).map((each, round) => each - (kib[round] ?? 0));
-    assert.ok(Math.min(...growths) < LEAK_KIB, `KiB more after each round: ${growths}`);
+    assert.ok(grown < LEAK_BYTES, `${grown} bytes more are reachable`);
     assert.deepEqual(end.losses, []);
   });
+
+  /** What the agent holds, asked for the nth time. */
+  async function reachable(time: number): Promise<number> {
+    agent.signal('SIGUSR2');
+    const [, bytes] = await agent.said('stderr', new RegExp(`reachable ${time}: (\\d+)`));
+    return Number(bytes);
+  }
 
   /** The session's tables are empty at both ends, and the agent has no descriptor more than before. */
   async function nothingLeft(descriptors: number): Promise<void> {
     const stats = end.driver.stats();
     assert.equal(stats.streams, 0);
-    for (let looks = 0; figuresOf(agent.pid).descriptors > descriptors; looks += 1) {
-      assert.ok(
-        looks < 500,
-        `${figuresOf(agent.pid).descriptors} descriptors, ${descriptors} before`,
-      );
+    for (let looks = 0; descriptorsOf(agent.pid) > descriptors; looks += 1) {
+      assert.ok(looks < 500, `${descriptorsOf(agent.pid)} descriptors, ${descriptors} before`);
       await useOnce(looks);
     }
     // A stream more than the agent may have of one session would be refused: it has forgotten the others.
