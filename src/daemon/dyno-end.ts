@@ -1,9 +1,9 @@
-import { cookieOfVariables } from '../erlang/cookie.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import type { Directory } from '../session/types.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { ErrorStatus, LinkState, LinkStatus, NodeStatus, TunnelSpec } from './control/api.ts';
+import { DynoSecrets } from './dyno-secrets.ts';
 import type { WantedDyno } from './dynos.ts';
 import { leadOn } from './lead-on.ts';
 import { DynoLink } from './links/dyno-link.ts';
@@ -13,7 +13,6 @@ import { TunnelNodes } from './tunnel-nodes.ts';
 import type { TunnelParts } from './tunnel-parts.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
 
-const SECRET_VARIABLE = 'EPMUX_SECRET';
 const EPMD_PORT = 4_369;
 /** A dyno that is up may need a moment until the exec manager knows it. */
 const REGISTRATION_MS = 10_000;
@@ -53,13 +52,12 @@ function errorOf(dyno: string | null, error: EpmuxError): EpmuxError {
 export class DynoEnd {
   readonly dyno: WantedDyno;
   readonly #options: DynoEndOptions;
+  readonly #secrets: DynoSecrets;
   readonly #link: Link;
   readonly #nodes: TunnelNodes;
   readonly #begunAt: number;
   #lastFailure: EpmuxError | undefined;
   #hasDirectory = false;
-  /** Config vars do not change within the life of a dyno. */
-  #appCookie: string | undefined;
   #epmdDown = false;
 
   constructor(options: DynoEndOptions) {
@@ -68,6 +66,7 @@ export class DynoEnd {
     this.dyno = dyno;
     this.#options = options;
     this.#begunAt = clock.now();
+    this.#secrets = new DynoSecrets(options.secrets, options.variables, logger);
     this.#nodes = new TunnelNodes({
       dyno: dyno.name,
       addresses: parts.addresses,
@@ -82,7 +81,7 @@ export class DynoEnd {
       choice: spec.agent,
       epmdPort: spec.epmdPort ?? EPMD_PORT,
       transport,
-      secret: () => this.#secret(),
+      secret: () => this.#secrets.secret(),
       createSession: parts.createSession,
       limits: parts.limits,
       inherited: options.inherited,
@@ -174,36 +173,14 @@ export class DynoEnd {
     return this.#link.knowsCookie(short);
   }
 
-  /** For nodes whose cookie no agent knows: given with the tunnel, else what the app's processes have in their environment. */
-  async productionCookie(): Promise<string | undefined> {
-    const given = await this.#options.secrets.cookie();
-    if (given !== undefined) return given;
-    this.#appCookie ??= cookieOfVariables(await this.#variables());
-    return this.#appCookie;
+  /** As `DynoSecrets.cookie`. */
+  productionCookie(): Promise<string | undefined> {
+    return this.#secrets.cookie();
   }
 
   /** Withdraws its nodes, ends all their connections and tells the agent. */
   async close(): Promise<void> {
     await Promise.all([this.#nodes.close(), this.#link.close()]);
-  }
-
-  /** Empty when they can't be had: a local node may have the right cookie all the same. */
-  async #variables(): Promise<Readonly<Record<string, string>>> {
-    try {
-      return await this.#options.variables();
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#options.parts.logger.warn('no cookie can be looked for in the config vars', { reason });
-      return {};
-    }
-  }
-
-  /** Given with `up` or kept from it, else what the app tells its own agent. */
-  async #secret(): Promise<string | undefined> {
-    const given = await this.#options.secrets.secret();
-    if (given !== undefined) return given;
-    const { [SECRET_VARIABLE]: variable } = await this.#options.variables();
-    return variable?.trim() || undefined;
   }
 
   #onChange(state: LinkState): void {
@@ -243,7 +220,7 @@ export class DynoEnd {
       short,
       cookies: {
         agentKnows: this.knowsCookie(short),
-        production: () => this.productionCookie(),
+        production: () => this.#secrets.cookie(),
       },
       openNode: () => this.openNode(short),
       relay: () => ({ hiddenOnly: spec.hiddenOnly, ticks: this.#link.ticks }),

@@ -4,6 +4,7 @@ import type { AgentChoice, ErrorStatus, LinkState, LinkStatus } from './control/
 import type { DynoEnd } from './dyno-end.ts';
 import type { WantedDyno } from './dynos.ts';
 import { ASKED_FOR } from './links/dyno-link.ts';
+import { NO_FIGURES } from './links/link.ts';
 import { errorStatus } from './links/link-state.ts';
 
 /** Heroku's words for a dyno that nothing runs in. With any other one it is on its way up. */
@@ -30,13 +31,7 @@ function linkless({ name, state }: WantedDyno, choice: AgentChoice): LinkStatus 
     agent: null,
     whyDirect: choice === 'none' ? ASKED_FOR : null,
     state: AT_REST.has(state) ? 'down' : 'connecting',
-    rttMs: null,
-    bytesIn: 0,
-    bytesOut: 0,
-    streams: 0,
-    resumes: 0,
-    outageMs: 0,
-    incarnation: null,
+    ...NO_FIGURES,
   };
 }
 

@@ -12,7 +12,7 @@ import { SOFTWARE } from '../../runtime/version.ts';
 import type { Directory, EndReason, PeerInfo, SessionPort } from '../../session/types.ts';
 import { splitNodeName } from '../names.ts';
 import type { Connection } from './connection-loop.ts';
-import type { LinkEvents, LinkFigures, NodeWay } from './link.ts';
+import { type LinkEvents, type LinkFigures, NO_FIGURES, type NodeWay } from './link.ts';
 import { WatchedPipe } from './watched-pipe.ts';
 
 /** How long the last words may take to reach the agent. */
@@ -33,16 +33,6 @@ interface Attachment {
   failed(error: EpmuxError): void;
 }
 
-const NOTHING_YET: LinkFigures = {
-  rttMs: null,
-  bytesIn: 0,
-  bytesOut: 0,
-  streams: 0,
-  resumes: 0,
-  outageMs: 0,
-  incarnation: null,
-};
-
 /**
  * Nodes through a session with an agent. The session is kept while there is no pipe, as are its streams; when it has ended, every stream is
  * closed at once, what was known of the nodes is void, and the next pipe begins a new one.
@@ -58,7 +48,7 @@ export class AgentWay implements NodeWay {
   /** The short names of the nodes whose cookies the agent knows. */
   #cookies: ReadonlySet<string> = new Set();
   /** Of the sessions before this one. */
-  #past: LinkFigures = NOTHING_YET;
+  #past: LinkFigures = NO_FIGURES;
   #peer: PeerInfo | undefined;
   #pipeClosed: Promise<void> = Promise.resolve();
 

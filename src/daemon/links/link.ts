@@ -8,6 +8,17 @@ import type { LinkStateMachine } from './link-state.ts';
 
 export type LinkFigures = Omit<LinkStatus, 'dyno' | 'mode' | 'agent' | 'whyDirect' | 'state'>;
 
+/** Of a link that nothing has gone over yet. */
+export const NO_FIGURES: LinkFigures = {
+  rttMs: null,
+  bytesIn: 0,
+  bytesOut: 0,
+  streams: 0,
+  resumes: 0,
+  outageMs: 0,
+  incarnation: null,
+};
+
 /** What a way to the nodes tells the link that owns it. */
 export interface LinkEvents {
   /** The nodes as they are now; undefined: all that was known is void (a new dyno). */

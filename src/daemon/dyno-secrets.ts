@@ -1,0 +1,50 @@
+import { cookieOfVariables } from '../erlang/cookie.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { TunnelSecrets } from './tunnel-secrets.ts';
+
+const SECRET_VARIABLE = 'EPMUX_SECRET';
+
+type Variables = () => Promise<Readonly<Record<string, string>>>;
+
+/** Secret and cookie for one life of a dyno: given with the tunnel, else what the app's processes have in their environment. */
+export class DynoSecrets {
+  readonly #given: TunnelSecrets;
+  readonly #variables: Variables;
+  readonly #logger: Logger;
+  /** Config vars do not change within the life of a dyno. */
+  #appCookie: string | undefined;
+
+  /** `variables`: as `Dynos.variables`. */
+  constructor(given: TunnelSecrets, variables: Variables, logger: Logger) {
+    this.#given = given;
+    this.#variables = variables;
+    this.#logger = logger;
+  }
+
+  /** For nodes whose cookie no agent knows. */
+  async cookie(): Promise<string | undefined> {
+    const given = await this.#given.cookie();
+    if (given !== undefined) return given;
+    this.#appCookie ??= cookieOfVariables(await this.#variablesOrNone());
+    return this.#appCookie;
+  }
+
+  /** Given with `up` or kept from it, else what the app tells its own agent. Fails when the config vars can't be had. */
+  async secret(): Promise<string | undefined> {
+    const given = await this.#given.secret();
+    if (given !== undefined) return given;
+    const { [SECRET_VARIABLE]: variable } = await this.#variables();
+    return variable?.trim() || undefined;
+  }
+
+  /** Empty when they can't be had: a local node may have the right cookie all the same. */
+  async #variablesOrNone(): Promise<Readonly<Record<string, string>>> {
+    try {
+      return await this.#variables();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#logger.warn('no cookie can be looked for in the config vars', { reason });
+      return {};
+    }
+  }
+}
