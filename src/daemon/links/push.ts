@@ -90,10 +90,11 @@ async function converse(
   epmdPort: number,
   limit: Limit,
 ): Promise<PushedAgent> {
+  // While the shell there looks for Node.
+  const packed = gzipSync(code);
   const greeting = await talk.next();
   if (greeting.word !== 'ready') throw cannot(unready(greeting));
   limit.set(START_MS, `it took longer than ${START_MS / 1_000} s`);
-  const packed = gzipSync(code);
   const header: PushHeader = {
     bytes: packed.length,
     sha256: createHash('sha256').update(code).digest('hex'),
