@@ -44,9 +44,9 @@ const both = (measure: (tool: Tool) => Promise<string>) => ({ official: measure,
 export const ROWS: Readonly<Record<string, Row | Race>> = {
   start: { title: 'from the command to ready, and to the first `pong`', ...both(start) },
   'start-50ms': {
-    title: 'the same on a path of 50 ms, to Heroku and to the dyno: the median of 5',
+    title: 'the same on a path of 50 ms, to Heroku and to the dyno: the median of 9',
     stage: { roundTripMs: 50 },
-    runs: 5,
+    runs: 9,
     official: { mark: '“Listening” after', seconds: untilListening },
     epmux: { mark: 'first `pong` after', seconds: untilFirstPong },
   },
