@@ -1,4 +1,5 @@
 import { Pieces } from '../erlang/bytes.ts';
+import { keepRead } from './lent-reads.ts';
 
 /** Whole pieces from here on; smaller ones are copied together. */
 const BIG_BYTES = 2_048;
@@ -18,7 +19,9 @@ export class ByteQueue {
     const isOwn = piece.length >= BIG_BYTES && 2 * piece.length >= piece.buffer.byteLength;
     if (!isOwn) this.#copied.push(piece);
     if (isOwn || this.#copied.length >= BLOCK_BYTES) this.#seal();
-    if (isOwn) this.#pieces.push(piece);
+    if (!isOwn) return;
+    keepRead();
+    this.#pieces.push(piece);
   }
 
   shift(): Uint8Array | undefined {

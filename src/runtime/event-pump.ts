@@ -20,6 +20,11 @@ export class EventPump {
     this.#options = options;
   }
 
+  /** The events of this moment are handed out by an outer call. */
+  get running(): boolean {
+    return this.#running;
+  }
+
   run(): void {
     if (this.#running) return;
     this.#running = true;

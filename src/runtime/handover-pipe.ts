@@ -1,4 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import { keepRead } from './lent-reads.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
 
 /**
@@ -35,6 +36,7 @@ export class HandoverPipe implements BytePipe {
     if (!this.#started) {
       this.#started = true;
       this.#pipe.start({
+        passes: true,
         onBytes: (chunk) => this.#bytes(chunk),
         onWritable: () => this.#owner?.onWritable(),
         onEnd: () => {
@@ -87,11 +89,10 @@ export class HandoverPipe implements BytePipe {
   }
 
   #bytes(chunk: Uint8Array): void {
-    if (this.#owner !== undefined && !this.#pausedByOwner && this.#kept.length === 0) {
-      this.#owner.onBytes(chunk);
-    } else {
-      this.#kept.push(chunk);
-    }
+    const owner = this.#pausedByOwner || this.#kept.length > 0 ? undefined : this.#owner;
+    if (owner?.passes !== true) keepRead();
+    if (owner === undefined) this.#kept.push(chunk);
+    else owner.onBytes(chunk);
   }
 
   #follow(): void {

@@ -4,32 +4,90 @@ import { Socket } from 'node:net';
 interface Slots {
   readonly memory: symbol;
   readonly onRead: symbol;
+  readonly next: symbol;
 }
 interface ReadingHandle {
   useUserBuffer(memory: Uint8Array): void;
 }
 type Inside = { [slot: symbol]: unknown } & { readonly _handle?: Partial<ReadingHandle> | null };
+type OnBytes = (chunk: Uint8Array) => void;
 
 /**
  * Reads of a socket go into `memory`, always the same, instead of a new buffer each: `onBytes` gets a view that holds until it returns. It is what net's
  * option `onread` does for sockets that dial; those that a server accepts take no options, so it is set where net keeps it. False: this Node has it
  * elsewhere, or the socket is none of a plain connection's; all comes as `data`.
  */
-export function readInto(
+export function readInto(socket: Socket, memory: Uint8Array, onBytes: OnBytes): boolean {
+  return redirect(socket, memory, (bytes) => onBytes(memory.subarray(0, bytes)));
+}
+
+/**
+ * The same with memory of its own, which is used again unless a part of what was read is kept beyond the call: by `keepRead`, or by a pipe that
+ * `onBytes` wrote to and that could not bring all out.
+ */
+export function readIntoOwn(socket: Socket, bytes: number, onBytes: OnBytes): boolean {
+  let memory = Buffer.allocUnsafeSlow(bytes);
+  const onRead = (length: number): void => {
+    if (lend(memory.subarray(0, length), onBytes)) memory = Buffer.allocUnsafeSlow(bytes);
+  };
+  return redirect(socket, memory, onRead, () => memory);
+}
+
+let lending = false;
+let kept = false;
+const flushes: (() => boolean)[] = [];
+
+/** Whether bytes that are handed over now may be lent until the read's `onBytes` returns. */
+export function isLending(): boolean {
+  return lending;
+}
+
+/** What was read is kept: its memory must not be read into again. */
+export function keepRead(): void {
+  kept = true;
+}
+
+/** `flush` is called when all of a read has been handed over, and says whether something written meanwhile is not out yet. */
+export function afterRead(flush: () => boolean): void {
+  if (lending) flushes.push(flush);
+}
+
+/** True: a part of the chunk is kept. */
+function lend(chunk: Uint8Array, onBytes: OnBytes): boolean {
+  lending = true;
+  kept = false;
+  try {
+    onBytes(chunk);
+  } finally {
+    lending = false;
+    for (const flush of flushes) kept = flush() || kept;
+    flushes.length = 0;
+  }
+  return kept;
+}
+
+function redirect(
   socket: Socket,
   memory: Uint8Array,
-  onBytes: (chunk: Uint8Array) => void,
+  onRead: (bytes: number) => void,
+  next: (() => Uint8Array) | null = null,
 ): boolean {
   // A read under way on Windows has got its memory already.
-  if (socket.constructor !== Socket || process.platform === 'win32') return false;
+  if (!isPlainSocket(socket) || process.platform === 'win32') return false;
   const inside = socket as unknown as Inside;
   const slots = slotsOf(inside);
   const handle = inside._handle;
   if (slots === undefined || typeof handle?.useUserBuffer !== 'function') return false;
   handle.useUserBuffer(memory);
   inside[slots.memory] = memory;
-  inside[slots.onRead] = (bytes: number) => onBytes(memory.subarray(0, bytes));
+  inside[slots.onRead] = onRead;
+  inside[slots.next] = next;
   return true;
+}
+
+/** Whether what is written to it is in the kernel, or counted as not written. */
+export function isPlainSocket(stream: object): boolean {
+  return stream.constructor === Socket;
 }
 
 let found: Slots | undefined;
@@ -38,8 +96,10 @@ function slotsOf(inside: Inside): Slots | undefined {
   if (found === undefined) {
     const symbols = Object.getOwnPropertySymbols(inside);
     const byName = (name: string) => symbols.find(({ description }) => description === name);
-    const [memory, onRead] = [byName('kBuffer'), byName('kBufferCb')];
-    if (memory !== undefined && onRead !== undefined) found = { memory, onRead };
+    const [memory, onRead, next] = ['kBuffer', 'kBufferCb', 'kBufferGen'].map(byName);
+    if (memory !== undefined && onRead !== undefined && next !== undefined) {
+      found = { memory, onRead, next };
+    }
   }
   return found !== undefined && inside[found.memory] === null ? found : undefined;
 }

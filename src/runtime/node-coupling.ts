@@ -5,6 +5,7 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { EndReason } from '../protocol/frames.ts';
 import { wireReason } from '../protocol/wire-codes.ts';
 import type { Cancel, Clock } from './clock.ts';
+import { keepRead } from './lent-reads.ts';
 import type { BytePipe } from './pipe.ts';
 import { StallWatch } from './stall-watch.ts';
 
@@ -60,7 +61,11 @@ export class NodeCoupling {
       onClosed: (error) => this.#onNodeClosed(error),
     });
     tunnel.start({
-      onBytes: (chunk) => this.#toNode(this.relay.fromTunnel(chunk, clock.now())),
+      passes: node.passes === true,
+      onBytes: (chunk) => {
+        if (this.relay.phase === 'handshake') keepRead();
+        this.#toNode(this.relay.fromTunnel(chunk, clock.now()));
+      },
       onWritable: () => this.#onTunnelWritable(),
       onEnd: () => this.#onTunnelEnd(),
       onClosed: (error) => this.#onTunnelClosed(error),

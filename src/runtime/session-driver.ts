@@ -12,6 +12,7 @@ import type { Clock } from './clock.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { EventPump } from './event-pump.ts';
 import { faultOf, throwAlone } from './fault.ts';
+import { keepRead } from './lent-reads.ts';
 import { refusePipe } from './linger.ts';
 import type { OpenedAgentPipe, OpenedDaemonPipe } from './open-session-pipe.ts';
 import type { SessionDriverHandlers } from './session-handlers.ts';
@@ -131,10 +132,9 @@ export class SessionDriver {
 
   open(target: string, streamClass: StreamClass): SessionStream {
     if (this.#ended) throw new EpmuxError('SESSION_LOST', 'the session has ended');
-    const id = this.#session.open(target, streamClass, this.#clock.now());
-    const stream = this.#streams.add({ id, target, streamClass, incoming: false });
     this.#schedule();
-    return stream;
+    const id = this.#session.open(target, streamClass, this.#clock.now());
+    return this.#streams.add({ id, target, streamClass, incoming: false });
   }
 
   /** The network may have changed or the machine slept: finds out within seconds whether the pipe is alive. */
@@ -163,6 +163,7 @@ export class SessionDriver {
   #take(opened: { readonly pipe: OpenedDaemonPipe['pipe']; readonly rest: Uint8Array }): void {
     this.#pipe = new SessionPipe(opened.pipe, this.#clock, {
       onBytes: (chunk) => {
+        if (this.#pumpOfEvents.running) keepRead();
         this.#session.receive(chunk, this.#clock.now());
         this.#pump();
         this.#schedule();

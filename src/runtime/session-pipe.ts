@@ -34,6 +34,7 @@ export class SessionPipe {
       handlers.onLost(error);
     };
     pipe.start({
+      passes: true,
       onBytes: (chunk) => {
         if (!this.#over) handlers.onBytes(chunk);
       },

@@ -4,6 +4,7 @@ import { wireError, wireReason } from '../protocol/wire-codes.ts';
 import type { EndReason, StreamClass } from '../session/types.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { faultOf } from './fault.ts';
+import { keepRead } from './lent-reads.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
 
 /** A stream of a session. It outlives the session's pipes: while none is there, writes fill its buffer and say false. */
@@ -174,6 +175,7 @@ export class DrivenStream implements IncomingStream {
   }
 
   #hand(chunk: Uint8Array, handlers: PipeHandlers): void {
+    if (handlers.passes !== true) keepRead();
     handlers.onBytes(chunk);
     this.#port.consumed(this.id, chunk.length);
   }

@@ -3,7 +3,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import { Pieces } from '../erlang/bytes.ts';
 import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
-import { readInto } from './lent-reads.ts';
+import { afterRead, isLending, isPlainSocket, readInto, readIntoOwn } from './lent-reads.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
 import { WaterMarks } from './water-marks.ts';
 
@@ -25,6 +25,8 @@ const BLOCK_BYTES = 16_384;
 
 /** As much as a frame may carry: what is read at once then leaves as one. */
 const SHARED_BYTES = MAX_PAYLOAD_BYTES - FRAME_HEADER_BYTES;
+/** For a socket that carries a session. */
+const OWN_BYTES = 65_536;
 let shared: Uint8Array | undefined;
 
 /** All sockets whose owners copy what they are given read into this. */
@@ -35,6 +37,7 @@ function sharedMemory(): Uint8Array {
 
 class NodeStreamPipe implements BytePipe {
   readonly label: string;
+  readonly passes: boolean;
   readonly #readable: Readable;
   readonly #writable: Writable;
   #handlers: PipeHandlers | undefined;
@@ -52,6 +55,7 @@ class NodeStreamPipe implements BytePipe {
     this.label = label;
     this.#readable = readable;
     this.#writable = writable;
+    this.passes = isPlainSocket(writable);
     // From the first moment on: an error between two owners must not become an uncaught exception.
     readable.on('error', (cause: Error) => this.#failed(cause));
     readable.on('end', () => this.#ended());
@@ -81,21 +85,29 @@ class NodeStreamPipe implements BytePipe {
     this.#readable.on('data', (chunk: Uint8Array) => {
       if (this.#outcome === undefined) handlers.onBytes(chunk);
     });
-    if (handlers.copies === true && this.#readable instanceof Socket) {
-      // What the socket has read before comes by the listener above.
-      readInto(this.#readable, sharedMemory(), (chunk) => {
-        if (this.#outcome === undefined) handlers.onBytes(chunk);
-      });
-    }
+    this.#borrowMemory(handlers);
     if (this.#paused) this.#readable.pause();
     // Whoever made the connection (a SOCKS handshake, say) may have left it paused.
     else this.#readable.resume();
   }
 
+  /** What the socket has read before comes as `data`. */
+  #borrowMemory(handlers: PipeHandlers): void {
+    const socket = this.#readable;
+    if (!(socket instanceof Socket)) return;
+    const take = (chunk: Uint8Array): void => {
+      if (this.#outcome === undefined) handlers.onBytes(chunk);
+    };
+    if (handlers.copies === true) readInto(socket, sharedMemory(), take);
+    else if (handlers.passes === true) readIntoOwn(socket, OWN_BYTES, take);
+  }
+
   write(chunk: Uint8Array): boolean {
     if (this.#outcome !== undefined || this.#writeEnded) return true;
     this.#cork();
-    if (this.#writes < MOST_WRITES) this.#send(chunk);
+    // A few bytes that wait are not to hold all the memory that they were read into.
+    const isCopied = chunk.length < BLOCK_BYTES && isLending() && this.bufferedBytes > 0;
+    if (this.#writes < MOST_WRITES) this.#send(isCopied ? new Uint8Array(chunk) : chunk);
     else this.#hold(chunk);
     return this.#marks.onWritten(this.bufferedBytes);
   }
@@ -136,9 +148,17 @@ class NodeStreamPipe implements BytePipe {
     this.#corked = true;
     this.#writable.cork();
     process.nextTick(this.#uncork);
+    afterRead(this.#flush);
   }
 
+  /** True: not all is out. */
+  readonly #flush = (): boolean => {
+    this.#uncork();
+    return this.bufferedBytes > 0;
+  };
+
   readonly #uncork = (): void => {
+    if (!this.#corked) return;
     this.#corked = false;
     this.#writable.uncork();
   };

@@ -9,6 +9,8 @@ export function splice(a: BytePipe, b: BytePipe): void {
   const forward = (from: BytePipe, to: BytePipe): void => {
     from.start({
       copies: to.copies === true,
+      // Of two sockets neither gets memory of its own to read into: there may be many.
+      passes: from.copies === true && to.passes === true,
       onBytes(chunk) {
         if (!to.write(chunk)) from.pause();
       },

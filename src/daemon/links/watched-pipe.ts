@@ -24,6 +24,10 @@ export class WatchedPipe implements BytePipe {
     return this.#pipe.copies === true;
   }
 
+  get passes(): boolean {
+    return this.#pipe.passes === true;
+  }
+
   get bufferedBytes(): number {
     return this.#pipe.bufferedBytes;
   }
@@ -31,6 +35,7 @@ export class WatchedPipe implements BytePipe {
   start(handlers: PipeHandlers): void {
     this.#pipe.start({
       copies: handlers.copies === true,
+      passes: handlers.passes === true,
       onBytes: (chunk) => {
         this.#watcher.onBytesIn?.(chunk.length);
         handlers.onBytes(chunk);

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { setImmediate as immediate } from 'node:timers/promises';
+import type { BytePipe } from '../../src/runtime/pipe.ts';
+import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
+import { splice } from '../../src/runtime/splice.ts';
+import { socketPair } from '../support/socket-pair.ts';
+import { sha256, Tunnel } from './tunnel-support.ts';
+
+const IGNORED = { onWritable: () => {}, onEnd: () => {}, onClosed: () => {} };
+
+/** What came, copied, and which memory it lay in. */
+function copier(pipe: BytePipe, bytes: number) {
+  const pieces: Uint8Array[] = [];
+  const memories = new Set<ArrayBufferLike>();
+  const all = new Promise<Buffer>((resolve) => {
+    let length = 0;
+    pipe.start({
+      ...IGNORED,
+      copies: true,
+      onBytes(chunk) {
+        memories.add(chunk.buffer);
+        pieces.push(Uint8Array.from(chunk));
+        length += chunk.length;
+        if (length === bytes) resolve(Buffer.concat(pieces));
+      },
+    });
+  });
+  return { all, memories };
+}
+
+describe('memory that sockets read into', function () {
+  this.timeout(20_000);
+  let tunnel: Tunnel;
+  let sockets: Socket[] = [];
+
+  beforeEach(async () => {
+    tunnel = await new Tunnel().listen();
+  });
+  afterEach(() => {
+    tunnel.close();
+    for (const socket of sockets) socket.destroy();
+    sockets = [];
+  });
+
+  const pair = async (): Promise<[Socket, Socket]> => {
+    const both = await socketPair();
+    sockets.push(...both);
+    return both;
+  };
+
+  it('is the same for all whose owners copy, whether they dialled or were accepted', async () => {
+    const [dialled, accepted] = (await pair()).map((socket) => duplexPipe(socket, 'a socket'));
+    assert.ok(dialled && accepted);
+    const data = randomBytes(3_000_000);
+    const [one, other] = [copier(dialled, data.length), copier(accepted, data.length)];
+    dialled.write(data);
+    accepted.write(data);
+    for (const { all } of [one, other]) assert.equal(sha256(await all), sha256(data));
+    const memories = new Set([...one.memories, ...other.memories]);
+    assert.equal(memories.size, process.platform === 'win32' ? memories.size : 1);
+  });
+
+  it('is read into again only when a socket that reads slowly has brought all out', async () => {
+    await tunnel.attach();
+    const [near, far] = await pair();
+    tunnel.onIncoming = (stream) => {
+      stream.accept();
+      splice(stream, duplexPipe(near, 'a slow socket'));
+    };
+    const stream = tunnel.daemon.open('node/a', 'bulk');
+    const data = randomBytes(24_000_000);
+    const pieces: Buffer[] = [];
+    let length = 0;
+    far.on('data', (piece: Buffer) => {
+      pieces.push(piece);
+      length += piece.length;
+      far.pause();
+      setImmediate(() => setImmediate(() => far.resume()));
+    });
+    far.pause();
+    stream.start({ ...IGNORED, onBytes() {} });
+    stream.write(data);
+    // By then the connections are full.
+    while (near.writableLength === 0) await immediate();
+    far.resume();
+    while (length < data.length) await once(far, 'data');
+    assert.equal(sha256(Buffer.concat(pieces)), sha256(data));
+  });
+
+  it('is left to an owner who keeps what is handed out', async () => {
+    await tunnel.attach();
+    const data = randomBytes(4_000_000);
+    const kept = new Promise<Uint8Array[]>((resolve) => {
+      const pieces: Uint8Array[] = [];
+      let length = 0;
+      tunnel.onIncoming = (stream) => {
+        stream.accept();
+        stream.start({
+          ...IGNORED,
+          onBytes(chunk) {
+            pieces.push(chunk);
+            length += chunk.length;
+            if (length === data.length) resolve(pieces);
+          },
+        });
+      };
+    });
+    tunnel.daemon.open('node/a', 'bulk').write(data);
+    assert.equal(sha256(Buffer.concat(await kept)), sha256(data));
+  });
+});
