@@ -1,61 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { parseHostPort, parseSshAddress } from '../../src/cli/way/address.ts';
 import type { WayInput } from '../../src/cli/way/options.ts';
-import { planTunnel, upSecrets } from '../../src/cli/way/plan.ts';
-import type { TunnelSpec } from '../../src/daemon/control/api.ts';
+import { planTunnel } from '../../src/cli/way/plan.ts';
 import { CliHome } from '../support/cli.ts';
-
-describe('an address', () => {
-  const ssh: [text: string, user: string, host: string, port: number][] = [
-    ['example.com', userInfo().username, 'example.com', 22],
-    ['deploy@example.com', 'deploy', 'example.com', 22],
-    ['deploy@example.com:2222', 'deploy', 'example.com', 2222],
-    ['a@b@example.com', 'a@b', 'example.com', 22],
-    ['deploy@[::1]:2222', 'deploy', '::1', 2222],
-    ['[fe80::1%eth0]', userInfo().username, 'fe80::1%eth0', 22],
-  ];
-  for (const [text, user, host, port] of ssh) {
-    it(`${text} is one for SSH`, () => {
-      assert.deepEqual(parseSshAddress('--ssh', text), { user, host, port });
-    });
-  }
-
-  for (const text of [
-    '',
-    '@host',
-    'user@',
-    'ho st',
-    'host:',
-    'host:0',
-    'host:65536',
-    'host:x',
-    '::1',
-    '-oX',
-    'ssh://host',
-    'host/path',
-  ]) {
-    it(`"${text}" is none for SSH`, () => {
-      assert.throws(() => parseSshAddress('--ssh', text), {
-        code: 'USAGE',
-        message: /^--ssh takes /,
-      });
-    });
-  }
-
-  it('of a port names host and port, both', () => {
-    assert.deepEqual(parseHostPort('--connect', 'localhost:9001'), {
-      host: 'localhost',
-      port: 9001,
-    });
-    assert.deepEqual(parseHostPort('--connect', '[::1]:1'), { host: '::1', port: 1 });
-    for (const text of ['localhost', ':9001', '9001', 'localhost:', 'a b:1', '']) {
-      assert.throws(() => parseHostPort('--connect', text), { code: 'USAGE' }, text);
-    }
-  });
-});
 
 describe('the tunnel that up is about', () => {
   let home: CliHome;
@@ -224,40 +172,5 @@ describe('the tunnel that up is about', () => {
         /epmux\.toml: connect in \[tunnels\.prod\] takes host:port/,
       );
     });
-  });
-});
-
-describe('the secrets for the daemon', () => {
-  let spec: TunnelSpec;
-  before(async () => {
-    spec = await planTunnel('x', { connect: 'h:1' }, '/', {});
-  });
-
-  it('come from the environment', () => {
-    const env = { EPMUX_SECRET: 's', EPMUX_COOKIE: 'c', SSH_AUTH_SOCK: '/a', HOME: '/' };
-    assert.deepEqual(upSecrets(spec, env), { secret: 's', cookie: 'c', sshAuthSock: '/a' });
-    assert.deepEqual(upSecrets(spec, { EPMUX_SECRET: '' }), {});
-    const loose = { EPMUX_SECRET: ' s\n', EPMUX_COOKIE: '\tc\n' };
-    assert.deepEqual(upSecrets(spec, loose), { secret: 's', cookie: 'c' });
-    assert.deepEqual(upSecrets(spec, { EPMUX_SECRET: ' \n' }), {});
-  });
-
-  it('hold the key for Heroku where the tunnel leads there, and only there', async () => {
-    const heroku = await planTunnel('x', { app: 'my-app' }, '/', {});
-    const given = upSecrets(heroku, { HEROKU_API_KEY: ' k\n' });
-    assert.deepEqual(given, { herokuToken: 'k', proxyVariables: {} });
-    assert.deepEqual(upSecrets(spec, { HEROKU_API_KEY: 'k', HTTPS_PROXY: 'p' }), {});
-  });
-
-  it('hold what names a proxy for calls to Heroku, once it can be read', async () => {
-    const heroku = await planTunnel('x', { app: 'my-app' }, '/', {});
-    const env = { HTTPS_PROXY: 'http://me:pass@p', NO_PROXY: 'q' };
-    assert.deepEqual(upSecrets(heroku, env), { proxyVariables: env });
-    assert.throws(() => upSecrets(heroku, { all_proxy: 'ftp://p' }), { code: 'CONFIG_INVALID' });
-  });
-
-  it('give way to files that the person named', () => {
-    const named = { ...spec, secretFile: '/s', cookieFile: '/c' };
-    assert.deepEqual(upSecrets(named, { EPMUX_SECRET: 's', EPMUX_COOKIE: 'c' }), {});
   });
 });
