@@ -29,6 +29,9 @@ export interface Lock {
   release(): void;
 }
 
+/** States of processes that only their parent still knows. */
+const GONE: ReadonlySet<string> = new Set(['Z', 'X']);
+
 /** When a process was started, by `ps`; empty where that can't be had. */
 export function startTimeByPs(pid: number): string {
   try {
@@ -54,9 +57,10 @@ export function incarnationOf(pid: number): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the program's name in brackets, which may hold anything; the start time is the 22nd.
-    const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-    return `${boot}/${startTime}`;
+    // The second field is the program's name in brackets, which may hold anything; the state is the third, the start time the 22nd.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended: nobody has asked for its exit code yet, as in containers whose first process never does.
+    return GONE.has(fields[0] ?? '') ? undefined : `${boot}/${fields[19]}`;
   } catch {
     return '';
   }

@@ -52,6 +52,22 @@ describe('the lock on a state folder', () => {
     (await acquireLock(paths)).release();
   });
 
+  it('is taken from a process that ended and whose parent has not asked how', async function () {
+    if (!existsSync('/proc/self/stat')) leaveOut(this, 'there is no /proc');
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec cat'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const [line] = await once(parent.stdout, 'data');
+    const pid = Number(line);
+    const stat = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    while (stat()[0] !== 'Z') await new Promise((resolve) => setImmediate(resolve));
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    leaveBehind({ pid, incarnation: `${boot}/${stat()[19]}` });
+    (await acquireLock(paths)).release();
+    parent.stdin.end();
+    await once(parent, 'exit');
+  });
+
   it('is taken from a process that died and whose pid another has now', async function () {
     if (!existsSync('/proc/self/stat')) leaveOut(this, 'there is no /proc');
     leaveBehind({ pid: process.ppid, incarnation: 'another-boot/1' });
