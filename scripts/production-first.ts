@@ -7,7 +7,6 @@
  */
 import { cpus } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DaemonStatus } from '../src/daemon/control/api.ts';
 import { EPMUX, TestDyno } from '../test/support/dyno.ts';
 import type { ErlangNode } from '../test/support/erlang.ts';
 import { Laptop } from '../test/support/laptop.ts';
@@ -49,10 +48,6 @@ interface Scene {
   readonly me: ErlangNode;
   /** The pid. */
   readonly daemon: number;
-}
-
-async function statusOf(laptop: Laptop): Promise<DaemonStatus> {
-  return JSON.parse(await laptop.run('status', '--json')) as DaemonStatus;
 }
 
 /** The sending has begun, and much is still to come. */
@@ -99,7 +94,7 @@ async function measure(name: string, way: Freeze): Promise<void> {
     laptop.env['EPMUX_LIMITS'] = `hang-ms=${10 * LIMIT_MS}`;
     await laptop.run('up', 'prod', ...laptop.wayTo(dyno));
     const me = await laptop.node('me');
-    const { daemon } = await statusOf(laptop);
+    const { daemon } = await laptop.status();
     await me.eval(`true = net_kernel:connect_node('${app.name}'), ok`);
     await app.eval(`persistent_term:put(term, binary:copy(<<0>>, ${TERM_BYTES}))`, LIMIT_MS);
     const scene: Scene = { dyno, laptop, app, me, daemon: daemon.pid };
@@ -134,7 +129,7 @@ async function measure(name: string, way: Freeze): Promise<void> {
 async function reason(laptop: Laptop, app: ErlangNode): Promise<void> {
   const deadline = performance.now() + LIMIT_MS;
   while (performance.now() < deadline) {
-    const { tunnels } = await statusOf(laptop);
+    const { tunnels } = await laptop.status();
     const node = tunnels[0]?.nodes.find(({ name }) => name === app.name);
     if (node?.lastCut !== undefined) {
       const line = (await laptop.run('status')).split('\n').find((text) => /last cut/.test(text));

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import type { DaemonStatus } from '../../src/daemon/control/api.ts';
 import { TestDyno } from '../../test/support/dyno.ts';
 import type { ErlangNode } from '../../test/support/erlang.ts';
 import { within } from '../../test/support/erlang.ts';
@@ -100,8 +99,8 @@ const cut: Check<TunnelPair> = {
     await app.eval('ok');
     dyno.path.reset();
     assert.equal(await call, 'ok');
-    const { tunnels } = JSON.parse(await laptop.run('status', '--json')) as DaemonStatus;
-    const resumes = tunnels[0]?.links[0]?.resumes ?? 0;
+    const { links } = await laptop.tunnel();
+    const resumes = links[0]?.resumes ?? 0;
     assert.ok(resumes > 0, 'the cut was not seen');
     for (const [at, of] of [
       [me, app],

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { DaemonStatus } from '../../src/daemon/control/api.ts';
 import type { StandInApp } from '../support/heroku/app.ts';
 import { namespacesMissing } from '../support/heroku/namespace.ts';
 import { HerokuStandIn } from '../support/heroku/stand-in.ts';
@@ -48,7 +47,7 @@ describe(`what keeps a tunnel from an app at Heroku${missing === undefined ? '' 
     assertRefused(wrongKey, 5, 'HEROKU_AUTH_REFUSED', /HEROKU_API_KEY/);
     const noKey = await up(['-a', 'my-app'], { HEROKU_API_KEY: '' });
     assertRefused(noKey, 5, 'HEROKU_AUTH_MISSING', /heroku login/);
-    const { tunnels } = JSON.parse(await laptop.run('status', '--json')) as DaemonStatus;
+    const { tunnels } = await laptop.status();
     assert.deepEqual(tunnels, [], 'nothing is left of them');
   });
 
@@ -92,10 +91,9 @@ describe(`what keeps a tunnel from an app at Heroku${missing === undefined ? '' 
     const { code, stderr } = await up(['-a', 'my-app']);
     assert.equal(code, 0, stderr);
     assert.match(stderr, /my-app is up already/);
-    for (;;) {
-      const { tunnels } = JSON.parse(await laptop.run('status', '--json')) as DaemonStatus;
-      assert.equal(tunnels[0]?.state, 'up');
-      if (tunnels[0].lastError?.code === 'HEROKU_AUTH_REFUSED') break;
-    }
+    await laptop.untilTunnel(({ state, lastError }) => {
+      assert.equal(state, 'up');
+      return lastError?.code === 'HEROKU_AUTH_REFUSED';
+    });
   });
 });

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { DaemonStatus, TunnelStatus } from '../../src/daemon/control/api.ts';
 import type { AppOptions, StandInApp } from '../support/heroku/app.ts';
 import type { StandInDyno } from '../support/heroku/dyno.ts';
 import { namespacesMissing } from '../support/heroku/namespace.ts';
@@ -46,14 +45,6 @@ describe(`an app at Heroku${missing === undefined ? '' : ` (left out: ${missing}
   const assertUp = ({ code, stdout, stderr }: Run): void => {
     assert.equal(code, 0, stderr);
     assert.match(stdout, new RegExp(`app@${dyno.hostName}`));
-  };
-  const until = async (fits: (now: TunnelStatus) => boolean): Promise<TunnelStatus> => {
-    for (;;) {
-      const { tunnels } = JSON.parse(await laptop.run('status', '--json')) as DaemonStatus;
-      const now = tunnels.find((tunnel) => tunnel.name === 'my-app');
-      assert.ok(now !== undefined);
-      if (fits(now)) return now;
-    }
   };
 
   it('that Exec does not lead into is refused with what leads on: Fir, Shield, no buildpack', async () => {
@@ -135,12 +126,15 @@ describe(`an app at Heroku${missing === undefined ? '' : ` (left out: ${missing}
     assertUp(await up('-a', 'my-app'));
     heroku.fail('', { status: 401 });
     await up('-a', 'my-app');
-    const told = await until(({ lastError }) => lastError?.code === 'HEROKU_AUTH_REFUSED');
+    const told = await laptop.untilTunnel(
+      ({ lastError }) => lastError?.code === 'HEROKU_AUTH_REFUSED',
+      'my-app',
+    );
     assert.equal(told.state, 'up');
     assert.match(await laptop.run('status'), /HEROKU_AUTH_REFUSED/);
 
     dyno.path.reset();
-    const failed = await until(({ state }) => state === 'failed');
+    const failed = await laptop.untilTunnel(({ state }) => state === 'failed', 'my-app');
     assert.equal(failed.lastError?.code, 'HEROKU_AUTH_REFUSED');
     assertFailed(await up('-a', 'my-app'), 5, 'HEROKU_AUTH_REFUSED', /HEROKU_API_KEY/);
 

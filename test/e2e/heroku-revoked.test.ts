@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { DaemonStatus, LinkStatus, TunnelStatus } from '../../src/daemon/control/api.ts';
+import type { LinkStatus, TunnelStatus } from '../../src/daemon/control/api.ts';
 import type { StandInApp } from '../support/heroku/app.ts';
 import { namespacesMissing } from '../support/heroku/namespace.ts';
 import { HerokuStandIn } from '../support/heroku/stand-in.ts';
@@ -29,19 +29,8 @@ describe(`a key that is revoked while two dynos are up${missing === undefined ? 
   });
 
   const up = () => laptop.epmux(['up', '-a', 'my-app', '--agent', 'none']);
-  const tunnel = async (): Promise<TunnelStatus> => {
-    const { tunnels } = JSON.parse(await laptop.run('status', '--json')) as DaemonStatus;
-    assert.ok(tunnels[0] !== undefined);
-    return tunnels[0];
-  };
   const linkOf = (now: TunnelStatus, dyno: string): LinkStatus | undefined =>
     now.links.find((link) => link.dyno === dyno);
-  const until = async (fits: (now: TunnelStatus) => boolean): Promise<TunnelStatus> => {
-    for (;;) {
-      const now = await tunnel();
-      if (fits(now)) return now;
-    }
-  };
 
   it('fails the one that has to connect anew, says so, and leaves the other as it is', async () => {
     assert.equal((await up()).code, 0);
@@ -53,7 +42,7 @@ describe(`a key that is revoked while two dynos are up${missing === undefined ? 
 
     heroku.fail('', { status: 401 });
     app.dynos.get('web.1')?.path.reset();
-    const now = await until((each) => linkOf(each, 'web.1')?.state === 'failed');
+    const now = await laptop.untilTunnel((each) => linkOf(each, 'web.1')?.state === 'failed');
     assert.equal(now.state, 'failed');
     assert.equal(now.lastError?.code, 'HEROKU_AUTH_REFUSED');
     assert.match(now.lastError.message, /^web\.1: .* refuses the key of HEROKU_API_KEY/);
@@ -70,7 +59,7 @@ describe(`a key that is revoked while two dynos are up${missing === undefined ? 
 
     heroku.heal();
     await up();
-    const healed = await until((each) => linkOf(each, 'web.1')?.state === 'up');
+    const healed = await laptop.untilTunnel((each) => linkOf(each, 'web.1')?.state === 'up');
     assert.equal(healed.state, 'up');
     assert.equal(await me.eval(connection), before);
   });

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import type { DaemonStatus } from '../../src/daemon/control/api.ts';
 import { namespacesMissing } from '../support/heroku/namespace.ts';
 import { assertFailed } from '../support/heroku/refusals.ts';
 import { HerokuStandIn } from '../support/heroku/stand-in.ts';
@@ -55,7 +54,7 @@ describe(`silence on the way to an app at Heroku${missing === undefined ? '' : `
   });
 
   it('leaves no tunnel behind', async () => {
-    const { tunnels } = JSON.parse(await laptop.run('status', '--json')) as DaemonStatus;
+    const { tunnels } = await laptop.status();
     assert.deepEqual(tunnels, []);
   });
 });

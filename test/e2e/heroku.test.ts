@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { DaemonStatus, NodeStatus, TunnelStatus } from '../../src/daemon/control/api.ts';
+import type { NodeStatus, TunnelStatus } from '../../src/daemon/control/api.ts';
 import type { ErlangNode } from '../support/erlang.ts';
 import type { StandInApp } from '../support/heroku/app.ts';
 import { namespacesMissing } from '../support/heroku/namespace.ts';
@@ -35,17 +35,6 @@ describe(`a tunnel to an app at Heroku${missing === undefined ? '' : ` (left out
     await heroku?.stop();
   });
 
-  const tunnel = async (): Promise<TunnelStatus> => {
-    const { tunnels } = JSON.parse(await laptop.run('status', '--json')) as DaemonStatus;
-    assert.ok(tunnels[0] !== undefined);
-    return tunnels[0];
-  };
-  const until = async (fits: (now: TunnelStatus) => boolean): Promise<TunnelStatus> => {
-    for (;;) {
-      const now = await tunnel();
-      if (fits(now)) return now;
-    }
-  };
   const nameOf = (dyno: string): string => `app@${app.dynos.get(dyno)?.hostName}`;
   const nodeOf = (now: TunnelStatus, dyno: string): NodeStatus | undefined =>
     now.nodes.find((node) => node.dyno === dyno);
@@ -54,7 +43,7 @@ describe(`a tunnel to an app at Heroku${missing === undefined ? '' : ` (left out
     now.links.some((link) => link.dyno === dyno && link.state === 'up');
 
   it('has a link and a node for each dyno, all of them by one name on their own hosts', async () => {
-    const now = await tunnel();
+    const now = await laptop.tunnel();
     assert.equal(now.name, 'my-app');
     assert.equal(now.target, 'heroku://my-app');
     assert.deepEqual(
@@ -89,7 +78,7 @@ describe(`a tunnel to an app at Heroku${missing === undefined ? '' : ` (left out
     await app.restart('web.1');
     const down = await me.eval(`lists:member('${old}', nodes(hidden) ++ nodes())`);
     assert.equal(down, 'false');
-    const now = await until(isBack('web.1'));
+    const now = await laptop.untilTunnel(isBack('web.1'));
     assert.equal(now.state, 'up');
     assert.equal(now.reconnects, 1);
     assert.match(now.lastError?.message ?? '', /web\.1/);
@@ -102,9 +91,11 @@ describe(`a tunnel to an app at Heroku${missing === undefined ? '' : ` (left out
     await app.scaleUp('worker.2', { cookie: COOKIE });
     // Looked for every 15 s while all is well; another up looks at once.
     await laptop.run('up', '-a', 'my-app', '--agent', 'none');
-    await until(isBack('worker.2'));
+    await laptop.untilTunnel(isBack('worker.2'));
     await app.scaleDown('worker.2');
-    const now = await until(({ links }) => !links.some(({ dyno }) => dyno === 'worker.2'));
+    const now = await laptop.untilTunnel(
+      ({ links }) => !links.some(({ dyno }) => dyno === 'worker.2'),
+    );
     assert.equal(nodeOf(now, 'worker.2'), undefined);
     assert.equal(now.state, 'up');
     assert.match(now.lastError?.message ?? '', /worker\.2 is gone/);
@@ -115,7 +106,9 @@ describe(`a tunnel to an app at Heroku${missing === undefined ? '' : ` (left out
     assert.ok(dyno);
     dyno.state = 'crashed';
     await laptop.run('up', '-a', 'my-app', '--agent', 'none');
-    const now = await until(({ links }) => links.some(({ state }) => state === 'down'));
+    const now = await laptop.untilTunnel(({ links }) =>
+      links.some(({ state }) => state === 'down'),
+    );
     assert.equal(now.links.find((link) => link.dyno === 'web.2')?.state, 'down');
     assert.deepEqual(
       [now.lastError?.code, now.lastError?.message],
@@ -123,7 +116,7 @@ describe(`a tunnel to an app at Heroku${missing === undefined ? '' : ` (left out
     );
     assert.equal(now.state, 'up');
     dyno.state = 'up';
-    await until(isBack('web.2'));
+    await laptop.untilTunnel(isBack('web.2'));
   });
 
   it('asks Heroku no more than it says', () => {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DaemonStatus } from '../../src/daemon/control/api.ts';
 import { builtEpmux } from '../support/built-program.ts';
 import { ErlangHost, type ErlangNode } from '../support/erlang.ts';
 import { Laptop } from '../support/laptop.ts';
@@ -29,8 +28,6 @@ describe('the built program, and a host with Node and without an agent', functio
     await dyno?.stop();
   });
 
-  const status = async (): Promise<DaemonStatus> =>
-    JSON.parse(await laptop.run('status', '--json'));
   /** One that has ended and that nobody has waited for has no command line any more. */
   const isAlive = (pid: number): boolean => {
     try {
@@ -50,7 +47,7 @@ describe('the built program, and a host with Node and without an agent', functio
     assert.match(stdout, new RegExp(`^node +${app.name} `));
     assert.match(stderr, /- pushing an agent\n- attached to the pushed agent/);
 
-    const { daemon, tunnels } = await status();
+    const { daemon, tunnels } = await laptop.status();
     const [link] = tunnels[0]?.links ?? [];
     assert.deepEqual([link?.mode, link?.agent, link?.whyDirect], ['agent', 'pushed', null]);
     assert.match(await laptop.run('status'), / {2}link +up +pushed agent /);

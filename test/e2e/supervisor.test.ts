@@ -46,7 +46,6 @@ describe('a tunnel whose daemon is killed', function () {
     await dyno?.stop();
   });
 
-  const status = async () => JSON.parse(await laptop.run('status', '--json')) as DaemonStatus;
   /** Without a command of epmux, which would mend what it finds. */
   const look = async (): Promise<DaemonStatus | undefined> => {
     try {
@@ -86,7 +85,7 @@ describe('a tunnel whose daemon is killed', function () {
   });
 
   it('leaves a report for its user alone, without a secret', async () => {
-    const { lastCrash } = (await status()).daemon;
+    const { lastCrash } = (await laptop.status()).daemon;
     assert.equal(lastCrash?.reason, 'killed by SIGKILL');
     const file = lastCrash?.report ?? '';
     assert.equal(statSync(file).mode & 0o777, 0o600);

@@ -3,19 +3,6 @@ import { TestDyno } from '../support/dyno.ts';
 import type { ErlangNode } from '../support/erlang.ts';
 import { Laptop } from '../support/laptop.ts';
 
-interface StatusJson {
-  readonly tunnels: readonly {
-    readonly state: string;
-    readonly lastError: { readonly code: string } | null;
-    readonly links: readonly {
-      readonly mode: string;
-      readonly resumes: number;
-      readonly incarnation: string;
-    }[];
-    readonly nodes: readonly { readonly name: string; readonly state: string }[];
-  }[];
-}
-
 describe('a tunnel over SSH, with real nodes at both ends', function () {
   this.timeout(90_000);
   let dyno: TestDyno;
@@ -35,9 +22,6 @@ describe('a tunnel over SSH, with real nodes at both ends', function () {
     await laptop?.stop();
     await dyno?.stop();
   });
-
-  const status = async () =>
-    JSON.parse(await laptop.run('status', '--json')).tunnels[0] as StatusJson['tunnels'][number];
 
   const connect = async () =>
     assert.equal(await me.eval(`net_kernel:connect_node('${app.name}')`), 'true');
@@ -69,7 +53,7 @@ describe('a tunnel over SSH, with real nodes at both ends', function () {
     await app.eval('ok');
     dyno.path.reset();
     assert.equal(await call, 'ok');
-    assert.ok(((await status()).links[0]?.resumes ?? 0) >= 1);
+    assert.ok(((await laptop.tunnel()).links[0]?.resumes ?? 0) >= 1);
     assert.deepEqual([nodedowns(me, app), nodedowns(app, me)], [[], []]);
   });
 
@@ -121,7 +105,7 @@ describe('a tunnel over SSH, with real nodes at both ends', function () {
     await dyno.killAgent();
     await me.event((event) => event.type === 'nodedown' && event.node === app.name);
     await dyno.startAgent();
-    while ((await status()).state !== 'up') await app.eval('timer:sleep(50)');
+    while ((await laptop.tunnel()).state !== 'up') await app.eval('timer:sleep(50)');
     await laptop.run('up', 'prod', ...laptop.wayTo(dyno));
     assert.match(await laptop.run('ping', app.name), /pong/);
     await connect();

@@ -11,6 +11,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DaemonStatus, TunnelStatus } from '../../src/daemon/control/api.ts';
 import { EPMUX, type TestDyno } from './dyno.ts';
 import {
   ErlangHost,
@@ -95,6 +96,26 @@ export class Laptop {
     const { code, stdout, stderr } = await this.epmux(args);
     if (code !== 0) throw new Error(`epmux ${args.join(' ')}: exit ${code}\n${stdout}\n${stderr}`);
     return stdout;
+  }
+
+  async status(): Promise<DaemonStatus> {
+    return JSON.parse(await this.run('status', '--json'));
+  }
+
+  /** The one of that name, else the first; an error when there is none. */
+  async tunnel(name?: string): Promise<TunnelStatus> {
+    const { tunnels } = await this.status();
+    const found = name === undefined ? tunnels[0] : tunnels.find((each) => each.name === name);
+    if (found === undefined) throw new Error(`no tunnel ${name ?? ''} is up`);
+    return found;
+  }
+
+  /** As `tunnel`, once it fits; a test's own limit bounds the wait. */
+  async untilTunnel(fits: (now: TunnelStatus) => boolean, name?: string): Promise<TunnelStatus> {
+    for (;;) {
+      const now = await this.tunnel(name);
+      if (fits(now)) return now;
+    }
   }
 
   /** What `eval "$(epmux env)"` adds to a shell. */
