@@ -6,8 +6,8 @@ const BLOCK_BYTES = 16_384;
 /** Frames above 8 KiB get a buffer of the next of these sizes, which serves again and again. */
 export const POOLED_FROM_BYTES = MAX_PAYLOAD_BYTES / 8;
 const POOLED_BYTES = [MAX_PAYLOAD_BYTES / 4, MAX_PAYLOAD_BYTES / 2, MAX_PAYLOAD_BYTES];
-/** What is kept for frames to come: as much as is in flight on a short path. */
-const MOST_SPARE_BYTES = 1_572_864;
+/** What is kept for frames to come: as much as is in flight and in send buffers on a short path, until a moment of rest. */
+const MOST_SPARE_BYTES = 4 * 1_048_576;
 
 /** Memory for frames, no byte of which is given out twice before it was given back. Small frames lie side by side in a block. */
 export class FrameMemory {
@@ -56,6 +56,12 @@ export class FrameMemory {
     if (this.#spareBytes + bytes > MOST_SPARE_BYTES) return;
     this.#spareBytes += bytes;
     spare.push(frame.length === bytes ? frame : Buffer.from(buffer));
+  }
+
+  /** Keeps nothing for frames to come. */
+  trim(): void {
+    for (const spare of this.#spare.values()) spare.length = 0;
+    this.#spareBytes = 0;
   }
 
   #takePooled(length: number): Uint8Array {

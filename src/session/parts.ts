@@ -29,7 +29,7 @@ export function makeParts(role: RoleName, config: SessionConfig, firstId: number
   const streams = new Streams({ ...base, memory, role, firstId });
   const remote = new RemoteStreams({ ...base, streams });
   const outbound = new Outbound({ memory, replay, control, scheduler, streams, path });
-  const pipeFrames = new PipeFrames(acks, heartbeat);
+  const pipeFrames = new PipeFrames(acks, heartbeat, memory);
   return {
     events,
     control,

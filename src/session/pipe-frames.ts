@@ -1,17 +1,20 @@
 import { encodeFrame } from '../protocol/encode.ts';
 import type { FrameOf } from '../protocol/frames.ts';
 import type { Acknowledger } from './acknowledger.ts';
+import type { FrameMemory } from './frame-memory.ts';
 import type { Heartbeat } from './heartbeat.ts';
 
 /** The frames that belong to one pipe and go ahead of the reliable ones. */
 export class PipeFrames {
   readonly #acks: Acknowledger;
   readonly #heartbeat: Heartbeat;
+  readonly #memory: FrameMemory;
   #attached: FrameOf<'ATTACHED'> | undefined;
 
-  constructor(acks: Acknowledger, heartbeat: Heartbeat) {
+  constructor(acks: Acknowledger, heartbeat: Heartbeat, memory: FrameMemory) {
     this.#acks = acks;
     this.#heartbeat = heartbeat;
+    this.#memory = memory;
   }
 
   /** The agent's answer to ATTACH goes out before anything else. */
@@ -33,7 +36,11 @@ export class PipeFrames {
     if (this.#acks.due || rides) {
       frames.push(encodeFrame({ type: 'ACK', received: this.#acks.take(now) }));
     }
-    if (token !== undefined) frames.push(encodeFrame({ type: 'PING', token }));
+    if (token !== undefined) {
+      frames.push(encodeFrame({ type: 'PING', token }));
+      // The other end has been silent or this one busy for seconds: a bulk that is over leaves no memory behind.
+      this.#memory.trim();
+    }
     return frames;
   }
 }
