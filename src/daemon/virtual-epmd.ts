@@ -1,14 +1,12 @@
 import { randomInt } from 'node:crypto';
 import net from 'node:net';
+import type { EpmdName, EpmdNode, EpmdRequest } from '../erlang/epmd.ts';
 import {
-  type EpmdName,
-  type EpmdNode,
-  type EpmdRequest,
   EpmdRequestParser,
   encodeAliveAnswer,
   encodeNamesAnswer,
   encodePortAnswer,
-} from '../erlang/epmd.ts';
+} from '../erlang/epmd-server.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { askNames, askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';

@@ -1,11 +1,6 @@
 import type { Socket } from 'node:net';
-import {
-  type EpmdNode,
-  type EpmdRequest,
-  EpmdRequestParser,
-  encodeNamesAnswer,
-  encodePortAnswer,
-} from '../erlang/epmd.ts';
+import type { EpmdNode, EpmdRequest } from '../erlang/epmd.ts';
+import { EpmdRequestParser, encodeNamesAnswer, encodePortAnswer } from '../erlang/epmd-server.ts';
 import { type LoopbackServer, listenOnLoopback } from './loopback.ts';
 
 const SILENCE_MS = 5_000;

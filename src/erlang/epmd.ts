@@ -1,8 +1,6 @@
 import { EpmuxError } from '../protocol/errors.ts';
-import { ByteReader, concat, NO_BYTES, Pieces, text, u16, u32 } from './bytes.ts';
+import { ByteReader, concat, NO_BYTES, Pieces, text, u16 } from './bytes.ts';
 
-/** epmd's own limit for a request. */
-export const MAX_EPMD_REQUEST_BYTES = 1_024;
 /** Room for more than ten thousand names. */
 export const MAX_NAMES_ANSWER_BYTES = 1_048_576;
 const MAX_SIZED_ANSWER_BYTES = 4_096;
@@ -28,7 +26,8 @@ export type EpmdRequest =
   | { readonly kind: 'kill' }
   | { readonly kind: 'stop'; readonly name: string };
 
-const Tag = {
+/** The first byte of a request or an answer. */
+export const EpmdTag = {
   names: 110,
   dump: 100,
   kill: 107,
@@ -51,7 +50,8 @@ function withLength16(bytes: Uint8Array): Uint8Array {
   return concat(u16(bytes.length), bytes);
 }
 
-function nodeFields(node: EpmdNode): Uint8Array {
+/** A node as requests and answers have it. */
+export function nodeFields(node: EpmdNode): Uint8Array {
   return concat(
     u16(node.port),
     Uint8Array.of(node.visible ? VISIBLE : HIDDEN, TCP),
@@ -62,7 +62,7 @@ function nodeFields(node: EpmdNode): Uint8Array {
   );
 }
 
-function readNodeFields(reader: ByteReader): EpmdNode {
+export function readNodeFields(reader: ByteReader): EpmdNode {
   const port = reader.u16();
   const visible = reader.u8() === VISIBLE;
   reader.u8();
@@ -76,79 +76,16 @@ function readNodeFields(reader: ByteReader): EpmdNode {
 export function encodeEpmdRequest(request: EpmdRequest): Uint8Array {
   switch (request.kind) {
     case 'alive':
-      return withLength16(concat(Uint8Array.of(Tag.alive), nodeFields(request.node)));
+      return withLength16(concat(Uint8Array.of(EpmdTag.alive), nodeFields(request.node)));
     case 'port':
-      return withLength16(concat(Uint8Array.of(Tag.portPlease), text(request.name)));
+      return withLength16(concat(Uint8Array.of(EpmdTag.portPlease), text(request.name)));
     case 'stop':
-      return withLength16(concat(Uint8Array.of(Tag.stop), text(request.name)));
+      return withLength16(concat(Uint8Array.of(EpmdTag.stop), text(request.name)));
     case 'names':
     case 'dump':
     case 'kill':
-      return withLength16(Uint8Array.of(Tag[request.kind]));
+      return withLength16(Uint8Array.of(EpmdTag[request.kind]));
   }
-}
-
-function decodeRequest(body: Uint8Array): EpmdRequest {
-  const reader = new ByteReader(body, 'EPMD_PROTOCOL');
-  const tag = reader.u8();
-  switch (tag) {
-    case Tag.alive:
-      return { kind: 'alive', node: readNodeFields(reader) };
-    case Tag.portPlease:
-      return { kind: 'port', name: reader.text(reader.left) };
-    case Tag.stop:
-      return { kind: 'stop', name: reader.text(reader.left) };
-    case Tag.names:
-      return { kind: 'names' };
-    case Tag.dump:
-      return { kind: 'dump' };
-    case Tag.kill:
-      return { kind: 'kill' };
-    default:
-      throw reader.error(`epmd has no request ${tag}`);
-  }
-}
-
-/** Collects the one request of a connection. What follows it is ignored, as epmd does. */
-export class EpmdRequestParser {
-  #held: Uint8Array = NO_BYTES;
-  #done = false;
-
-  /** The request, once, when it is whole. Throws EPMD_PROTOCOL on anything that is none. */
-  push(chunk: Uint8Array): EpmdRequest | undefined {
-    if (this.#done) return undefined;
-    // A length and a body over the cap are refused below, so no more than these bytes matter.
-    const room = 2 + MAX_EPMD_REQUEST_BYTES - this.#held.length;
-    this.#held = concat(this.#held, chunk.subarray(0, room));
-    if (this.#held.length < 2) return undefined;
-    const length = new ByteReader(this.#held, 'EPMD_PROTOCOL').u16();
-    if (length === 0 || length > MAX_EPMD_REQUEST_BYTES) {
-      this.#done = true;
-      throw garbage(`an epmd request of ${length} bytes`);
-    }
-    if (this.#held.length < 2 + length) return undefined;
-    this.#done = true;
-    return decodeRequest(this.#held.subarray(2, 2 + length));
-  }
-}
-
-/**
- * The answer to a registration. Nodes that speak version 6 are given 32 bits of creation, older ones 16.
- * A result other than 0 refuses the name (1: it is taken).
- */
-export function encodeAliveAnswer(
-  highest: number,
-  answer: { readonly result: number; readonly creation: number },
-): Uint8Array {
-  return highest >= 6
-    ? concat(Uint8Array.of(Tag.aliveX, answer.result), u32(answer.creation))
-    : concat(Uint8Array.of(Tag.aliveOld, answer.result), u16(answer.creation));
-}
-
-/** `undefined`: epmd knows no node of that name. epmd closes the connection after it. */
-export function encodePortAnswer(node: EpmdNode | undefined): Uint8Array {
-  if (node === undefined) return Uint8Array.of(Tag.port, 1);
-  return concat(Uint8Array.of(Tag.port, 0), nodeFields(node));
 }
 
 export interface EpmdName {
@@ -159,12 +96,6 @@ export interface EpmdName {
 export interface EpmdNames {
   readonly epmdPort: number;
   readonly names: readonly EpmdName[];
-}
-
-/** epmd closes the connection after it. */
-export function encodeNamesAnswer({ epmdPort, names }: EpmdNames): Uint8Array {
-  const lines = names.map(({ name, port }) => `name ${name} at port ${port}\n`);
-  return concat(u32(epmdPort), text(lines.join('')));
 }
 
 /** Collects one answer of epmd within a cap. */
@@ -226,8 +157,8 @@ function expectTag(bytes: Uint8Array, ...tags: readonly number[]): void {
 
 export function aliveAnswer(): EpmdAnswer<{ readonly result: number; readonly creation: number }> {
   return new SizedAnswer((bytes) => {
-    expectTag(bytes, Tag.aliveX, Tag.aliveOld);
-    const wide = bytes[0] === Tag.aliveX;
+    expectTag(bytes, EpmdTag.aliveX, EpmdTag.aliveOld);
+    const wide = bytes[0] === EpmdTag.aliveX;
     if (bytes.length < (wide ? 6 : 4)) return undefined;
     const reader = new ByteReader(bytes.subarray(1), 'EPMD_PROTOCOL');
     return { result: reader.u8(), creation: wide ? reader.u32() : reader.u16() };
@@ -237,7 +168,7 @@ export function aliveAnswer(): EpmdAnswer<{ readonly result: number; readonly cr
 /** `{ node: undefined }`: epmd knows no node of that name. */
 export function portAnswer(): EpmdAnswer<{ readonly node: EpmdNode | undefined }> {
   return new SizedAnswer((bytes) => {
-    expectTag(bytes, Tag.port);
+    expectTag(bytes, EpmdTag.port);
     if (bytes.length < 2) return undefined;
     if (bytes[1] !== 0) return { node: undefined };
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -7,16 +7,18 @@ import {
   type EpmdAnswer,
   type EpmdNode,
   type EpmdRequest,
-  EpmdRequestParser,
-  encodeAliveAnswer,
   encodeEpmdRequest,
-  encodeNamesAnswer,
-  encodePortAnswer,
-  MAX_EPMD_REQUEST_BYTES,
   MAX_NAMES_ANSWER_BYTES,
   namesAnswer,
   portAnswer,
 } from '../../src/erlang/epmd.ts';
+import {
+  EpmdRequestParser,
+  encodeAliveAnswer,
+  encodeNamesAnswer,
+  encodePortAnswer,
+  MAX_EPMD_REQUEST_BYTES,
+} from '../../src/erlang/epmd-server.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { ErlangHost } from '../support/erlang.ts';
 

@@ -11,7 +11,8 @@ import { hostsText } from '../../../src/daemon/inetrc.ts';
 import { NameTable, splitNodeName } from '../../../src/daemon/names.ts';
 import { readState } from '../../../src/daemon/state.ts';
 import { execRequest, tunnelSpec, upSecrets, way } from '../../../src/daemon/validate.ts';
-import { encodeNamesAnswer, namesAnswer } from '../../../src/erlang/epmd.ts';
+import { namesAnswer } from '../../../src/erlang/epmd.ts';
+import { encodeNamesAnswer } from '../../../src/erlang/epmd-server.ts';
 import { ascii, endless, hex, hold, type Target, whole } from '../target.ts';
 
 const SPEC = {

@@ -1,14 +1,16 @@
 import {
   aliveAnswer,
   type EpmdAnswer,
-  EpmdRequestParser,
-  encodeAliveAnswer,
   encodeEpmdRequest,
-  encodeNamesAnswer,
-  encodePortAnswer,
   namesAnswer,
   portAnswer,
 } from '../../../src/erlang/epmd.ts';
+import {
+  EpmdRequestParser,
+  encodeAliveAnswer,
+  encodeNamesAnswer,
+  encodePortAnswer,
+} from '../../../src/erlang/epmd-server.ts';
 import { ascii, endless, hex, hold, type Target } from '../target.ts';
 
 const NODE = {
