@@ -2,7 +2,7 @@ import type { EpmdName } from '../erlang/epmd.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { CookieCandidate, CookieSearch } from './cookie-places.ts';
-import type { NodeIdentity } from './watcher.ts';
+import type { NodeIdentity } from './watched-nodes.ts';
 
 export const COOKIE_LIMITS = {
   /** Each wrong one is a line in the node's log. */

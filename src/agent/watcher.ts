@@ -2,14 +2,8 @@ import type { EpmdName } from '../erlang/epmd.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Cancel, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Directory, DirectoryNode } from '../session/types.ts';
-
-/** What a node says of itself in its handshake. */
-export interface NodeIdentity {
-  /** `my_app@host` */
-  readonly name: string;
-  readonly creation: number;
-}
+import type { Directory } from '../session/types.ts';
+import { type NodeIdentity, type Watched, WatchedNodes } from './watched-nodes.ts';
 
 /** Where the watcher learns of nodes. */
 export interface NodeSource {
@@ -46,18 +40,6 @@ export const WATCH_LIMITS = {
   retryMs: [1_000, 4_000, 16_000],
 } as const;
 
-interface Watched extends EpmdName {
-  visible: boolean;
-  identity: NodeIdentity | undefined;
-  cookieKnown: boolean;
-  attempts: number;
-  /** When epmd named it first. */
-  readonly since: number;
-  /** When to ask it, on the clock's scale; Infinity: not again. */
-  askAt: number;
-  asking: boolean;
-}
-
 /**
  * Follows epmd while somebody is attached, and not at all otherwise. Asks each new node once for its full name and creation: a node that comes back
  * on another port is new; one that came back on the same port between two polls is not told apart.
@@ -68,7 +50,7 @@ export class NodeWatcher {
   readonly #log: Logger;
   readonly #most: number;
   readonly #onChange: (directory: Directory) => void;
-  readonly #nodes = new Map<string, Watched>();
+  readonly #nodes = new WatchedNodes();
   #directory: Directory | undefined;
   #epmdDown = false;
   #truncated = false;
@@ -156,34 +138,14 @@ export class NodeWatcher {
   #compare(names: readonly EpmdName[]): void {
     this.#truncated = names.length > this.#most;
     const now = this.#clock.now();
-    const current = new Map(
-      names.slice(0, this.#most).map((entry) => [entry.name, entry] as const),
-    );
-    for (const [name, node] of this.#nodes) {
-      if (current.get(name)?.port !== node.port) this.#nodes.delete(name);
-    }
-    for (const { name, port } of current.values()) {
-      if (this.#nodes.has(name)) continue;
-      this.#nodes.set(name, {
-        name,
-        port,
-        visible: true,
-        identity: undefined,
-        cookieKnown: false,
-        attempts: 0,
-        since: now,
-        askAt: now,
-        asking: false,
-      });
-      this.#holdUntil = now + WATCH_LIMITS.holdMs;
-    }
+    const hasNew = this.#nodes.follow(names.slice(0, this.#most), now);
+    if (hasNew) this.#holdUntil = now + WATCH_LIMITS.holdMs;
   }
 
   #askDue(): void {
-    const now = this.#clock.now();
-    for (const node of this.#nodes.values()) {
+    for (const node of this.#nodes.due(this.#clock.now())) {
       if (this.#probing >= WATCH_LIMITS.probesAtOnce) return;
-      if (!node.asking && node.askAt <= now) void this.#ask(node);
+      void this.#ask(node);
     }
   }
 
@@ -217,8 +179,7 @@ export class NodeWatcher {
    * told of it sooner would have its cookie refused.
    */
   #publishWhenNamed(): void {
-    const unnamed = [...this.#nodes.values()].some((node) => node.attempts === 0);
-    if (unnamed && this.#clock.now() < this.#holdUntil) {
+    if (this.#nodes.hasUnasked && this.#clock.now() < this.#holdUntil) {
       this.#endOfHold ??= this.#clock.wakeAt(this.#holdUntil, () => {
         this.#endOfHold = undefined;
         this.#publishWhenNamed();
@@ -232,32 +193,18 @@ export class NodeWatcher {
 
   #publish(): void {
     const latest = this.#clock.now() - WATCH_LIMITS.patienceMs;
-    const told = ({ attempts, since }: Watched) => attempts > 0 || since <= latest;
-    const nodes = [...this.#nodes.values()].filter(told).map(toDirectoryNode);
-    nodes.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
     const before = this.#directory;
     const next: Directory = {
       epoch: ((before?.epoch ?? 0) + 1) % 2 ** 32,
       epmdDown: this.#epmdDown,
       truncated: this.#truncated,
-      nodes,
+      nodes: this.#nodes.told(latest),
     };
     if (before !== undefined && sameContent(before, next)) return;
     this.#directory = next;
     this.#newsAt = this.#clock.now();
     this.#onChange(next);
   }
-}
-
-function toDirectoryNode(node: Watched): DirectoryNode {
-  return {
-    name: node.identity?.name ?? node.name,
-    visible: node.visible,
-    cookieKnown: node.cookieKnown,
-    port: node.port,
-    creation: node.identity?.creation ?? 0,
-    release: '',
-  };
 }
 
 function sameContent(a: Directory, b: Directory): boolean {
