@@ -39,7 +39,7 @@ export const SESSION_DEFAULTS: SessionConfig = {
   attachTimeoutMs: 10_000,
   graceMs: 15 * 60_000,
   replayBudgetBytes: 16 * 1024 * 1024,
-  streamBufferBytes: 256 * 1024,
+  streamBufferBytes: 128 * 1024,
   maxBufferedBytes: 32 * 1024 * 1024,
   maxWindowBytes: 16 * 1024 * 1024,
   maxWindowsTotalBytes: 64 * 1024 * 1024,
