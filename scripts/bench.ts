@@ -4,6 +4,8 @@ import { cpus, loadavg } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { judge } from './bench/bars.ts';
+import { epmuxOverSsh, epmuxOverTcp } from './bench/epmux-ways.ts';
+import { http2, PEER_WAYS } from './bench/peer-ways.ts';
 import { type Report, tables } from './bench/report.ts';
 import { type Build, Stage } from './bench/stage.ts';
 import { runSuite, type Suite, type SuiteResult } from './bench/suite.ts';
@@ -11,7 +13,7 @@ import { erlangSuite } from './bench/suites/erlang.ts';
 import { idleSuite } from './bench/suites/idle.ts';
 import { loopbackSuite } from './bench/suites/loopback.ts';
 import { pathSuite } from './bench/suites/path.ts';
-import { epmuxOverSsh, epmuxOverTcp, http2, PEER_WAYS, type WayKind } from './bench/ways.ts';
+import type { WayKind } from './bench/ways.ts';
 
 const USAGE = `npm run bench -- [options]
 

@@ -1,13 +1,9 @@
-/** The ways to the service at the far end: none, epmux, and what else a person could use. */
-import { spawnSync } from 'node:child_process';
+/** What a way to the service at the far end is, and what ways are made of. */
 import { once } from 'node:events';
-import { existsSync, mkdirSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { join } from 'node:path';
 import { startSshd, type TestSshd } from '../../test/support/sshd.ts';
-import type { FrontOptions } from './front.ts';
 import { familyOf, start, startServer, stop } from './processes.ts';
-import { type Build, PEERS, type Stage } from './stage.ts';
+import type { Stage } from './stage.ts';
 
 export interface Way {
   /** Leads to the service. */
@@ -35,12 +31,7 @@ export const NO_PATH: Hop = async (port) => port;
 
 export type Cleanup = () => unknown;
 
-const SOCAT = 'socat';
 const LISTEN_MS = 10_000;
-const HTTP2_WINDOW_BYTES = 1024 * 1024;
-
-const isThere = (program: string): boolean =>
-  spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
 
 /** The way whose processes are those that `begin` starts; `port` is the one it gives. */
 export async function way(
@@ -61,7 +52,7 @@ export async function way(
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -70,7 +61,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function untilListening(port: number): Promise<void> {
+export async function untilListening(port: number): Promise<void> {
   const ends = performance.now() + LISTEN_MS;
   for (;;) {
     const socket = connect(port, '127.0.0.1');
@@ -85,7 +76,12 @@ async function untilListening(port: number): Promise<void> {
   }
 }
 
-async function server(later: (cleanup: Cleanup) => void, argv: readonly string[], ready?: RegExp) {
+/** The port that it listens on. */
+export async function server(
+  later: (cleanup: Cleanup) => void,
+  argv: readonly string[],
+  ready?: RegExp,
+): Promise<number> {
   const { child, port } = await startServer(argv, ready);
   later(() => stop(child));
   return port;
@@ -123,178 +119,3 @@ export async function sshForward(
   await untilListening(port);
   return port;
 }
-
-async function startAgent(
-  later: (cleanup: Cleanup) => void,
-  stage: Stage,
-  build: Build,
-): Promise<number> {
-  // Nobody listens where it asks for nodes: that is what a host without Erlang costs.
-  const epmd = await freePort();
-  return server(
-    later,
-    [
-      ...[
-        process.execPath,
-        ...nodeFlags(),
-        build.agent,
-        '--port',
-        '0',
-        '--epmd-port',
-        String(epmd),
-      ],
-      ...['--secret-file', stage.secretFile, '--allow', `bench=${stage.target}`],
-    ],
-    /listening address=\S+:(\d+)/,
-  );
-}
-
-const front = (build: Build, options: FrontOptions): string[] => [
-  process.execPath,
-  ...nodeFlags(),
-  build.front,
-  JSON.stringify(options),
-];
-
-/** `EPMUX_BENCH_PROFILE=FOLDER`: CPU profiles of our two ends are written there. `EPMUX_BENCH_NODE`: flags of Node for them. */
-function nodeFlags(): string[] {
-  const folder = process.env['EPMUX_BENCH_PROFILE'];
-  const profile = folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
-  const flags = process.env['EPMUX_BENCH_NODE']?.split(' ') ?? [];
-  return [...profile, ...flags.filter((flag) => flag !== '')];
-}
-
-export function epmuxOverTcp(build: Build, key = 'epmux', title = 'epmux, TCP'): WayKind {
-  return {
-    key,
-    title,
-    start: (stage, hop) =>
-      way(async (later) => {
-        const agentPort = await startAgent(later, stage, build);
-        const port = await hop(agentPort);
-        const options: FrontOptions = {
-          way: { kind: 'connect', host: '127.0.0.1', port },
-          agentPort,
-          secretFile: stage.secretFile,
-          home: stage.folder,
-        };
-        return server(later, front(build, options));
-      }),
-  };
-}
-
-export function epmuxOverSsh(build: Build, key = 'epmux-ssh', title = 'epmux, SSH'): WayKind {
-  return {
-    key,
-    title,
-    start: (stage, hop) =>
-      way(async (later) => {
-        const agentPort = await startAgent(later, stage, build);
-        const { port: sshPort, user, identityFile, fingerprint, folder } = await sshd(later);
-        const home = join(folder, 'home');
-        mkdirSync(join(home, '.ssh'), { recursive: true, mode: 0o700 });
-        const options: FrontOptions = {
-          way: { kind: 'ssh', user, host: '127.0.0.1', port: await hop(sshPort), identityFile },
-          agentPort,
-          secretFile: stage.secretFile,
-          home,
-          acceptHostKey: fingerprint,
-        };
-        return server(later, front(build, options));
-      }),
-  };
-}
-
-const nodeRelays: WayKind = {
-  key: 'node',
-  title: 'two Node relays',
-  start: (stage, hop) =>
-    way(async (later) => {
-      const far = await server(later, stage.node('node-relay', stage.target));
-      return server(later, stage.node('node-relay', await hop(far)));
-    }),
-};
-
-const nodeRelaysOverSsh: WayKind = {
-  key: 'node-ssh',
-  title: 'two Node relays through ssh -L',
-  absent: () => (isThere('ssh') ? undefined : 'no ssh here'),
-  start: (stage, hop) =>
-    way(async (later) => {
-      const far = await server(later, stage.node('node-relay', stage.target));
-      const between = await sshForward(later, hop, far, 'aes128-gcm@openssh.com');
-      return server(later, stage.node('node-relay', between));
-    }),
-};
-
-function ssh(key: string, cipher: string): WayKind {
-  return {
-    key,
-    title: `ssh -L, ${cipher.replace(/@.*/, '')}`,
-    absent: () => (isThere('ssh') ? undefined : 'no ssh here'),
-    start: (stage, hop) => way((later) => sshForward(later, hop, stage.target, cipher)),
-  };
-}
-
-const socat: WayKind = {
-  key: 'socat',
-  title: 'socat twice',
-  mostIdle: { streams: 100, why: 'two processes a stream' },
-  absent: () => (isThere(SOCAT) ? undefined : 'no socat here'),
-  start: (stage, hop) =>
-    way(async (later) => {
-      const relay = async (to: number): Promise<number> => {
-        const port = await freePort();
-        const listen = `TCP-LISTEN:${port},bind=127.0.0.1,fork,reuseaddr,nodelay,backlog=1024`;
-        const child = start([SOCAT, '-b', '65536', listen, `TCP:127.0.0.1:${to},nodelay`]);
-        later(() => stop(child));
-        await untilListening(port);
-        return port;
-      };
-      return relay(await hop(await relay(stage.target)));
-    }),
-};
-
-export function http2(windowBytes = HTTP2_WINDOW_BYTES): WayKind {
-  return {
-    key: 'http2',
-    title: `Node's http2, ${windowBytes / 1024 / 1024} MiB windows`,
-    start: (stage, hop) =>
-      way(async (later) => {
-        const far = await server(later, stage.node('http2', 'far', stage.target, windowBytes));
-        return server(later, stage.node('http2', 'near', await hop(far), windowBytes));
-      }),
-  };
-}
-
-const yamux: WayKind = {
-  key: 'yamux',
-  title: 'js-libp2p-yamux',
-  absent: () =>
-    existsSync(join(PEERS, 'node_modules', '@chainsafe', 'libp2p-yamux'))
-      ? undefined
-      : 'not installed: run scripts/bench-peers',
-  start: (stage, hop) =>
-    way(async (later) => {
-      const far = await server(later, stage.node('yamux', 'far', stage.target, PEERS));
-      return server(later, stage.node('yamux', 'near', await hop(far), PEERS));
-    }),
-};
-
-const none: WayKind = {
-  key: 'none',
-  title: 'no relay',
-  start: (stage, hop) =>
-    way(async () => hop(stage.target)).then((direct) => ({ ...direct, relays: () => [] })),
-};
-
-export const PEER_WAYS: readonly WayKind[] = [
-  none,
-  socat,
-  nodeRelays,
-  http2(),
-  yamux,
-  ssh('ssh', 'aes128-gcm@openssh.com'),
-  ssh('ssh-chacha', 'chacha20-poly1305@openssh.com'),
-  nodeRelaysOverSsh,
-];

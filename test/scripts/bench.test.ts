@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { judge } from '../../scripts/bench/bars.ts';
+import { epmuxOverTcp } from '../../scripts/bench/epmux-ways.ts';
 import { decodeHeader, encodeHeader } from '../../scripts/bench/load/wire.ts';
 import { besideBulk, opening, roundTrips, throughput } from '../../scripts/bench/measures.ts';
+import { PEER_WAYS } from '../../scripts/bench/peer-ways.ts';
 import { cpuSeconds, familyOf } from '../../scripts/bench/processes.ts';
 import { type Report, tables } from '../../scripts/bench/report.ts';
 import { Stage } from '../../scripts/bench/stage.ts';
 import { figureOf, percentile } from '../../scripts/bench/stats.ts';
 import { runSuite, type SuiteResult } from '../../scripts/bench/suite.ts';
 import { loopbackSuite } from '../../scripts/bench/suites/loopback.ts';
-import { epmuxOverTcp, NO_PATH, PEER_WAYS, type WayKind } from '../../scripts/bench/ways.ts';
+import { NO_PATH, type WayKind } from '../../scripts/bench/ways.ts';
 
 function result(key: string, ways: Record<string, Record<string, readonly number[]>>): SuiteResult {
   return {
