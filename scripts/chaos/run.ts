@@ -1,10 +1,12 @@
 /** One run: the far end, a peer, the workload, the schedule of sabotage, and the books at the end. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { isEnd, nodedownsAfter } from './ends.ts';
 import { Holdings } from './holdings.ts';
 import type { Leading, Peer } from './peer.ts';
+import { RunRecord } from './record.ts';
 import { type Done, Sabotage } from './saboteur.ts';
-import { type Act, type Cut, ENDS, type End } from './schedule.ts';
-import type { Measured, Resume, Tally } from './scorecard.ts';
+import type { Act, End } from './schedule.ts';
+import type { Measured } from './scorecard.ts';
 import type { Site } from './site.ts';
 import { type Failure, type Nodedown, Workload, type WorkloadOptions } from './workload.ts';
 
@@ -47,13 +49,7 @@ export class Run {
   readonly #load: Workload;
   readonly #options: RunOptions;
   readonly #sabotage: Sabotage;
-  readonly #cuts = new Map<Cut, Tally>();
-  readonly #ends = new Map<End, Tally>();
-  readonly #resumes: Resume[] = [];
-  readonly #falseNodedowns: (Nodedown & { act: Act })[] = [];
-  /** What a real end may have cost, from when to when. */
-  readonly #endWindows: { from: number; to: number }[] = [];
-  readonly #broken: string[] = [];
+  readonly #record = new RunRecord();
   readonly #holdings: Holdings;
   /** Acts that nobody has waited for yet. */
   #pending: { act: Act; done: Done }[] = [];
@@ -94,7 +90,7 @@ export class Run {
     try {
       await this.#sabotageAll(begunAt);
     } catch (error) {
-      this.#broken.push(`the run broke off: ${error}`);
+      this.#record.broken.push(`the run broke off: ${error}`);
     }
     this.#sabotage.stop();
     const pauses = await this.#load.pauses();
@@ -103,25 +99,26 @@ export class Run {
     await this.#load.settle();
     const books = await this.#load.arrived();
     const { handshakes } = this.#load;
+    const { cuts, ends, resumes, falseNodedowns, broken } = this.#record;
     return {
       peer: this.#options.peer,
       seed: this.#options.seed,
       seconds,
-      cuts: this.#cuts,
-      ends: this.#ends,
-      resumes: this.#resumes,
+      cuts,
+      ends,
+      resumes,
       pauses,
       books: { ...books, bytes: (books['bytes'] ?? 0) - this.#warmUpBytes },
       executed: await this.#load.executed(),
       handshakes: { begun: handshakes.begun, done: handshakes.done },
       failures: await this.#unexplainedFailures(),
-      falseNodedowns: this.#falseNodedowns,
+      falseNodedowns,
       wireBytes: this.#site.path.passedBytes - wireBefore,
       restarts: this.#peer.restarts,
       interventions: this.#interventions,
       toldResumes: await this.#peer.resumes(),
       holdings,
-      broken: this.#broken,
+      broken,
     };
   }
 
@@ -179,20 +176,20 @@ export class Run {
     const survived = await this.#resumed(act, done);
     const nodedowns = this.#load.takeNodedowns();
     const isClean = survived && nodedowns.length === 0;
-    for (const one of nodedowns) this.#falseNodedowns.push({ ...one, act });
-    for (const { act: each } of this.#pending) this.#count(each.kind, isClean);
+    for (const one of nodedowns) this.#record.falseNodedowns.push({ ...one, act });
+    for (const { act: each } of this.#pending) this.#record.count(each.kind, isClean);
     this.#pending = [];
   }
 
   async #resumed(act: Act, { begunAt, overAt }: Done): Promise<boolean> {
     try {
       const at = await this.#load.resumed(begunAt, overAt, RECOVERY_MS);
-      if (!isEnd(act.kind)) this.#resumes.push({ act, ms: at - overAt });
+      if (!isEnd(act.kind)) this.#record.resumes.push({ act, ms: at - overAt });
       return true;
     } catch (error) {
       const why = String(error).slice(0, 500);
       this.#options.say(`act ${act.number} (${act.kind}) is not recovered from: ${why}`);
-      this.#resumes.push({ act, ms: (await this.#stepIn(begunAt, overAt)) - overAt });
+      this.#record.resumes.push({ act, ms: (await this.#stepIn(begunAt, overAt)) - overAt });
       return false;
     }
   }
@@ -221,43 +218,31 @@ export class Run {
       await pause(LOOK_EVERY_MS);
     }
     if (expected.size > 0) {
-      this.#broken.push(`no nodedown within 30 s of ${kind}: ${[...expected].join(', ')}`);
+      this.#record.broken.push(`no nodedown within 30 s of ${kind}: ${[...expected].join(', ')}`);
     }
     await this.#load.resumed(Date.now(), 0, STEP_IN_MS);
-    this.#endWindows.push({ from: begunAt, to: Date.now() });
+    this.#record.mayHaveCost(begunAt, Date.now());
   }
 
   #unexpected(one: Nodedown): void {
     const act = this.#pending.at(-1)?.act;
-    if (act !== undefined) this.#falseNodedowns.push({ ...one, act });
+    if (act !== undefined) this.#record.falseNodedowns.push({ ...one, act });
   }
 
   #followFrom(kind: End): string[] {
-    const [me, beat] = [this.#load.me.name, this.#load.beat.name];
-    const [app, victim] = [this.#site.app.name, this.#site.victim.name];
-    if (kind === 'end-node') return [`${me} ${victim}`];
-    if (kind === 'end-agent' && this.#peer.processes().agent.length === 0) return [];
-    const pairs = [
-      [me, app],
-      [me, victim],
-      [beat, app],
-    ];
-    return pairs.flatMap(([a, b]) => [`${a} ${b}`, `${b} ${a}`]);
-  }
-
-  #count(kind: Act['kind'], survived: boolean): void {
-    const tallies: Map<string, Tally> = isEnd(kind) ? this.#ends : this.#cuts;
-    const tally = tallies.get(kind) ?? { made: 0, survived: 0 };
-    tally.made += 1;
-    if (survived) tally.survived += 1;
-    tallies.set(kind, tally);
+    const { me, beat } = this.#load;
+    const { app, victim } = this.#site;
+    const names = { me: me.name, beat: beat.name, app: app.name, victim: victim.name };
+    return nodedownsAfter(kind, names, this.#peer.processes().agent.length > 0);
   }
 
   /** With nothing but the standing connections in use, as before. */
   async #holdingsAfter(): Promise<Measured['holdings']> {
     await this.#load.holdBulk();
     await this.#load.handshakes.stop();
-    const holdings = await this.#holdings.end((name) => this.#broken.push(`the ${name} has gone`));
+    const holdings = await this.#holdings.end((name) =>
+      this.#record.broken.push(`the ${name} has gone`),
+    );
     await this.#load.releaseBulk();
     return holdings;
   }
@@ -265,13 +250,6 @@ export class Run {
   async #unexplainedFailures(): Promise<Failure[]> {
     const short = this.#load.handshakes.failures.map((one) => ({ what: 'handshake', ...one }));
     const all: Failure[] = [...(await this.#load.failures()), ...short];
-    return all.filter(
-      ({ begunAt, failedAt }) =>
-        !this.#endWindows.some(({ from, to }) => begunAt <= to && failedAt >= from),
-    );
+    return this.#record.unexplained(all);
   }
-}
-
-function isEnd(kind: Act['kind']): kind is End {
-  return (ENDS as readonly string[]).includes(kind);
 }
