@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { DaemonStatus, TunnelStatus } from '../../src/daemon/control/api.ts';
-import type { CliRun } from '../support/cli.ts';
+import { CliHome, type CliRun } from '../support/cli.ts';
+
 export const leading = { epmdPort: 4711, inetrc: "/home/o'brien/inetrc" };
 export const node = {
   name: 'app@dyno',
@@ -21,6 +22,20 @@ export const prod: TunnelStatus = {
 };
 export const daemon = { pid: 1, version: '0.1.0', startedAt: '2026-01-01T00:00:00.000Z' };
 export const upStatus: DaemonStatus = { daemon, tunnels: [prod] };
+
+/** A home folder for each test of the suite it is called in. */
+export function cliHome(): { readonly home: CliHome } {
+  let home: CliHome | undefined;
+  beforeEach(async () => {
+    home = await CliHome.make();
+  });
+  afterEach(() => home?.remove());
+  return {
+    get home() {
+      return home ?? assert.fail('there is none outside of a test');
+    },
+  };
+}
 
 export function assertError(run: CliRun, exit: number, code: string): void {
   assert.equal(run.code, exit, run.stderr);

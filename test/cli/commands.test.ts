@@ -2,22 +2,25 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { VERSION } from '../../src/runtime/version.ts';
-import { CliHome } from '../support/cli.ts';
 import { within } from '../support/erlang.ts';
-import { assertError, daemon, document, node, prod, upStatus } from './commands-support.ts';
+import {
+  assertError,
+  cliHome,
+  daemon,
+  document,
+  node,
+  prod,
+  upStatus,
+} from './commands-support.ts';
 
 describe('the commands', function () {
   this.timeout(30_000);
-  let home: CliHome;
-  beforeEach(async () => {
-    home = await CliHome.make();
-  });
-  afterEach(() => home.remove());
+  const cli = cliHome();
 
   describe('whatever they are', () => {
     it('exit with 2 on wrong usage, results on stdout or nothing', async () => {
       for (const argv of [['stauts'], ['status', '--jsn'], []]) {
-        const run = await home.run(argv);
+        const run = await cli.home.run(argv);
         assertError(run, 2, 'USAGE');
         assert.equal(run.stdout, '');
       }
@@ -33,12 +36,12 @@ describe('the commands', function () {
         ['remsh'],
         ['observer'],
       ];
-      const runs = await Promise.all(commands.map((argv) => home.run(argv)));
+      const runs = await Promise.all(commands.map((argv) => cli.home.run(argv)));
       for (const run of runs) assertError(run, 3, 'DAEMON_NOT_RUNNING');
     });
 
     it('fail as one JSON document too with --json, usage errors included', async () => {
-      const run = await home.run(['status', '--json']);
+      const run = await cli.home.run(['status', '--json']);
       assertError(run, 3, 'DAEMON_NOT_RUNNING');
       assert.deepEqual(document(run), {
         error: {
@@ -47,28 +50,28 @@ describe('the commands', function () {
           hint: 'start it with `epmux up`',
         },
       });
-      const wrong = await home.run(['status', '--json', '--nope']);
+      const wrong = await cli.home.run(['status', '--json', '--nope']);
       assert.equal((document(wrong) as { error: { code: string } }).error.code, 'USAGE');
     });
 
     it('show where an error came from only when asked', async () => {
-      await home.daemon({
+      await cli.home.daemon({
         status: () => {
           throw new TypeError('oops');
         },
       });
-      assertError(await home.run(['status']), 1, 'INTERNAL');
+      assertError(await cli.home.run(['status']), 1, 'INTERNAL');
       for (const asked of [{ EPMUX_DEBUG: '1' }, {}]) {
         const level = asked.EPMUX_DEBUG === undefined ? ['--log-level', 'debug'] : [];
-        const { stderr } = await home.run(['status', ...level], { env: asked });
+        const { stderr } = await cli.home.run(['status', ...level], { env: asked });
         assert.match(stderr, /\n {4}at /);
       }
     });
 
     it('end without a word when the reader of stdout is gone', async () => {
       const nodes = Array.from({ length: 5_000 }, (_, at) => ({ ...node, name: `n${at}@dyno` }));
-      await home.daemon({ status: () => ({ daemon, tunnels: [{ ...prod, nodes }] }) });
-      const child = home.start(['nodes']);
+      await cli.home.daemon({ status: () => ({ daemon, tunnels: [{ ...prod, nodes }] }) });
+      const child = cli.home.start(['nodes']);
       child.stdout?.once('data', () => child.stdout?.destroy());
       let stderr = '';
       child.stderr?.on('data', (chunk) => {
@@ -81,7 +84,7 @@ describe('the commands', function () {
     it('exit with 130 when interrupted, and the daemon hears of it', async () => {
       let child: ChildProcess | undefined;
       const cancelled = new Promise<void>((resolve) => {
-        void home
+        void cli.home
           .daemon({
             up: (_, { signal }) => {
               child?.kill('SIGINT');
@@ -89,7 +92,7 @@ describe('the commands', function () {
             },
           })
           .then(() => {
-            child = home.start(['up', '--connect', 'h:1']);
+            child = cli.home.start(['up', '--connect', 'h:1']);
           });
       });
       await within(cancelled, () => 'up was not cancelled');
@@ -100,8 +103,8 @@ describe('the commands', function () {
 
     it('are the agent’s own where it says agent', async () => {
       const [agent, version] = await Promise.all([
-        home.run(['agent', '--stdoi']),
-        home.run(['--version']),
+        cli.home.run(['agent', '--stdoi']),
+        cli.home.run(['--version']),
       ]);
       assertError(agent, 2, 'USAGE');
       assert.match(agent.stderr, /--stdio/);
@@ -109,8 +112,8 @@ describe('the commands', function () {
     });
 
     it('print neither colour nor spinner where there is no terminal', async () => {
-      await home.daemon({ status: () => upStatus });
-      const run = await home.run(['status'], { env: { FORCE_COLOR: '1' } });
+      await cli.home.daemon({ status: () => upStatus });
+      const run = await cli.home.run(['status'], { env: { FORCE_COLOR: '1' } });
       assert.equal((run.stdout + run.stderr).includes('\u001b'), false);
     });
   });

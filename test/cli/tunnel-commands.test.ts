@@ -4,9 +4,10 @@ import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PingResult } from '../../src/daemon/control/api.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
-import { CliHome, outcome } from '../support/cli.ts';
+import { outcome } from '../support/cli.ts';
 import {
   assertError,
+  cliHome,
   daemon,
   document,
   leading,
@@ -17,54 +18,50 @@ import {
 
 describe('the commands', function () {
   this.timeout(30_000);
-  let home: CliHome;
-  beforeEach(async () => {
-    home = await CliHome.make();
-  });
-  afterEach(() => home.remove());
+  const cli = cliHome();
 
   describe('down', () => {
     it('names what it took down', async () => {
-      await home.daemon({
+      await cli.home.daemon({
         down: ({ name, all }) => ({ downed: all ? ['a', 'b'] : [name ?? '?'] }),
       });
-      assert.equal((await home.run(['down', 'prod'])).stdout, 'prod is down\n');
-      assert.deepEqual(document(await home.run(['down', '--all', '--json'])), {
+      assert.equal((await cli.home.run(['down', 'prod'])).stdout, 'prod is down\n');
+      assert.deepEqual(document(await cli.home.run(['down', '--all', '--json'])), {
         downed: ['a', 'b'],
       });
-      assertError(await home.run(['down', 'prod', '--all']), 2, 'USAGE');
+      assertError(await cli.home.run(['down', 'prod', '--all']), 2, 'USAGE');
     });
 
     it('--all is done when there is nothing', async () => {
-      const run = await home.run(['down', '--all']);
+      const run = await cli.home.run(['down', '--all']);
       assert.deepEqual(run, { code: 0, stdout: 'nothing was up\n', stderr: '' });
     });
   });
 
   describe('status', () => {
     it('prints the daemon’s answer as it is with --json', async () => {
-      await home.daemon({ status: () => upStatus });
-      assert.deepEqual(document(await home.run(['status', '--json'])), upStatus);
+      await cli.home.daemon({ status: () => upStatus });
+      assert.deepEqual(document(await cli.home.run(['status', '--json'])), upStatus);
     });
 
     it('exits with 3 when the tunnel that was named is not up', async () => {
       const tunnel = { ...prod, state: 'reconnecting' } as const;
-      await home.daemon({ status: () => ({ daemon, tunnels: [tunnel] }) });
-      assert.equal((await home.run(['status', 'prod'])).code, 3);
-      assert.equal((await home.run(['status'])).code, 0);
+      await cli.home.daemon({ status: () => ({ daemon, tunnels: [tunnel] }) });
+      assert.equal((await cli.home.run(['status', 'prod'])).code, 3);
+      assert.equal((await cli.home.run(['status'])).code, 0);
     });
 
     it('--watch prints each change and ends with the daemon', async () => {
       const states = ['connecting', 'connecting', 'up'] as const;
       let asked = 0;
-      await home.daemon({
+      await cli.home.daemon({
         status: () => {
           const state = states[asked++];
           if (state === undefined) throw new EpmuxError('DAEMON_NOT_RUNNING', 'gone');
           return { daemon, tunnels: [{ ...prod, state }] };
         },
       });
-      const run = await home.run(['status', '--watch']);
+      const run = await cli.home.run(['status', '--watch']);
       assert.deepEqual(run.stdout.match(/prod {2}\w+/g), ['prod  connecting', 'prod  up']);
       assert.equal(run.code, 3);
     });
@@ -73,14 +70,14 @@ describe('the commands', function () {
   describe('nodes', () => {
     it('is a line each, aligned, and JSON with the tunnel', async () => {
       const stale = { ...node, name: 'worker_2@dyno', state: 'stale' } as const;
-      await home.daemon({
+      await cli.home.daemon({
         status: () => ({ daemon, tunnels: [{ ...prod, nodes: [node, stale] }] }),
       });
       assert.equal(
-        (await home.run(['nodes'])).stdout,
+        (await cli.home.run(['nodes'])).stdout,
         'app@dyno       prod  -  127.0.0.2:4712\nworker_2@dyno  prod  -  127.0.0.2:4712  stale\n',
       );
-      assert.deepEqual(document(await home.run(['nodes', '--json'])), {
+      assert.deepEqual(document(await cli.home.run(['nodes', '--json'])), {
         nodes: [
           { ...node, tunnel: 'prod' },
           { ...stale, tunnel: 'prod' },
@@ -89,18 +86,18 @@ describe('the commands', function () {
     });
 
     it('is nothing, and a word on stderr, when there is none', async () => {
-      await home.daemon({ status: () => ({ daemon, tunnels: [] }) });
-      const run = await home.run(['nodes']);
+      await cli.home.daemon({ status: () => ({ daemon, tunnels: [] }) });
+      const run = await cli.home.run(['nodes']);
       assert.deepEqual([run.code, run.stdout], [0, '']);
       assert.match(run.stderr, /no node is reachable/);
     });
   });
 
   describe('env', () => {
-    beforeEach(() => home.daemon({ leading: () => leading }));
+    beforeEach(() => cli.home.daemon({ leading: () => leading }));
 
     it('is taken in by a real shell, whatever the folder is called', async () => {
-      const { stdout } = await home.run(['env', '--shell', 'sh']);
+      const { stdout } = await cli.home.run(['env', '--shell', 'sh']);
       const shell = spawn('sh', ['-c', `${stdout}\nenv`], { env: {} });
       const run = await outcome(shell, 'sh', '');
       assert.match(run.stdout, /^ERL_INETRC=\/home\/o'brien\/inetrc$/m);
@@ -109,15 +106,15 @@ describe('the commands', function () {
     });
 
     it('speaks fish, PowerShell and JSON', async () => {
-      const run = await home.run(['env'], { env: { SHELL: '/usr/bin/fish' } });
+      const run = await cli.home.run(['env'], { env: { SHELL: '/usr/bin/fish' } });
       assert.equal(
         run.stdout,
         "set -gx ERL_INETRC '/home/o\\'brien/inetrc'\nset -gx ERL_EPMD_PORT '4711'\n",
       );
       assert.equal(run.stderr, '');
-      const power = await home.run(['env', '--shell', 'powershell']);
+      const power = await cli.home.run(['env', '--shell', 'powershell']);
       assert.match(power.stdout, /^\$env:ERL_INETRC = '\/home\/o''brien\/inetrc'$/m);
-      assert.deepEqual(document(await home.run(['env', '--json'])), {
+      assert.deepEqual(document(await cli.home.run(['env', '--json'])), {
         env: { ERL_INETRC: leading.inetrc, ERL_EPMD_PORT: '4711' },
       });
     });
@@ -134,11 +131,11 @@ describe('the commands', function () {
 
     it('prints a line for each and exits by the worst', async () => {
       const answers = [pong, pang('NODE_UNREACHABLE'), pong, pang('COOKIE_REFUSED')];
-      await home.daemon({ ping: () => answers.shift() ?? pong });
-      const first = await home.run(['ping', 'app', '-c', '2']);
+      await cli.home.daemon({ ping: () => answers.shift() ?? pong });
+      const first = await cli.home.run(['ping', 'app', '-c', '2']);
       assert.equal(first.code, 3);
       assert.equal(first.stdout, 'pong  app@dyno  12 ms\npang  app@dyno  no (NODE_UNREACHABLE)\n');
-      const second = await home.run(['ping', 'app', '-c', '2', '--json']);
+      const second = await cli.home.run(['ping', 'app', '-c', '2', '--json']);
       assert.equal(second.code, 5);
       assert.deepEqual(document(second), {
         node: 'app@dyno',
@@ -149,34 +146,34 @@ describe('the commands', function () {
           { pong: false, rttMs: null, error: { code: 'COOKIE_REFUSED', message: 'no', at: '' } },
         ],
       });
-      assert.equal((await home.run(['ping'])).code, 0);
+      assert.equal((await cli.home.run(['ping'])).code, 0);
     });
 
     it('brings the cookie from a file or the environment, and no other way', async () => {
       const cookies: unknown[] = [];
-      await home.daemon({
+      await cli.home.daemon({
         ping: ({ cookie }) => {
           cookies.push(cookie);
           return pong;
         },
       });
-      const file = await home.write('cookie', 'fromfile\n');
-      await home.run(['ping', '--cookie-file', file], { env: { EPMUX_COOKIE: 'fromenv' } });
-      await home.run(['ping'], { env: { EPMUX_COOKIE: 'fromenv' } });
-      await home.run(['ping']);
+      const file = await cli.home.write('cookie', 'fromfile\n');
+      await cli.home.run(['ping', '--cookie-file', file], { env: { EPMUX_COOKIE: 'fromenv' } });
+      await cli.home.run(['ping'], { env: { EPMUX_COOKIE: 'fromenv' } });
+      await cli.home.run(['ping']);
       assert.deepEqual(cookies, ['fromfile', 'fromenv', undefined]);
-      assertError(await home.run(['ping', '--cookie-file', 'nope']), 2, 'USAGE');
-      assertError(await home.run(['ping', '-c', '0']), 2, 'USAGE');
-      assertError(await home.run(['ping', '--cookie', 'x']), 2, 'USAGE');
+      assertError(await cli.home.run(['ping', '--cookie-file', 'nope']), 2, 'USAGE');
+      assertError(await cli.home.run(['ping', '-c', '0']), 2, 'USAGE');
+      assertError(await cli.home.run(['ping', '--cookie', 'x']), 2, 'USAGE');
     });
   });
 
   describe('logs', () => {
     it('follows until interrupted', async () => {
-      const log = join(home.folder, 'state', 'daemon.log');
-      await mkdir(join(home.folder, 'state'));
+      const log = join(cli.home.folder, 'state', 'daemon.log');
+      await mkdir(join(cli.home.folder, 'state'));
       await appendFile(log, 'one\ntwo\n');
-      const child = home.start(['logs', '-f', '-n', '1']);
+      const child = cli.home.start(['logs', '-f', '-n', '1']);
       let said = '';
       child.stdout?.on('data', (chunk) => {
         const first = said === '';
@@ -189,7 +186,7 @@ describe('the commands', function () {
     });
 
     it('says that there is none yet', async () => {
-      const run = await home.run(['logs']);
+      const run = await cli.home.run(['logs']);
       assert.deepEqual([run.code, run.stdout], [0, '']);
       assert.match(run.stderr, /there is no log yet/);
     });

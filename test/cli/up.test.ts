@@ -4,26 +4,21 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EpmuxError } from '../../src/protocol/errors.ts';
-import { CliHome } from '../support/cli.ts';
 import { EPMUX } from '../support/dyno.ts';
 import { within } from '../support/erlang.ts';
 import { inTerminal } from '../support/terminal.ts';
-import { document, leading, prod } from './commands-support.ts';
+import { cliHome, document, leading, prod } from './commands-support.ts';
 
 describe('the commands', function () {
   this.timeout(30_000);
-  let home: CliHome;
-  beforeEach(async () => {
-    home = await CliHome.make();
-  });
-  afterEach(() => home.remove());
+  const cli = cliHome();
 
   describe('up', () => {
     const result = { alreadyUp: false, tunnel: prod, leading };
 
     it('sends what was meant, shows the steps as talk and prints the nodes', async () => {
       let asked: unknown;
-      await home.daemon({
+      await cli.home.daemon({
         up: (params, call) => {
           asked = params;
           call.progress('connecting to localhost:9001');
@@ -32,7 +27,7 @@ describe('the commands', function () {
         },
       });
       const env = { EPMUX_SECRET: 'a secret of sixteen', EPMUX_COOKIE: 'monster' };
-      const run = await home.run(['up', 'prod', '--connect', 'localhost:9001'], { env });
+      const run = await cli.home.run(['up', 'prod', '--connect', 'localhost:9001'], { env });
       assert.equal(run.code, 0, run.stderr);
       assert.equal(run.stdout, 'node  app@dyno  127.0.0.2:4712\n');
       assert.equal(
@@ -52,8 +47,8 @@ describe('the commands', function () {
     });
 
     it('says when it was up already, and prints JSON', async () => {
-      await home.daemon({ up: () => ({ ...result, alreadyUp: true }) });
-      const run = await home.run(['up', '--connect', 'h:1', '--json']);
+      await cli.home.daemon({ up: () => ({ ...result, alreadyUp: true }) });
+      const run = await cli.home.run(['up', '--connect', 'h:1', '--json']);
       assert.match(run.stderr, /prod is up already\n$/);
       assert.deepEqual(document(run), { alreadyUp: true, tunnel: prod });
     });
@@ -64,26 +59,26 @@ describe('the commands', function () {
         { ...prod, nodes: [], lastError },
         { ...prod, nodes: [] },
       ];
-      await home.daemon({ up: () => ({ ...result, tunnel: tunnels.shift() ?? prod }) });
-      const noEpmd = await home.run(['up', '--connect', 'h:1']);
+      await cli.home.daemon({ up: () => ({ ...result, tunnel: tunnels.shift() ?? prod }) });
+      const noEpmd = await cli.home.run(['up', '--connect', 'h:1']);
       assert.equal(noEpmd.code, 3);
       assert.match(noEpmd.stderr, /prod is up and stays up, but no epmd answers there \(NO_EPMD\)/);
-      const noNode = await home.run(['up', '--connect', 'h:1']);
+      const noNode = await cli.home.run(['up', '--connect', 'h:1']);
       assert.equal(noNode.code, 3);
       assert.match(noNode.stderr, /stays up, but no node is registered .*\(NODE_UNREACHABLE\)/);
     });
 
     it('marks the step that failed, and no other', async () => {
       const steps: string[] = [];
-      await home.daemon({
+      await cli.home.daemon({
         up: (_params, call) => {
           for (const step of steps) call.progress(step);
           throw new EpmuxError('TUNNEL_EXISTS', 'the tunnel h leads elsewhere already');
         },
       });
       const inOne = async (): Promise<string> => {
-        const env = { ...home.env, TERM: 'xterm' };
-        const terminal = inTerminal([...EPMUX, 'up', '--ssh', 'h'], { cwd: home.folder, env });
+        const env = { ...cli.home.env, TERM: 'xterm' };
+        const terminal = inTerminal([...EPMUX, 'up', '--ssh', 'h'], { cwd: cli.home.folder, env });
         terminal.onOutput(() => undefined);
         return (await terminal.ended).said;
       };
@@ -96,11 +91,11 @@ describe('the commands', function () {
     });
 
     it('refuses a --via that can not be read before any daemon is started', async () => {
-      const run = await home.run(['up', '--connect', 'h:1', '--via', 'me:s3cret@proxy']);
+      const run = await cli.home.run(['up', '--connect', 'h:1', '--via', 'me:s3cret@proxy']);
       assert.equal(run.code, 2);
       assert.match(run.stderr, /^epmux: --via takes socks5:.* \(USAGE\)\nhint: .*--via socks5:/);
       assert.doesNotMatch(run.stderr, /s3cret/);
-      assert.equal(existsSync(join(home.folder, 'state')), false);
+      assert.equal(existsSync(join(cli.home.folder, 'state')), false);
     });
 
     describe('at a host whose key nobody knows', () => {
@@ -109,7 +104,7 @@ describe('the commands', function () {
 
       beforeEach(async () => {
         given.length = 0;
-        await home.daemon({
+        await cli.home.daemon({
           up: ({ secrets }) => {
             given.push(secrets.acceptHostKey);
             if (secrets.acceptHostKey === fingerprint) return result;
@@ -122,8 +117,11 @@ describe('the commands', function () {
 
       async function answering(answer: string): Promise<{ code: number; said: string }> {
         const command = [...EPMUX, 'up', '--ssh', 'h'].map((word) => `'${word}'`).join(' ');
-        const env = { ...home.env, TERM: 'xterm' };
-        const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: home.folder, env });
+        const env = { ...cli.home.env, TERM: 'xterm' };
+        const child = spawn('script', ['-qec', command, '/dev/null'], {
+          cwd: cli.home.folder,
+          env,
+        });
         let said = '';
         child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
           const asked = said.includes('[y/N]');
@@ -135,7 +133,7 @@ describe('the commands', function () {
       }
 
       it('fails with 5 where nobody can be asked', async () => {
-        const run = await home.run(['up', '--ssh', 'h']);
+        const run = await cli.home.run(['up', '--ssh', 'h']);
         assert.equal(run.code, 5);
         assert.match(run.stderr, /\(HOST_KEY_UNKNOWN\)\nhint: /);
         assert.deepEqual(given, [undefined]);
