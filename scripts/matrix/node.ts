@@ -68,10 +68,8 @@ function testsOn(major: string, node: string, work: string): Promise<PairResult>
   const look = async (): Promise<string> => {
     const summary = join(work, `summary-${major}`);
     const mocha = [
-      ...[join('node_modules', 'mocha', 'bin', 'mocha.js'), '--no-config', '--timeout', '60000'],
-      ...['--import=./test/support/as-modules.mjs', '--import=tsx'],
-      ...['--reporter', 'test/support/reporter.ts'],
-      ...QUICK.map((part) => `test/${part}/**/*.test.ts`),
+      ...[join('node_modules', 'mocha', 'bin', 'mocha.js'), '--timeout', '60000'],
+      ...['--config', quickConfig(work)],
     ];
     const env = { ...process.env, EPMUX_TEST_SUMMARY: summary };
     const { status, stdout } = spawnSync(node, mocha, {
@@ -86,6 +84,15 @@ function testsOn(major: string, node: string, work: string): Promise<PairResult>
     return `${passed} passed`;
   };
   return runChecks(`Node ${major}`, [{ check: 'quick tests', look }], undefined);
+}
+
+/** The tests' own settings, for these alone. */
+function quickConfig(work: string): string {
+  const settings = JSON.parse(readFileSync(join(ROOT, '.mocharc.json'), 'utf8'));
+  const spec = QUICK.map((part) => `test/${part}/**/*.test.ts`);
+  const file = join(work, 'mocharc.json');
+  writeFileSync(file, JSON.stringify({ ...settings, spec }));
+  return file;
 }
 
 /** dist/ as it was built last. */
