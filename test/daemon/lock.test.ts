@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
 import { acquireLock, type Lock, readLockHolder, startTimeByPs } from '../../src/daemon/lock.ts';
 import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
 import { leaveOut } from '../support/left-out.ts';
@@ -15,6 +16,8 @@ async function deadPid(): Promise<number> {
   await once(child, 'exit');
   return child.pid ?? 0;
 }
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('the lock on a state folder', () => {
   const folder = tempFolder();
@@ -54,17 +57,20 @@ describe('the lock on a state folder', () => {
 
   it('is taken from a process that ended and whose parent has not asked how', async function () {
     if (!existsSync('/proc/self/stat')) leaveOut(this, 'there is no /proc');
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec cat'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    const [line] = await once(parent.stdout, 'data');
+    // The child ends when the third pipe does: after its parent has become a program that knows of no child.
+    const script = 'cat <&3 >/dev/null & echo $!; exec 3<&-; exec cat';
+    const parent = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit', 'pipe'] });
+    const [line] = await once(parent.stdout as Readable, 'data');
     const pid = Number(line);
-    const stat = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    while (stat()[0] !== 'Z') await new Promise((resolve) => setImmediate(resolve));
+    const comm = () => readFileSync(`/proc/${parent.pid}/comm`, 'utf8').trim();
+    while (comm() !== 'cat') await turn();
+    (parent.stdio[3] as Writable).end();
+    const fields = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    while (fields()[0] !== 'Z') await turn();
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    leaveBehind({ pid, incarnation: `${boot}/${stat()[19]}` });
+    leaveBehind({ pid, incarnation: `${boot}/${fields()[19]}` });
     (await acquireLock(paths)).release();
-    parent.stdin.end();
+    (parent.stdin as Writable).end();
     await once(parent, 'exit');
   });
 
