@@ -29,6 +29,9 @@ export class CommandPipe implements BytePipe {
   readonly #options: CommandPipeOptions;
   readonly #stderr = new TailText(STDERR_LIMIT_BYTES);
   #closedFor: { readonly error: EpmuxError | undefined } | undefined;
+  /** Settles when it is known what the end of its output means. */
+  #ending: Promise<void> | undefined;
+  #toldClosed = false;
 
   constructor(group: ProcessGroup, options: CommandPipeOptions) {
     const { stdin, stdout, stderr } = group.child;
@@ -48,12 +51,13 @@ export class CommandPipe implements BytePipe {
     this.#inner.start({
       onBytes: (chunk) => handlers.onBytes(chunk),
       onWritable: () => handlers.onWritable(),
-      onEnd: () => handlers.onEnd(),
+      onEnd: () => {
+        this.#ending = this.#ended(handlers);
+      },
       onClosed: (error) => {
         this.#options.onOver();
-        if (this.#closedFor !== undefined) handlers.onClosed(this.#closedFor.error);
-        else if (error === undefined) this.#endedInOrder(handlers);
-        else void this.#lost(handlers, error);
+        if (this.#ending === undefined) this.#closed(handlers, error);
+        else void this.#ending.then(() => this.#closed(handlers, error));
       },
     });
   }
@@ -90,17 +94,42 @@ export class CommandPipe implements BytePipe {
     this.#group.end();
   }
 
+  /** A command that failed closes its output too: that is no end in order. One that still runs may go on with its input. */
+  async #ended(handlers: PipeHandlers): Promise<void> {
+    await this.#exited();
+    if (this.#closedFor !== undefined) return;
+    const { exitCode, signalCode } = this.#group.child;
+    if (signalCode === null && (exitCode ?? 0) === 0) {
+      handlers.onEnd();
+      return;
+    }
+    const cause = new EpmuxError('PIPE_LOST', `the connection to ${this.label} broke: it ended`);
+    this.#shut(this.#failure(cause), undefined);
+  }
+
+  #closed(handlers: PipeHandlers, error: EpmuxError | undefined): void {
+    if (this.#closedFor !== undefined) this.#tellClosed(handlers, this.#closedFor.error);
+    else if (error === undefined) this.#endedInOrder(handlers);
+    else void this.#lost(handlers, error);
+  }
+
   /** Both directions are at their end, and so is the command, or nearly. */
   #endedInOrder(handlers: PipeHandlers): void {
     void this.#exited().then(() => this.#group.end());
-    handlers.onClosed(undefined);
+    this.#tellClosed(handlers, undefined);
   }
 
   async #lost(handlers: PipeHandlers, cause: EpmuxError): Promise<void> {
     await this.#exited();
     this.#group.end();
     const error = this.#failure(cause);
-    handlers.onClosed(this.#closedFor === undefined ? error : this.#closedFor.error);
+    this.#tellClosed(handlers, this.#closedFor === undefined ? error : this.#closedFor.error);
+  }
+
+  #tellClosed(handlers: PipeHandlers, error: EpmuxError | undefined): void {
+    if (this.#toldClosed) return;
+    this.#toldClosed = true;
+    handlers.onClosed(error);
   }
 
   /** Its end with all of stderr, or the limit. */

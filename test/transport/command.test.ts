@@ -64,6 +64,13 @@ describe('a command as the way', () => {
     assert.equal(owner.error?.code, 'COMMAND_FAILED');
   });
 
+  it('shows no orderly end of one that failed, though its output ends first', async () => {
+    const owner = await run('exec >&-; exit 3');
+    await owner.called('closed');
+    assert.equal(owner.error?.message, 'the command ended with code 3');
+    assert.ok(!owner.calls.includes('end'));
+  });
+
   it('says that there is no such program', async () => {
     const error = await failure('epmux-no-such-program');
     assert.match(error?.message ?? '', /ended with code 127: .*epmux-no-such-program/);
