@@ -8,13 +8,14 @@ import { ControlClient } from '../../src/daemon/control/client.ts';
 import { daemonPaths } from '../../src/daemon/paths.ts';
 import { AgentEnd } from '../support/agent-end.ts';
 import { EPMUX } from '../support/dyno.ts';
+import { leaveOut } from '../support/left-out.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const SECRET = 'a secret of sixteen bytes';
 const MOST = 96;
 const linux = existsSync('/proc/self/limits');
 
-describe(`a daemon with ${MOST} descriptors${linux ? '' : ' (left out: there is no /proc)'}`, function () {
+describe(`a daemon with ${MOST} descriptors`, function () {
   this.timeout(30_000);
   const folder = tempFolder();
   const sockets = new Set<Socket>();
@@ -25,7 +26,7 @@ describe(`a daemon with ${MOST} descriptors${linux ? '' : ' (left out: there is 
   let said = '';
 
   beforeEach(async function () {
-    if (!linux) this.skip();
+    if (!linux) leaveOut(this, 'there is no /proc');
     silent = createServer((socket) => {
       socket.on('error', () => socket.destroy());
       socket.resume();

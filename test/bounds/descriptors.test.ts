@@ -7,6 +7,7 @@ import { Descriptors, isExhaustion } from '../../src/runtime/descriptors.ts';
 import { AgentProcess } from '../support/agent-process.ts';
 import { DaemonEnd, type TestStream } from '../support/daemon-end.ts';
 import { freePort } from '../support/erlang.ts';
+import { leaveOut } from '../support/left-out.ts';
 
 const SECRET = 'the secret that both ends know';
 const MOST = 64;
@@ -92,7 +93,7 @@ describe('the descriptors of a process', () => {
 });
 
 const linux = existsSync('/proc/self/limits');
-describe(`an agent with ${MOST} descriptors${linux ? '' : ' (left out: there is no /proc)'}`, function () {
+describe(`an agent with ${MOST} descriptors`, function () {
   this.timeout(60_000);
   let echo: Server;
   let agent: AgentProcess;
@@ -102,7 +103,7 @@ describe(`an agent with ${MOST} descriptors${linux ? '' : ' (left out: there is 
   const said = new Map<TestStream, number>();
 
   before(async function () {
-    if (!linux) this.skip();
+    if (!linux) leaveOut(this, 'there is no /proc');
     echo = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       socket.on('error', () => socket.destroy());
       socket.pipe(socket);

@@ -5,6 +5,7 @@ import { peakMib } from '../../scripts/bounds/usage.ts';
 import { AgentProcess } from '../support/agent-process.ts';
 import { DaemonEnd } from '../support/daemon-end.ts';
 import { freePort } from '../support/erlang.ts';
+import { leaveOut } from '../support/left-out.ts';
 
 const SECRET = 'the secret that both ends know';
 const SESSIONS = 30;
@@ -17,11 +18,11 @@ const MOST_RESIDENT_MIB = 200;
 
 const linux = existsSync('/proc/self/status');
 
-describe(`the memory of an agent${linux ? '' : ' (left out: there is no /proc)'}`, function () {
+describe(`the memory of an agent`, function () {
   this.timeout(60_000);
 
   it('stays within its bound when session after session is abandoned with much on its way', async function () {
-    if (!linux) this.skip();
+    if (!linux) leaveOut(this, 'there is no /proc');
     const flood = await Flood.start();
     const epmd = String(await freePort());
     const limit = ['--limit', `held-bytes=${HELD_MIB * 1_024 * 1_024}`];

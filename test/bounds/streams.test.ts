@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { AgentProcess } from '../support/agent-process.ts';
 import { DaemonEnd, type TestStream } from '../support/daemon-end.ts';
 import { freePort } from '../support/erlang.ts';
+import { leaveOut } from '../support/left-out.ts';
 
 const SECRET = 'the secret that both ends know';
 const AT_ONCE = 1_000;
@@ -21,14 +22,14 @@ const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).le
 
 const linux = existsSync('/proc/self/fd');
 
-describe(`streams through a real agent${linux ? '' : ' (left out: there is no /proc)'}`, function () {
+describe(`streams through a real agent`, function () {
   this.timeout(120_000);
   let echo: Server;
   let agent: AgentProcess;
   let end: DaemonEnd;
 
   before(async function () {
-    if (!linux) this.skip();
+    if (!linux) leaveOut(this, 'there is no /proc');
     echo = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       socket.on('error', () => socket.destroy());
       socket.pipe(socket);

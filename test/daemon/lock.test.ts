@@ -8,6 +8,7 @@ import { acquireLock, type Lock, readLockHolder, startTimeByPs } from '../../src
 import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
 import { leaveOut } from '../support/left-out.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { until } from '../transport/ssh-support.ts';
 
 const LONG_AGO = new Date(Date.now() - 60_000);
 
@@ -16,8 +17,6 @@ async function deadPid(): Promise<number> {
   await once(child, 'exit');
   return child.pid ?? 0;
 }
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('the lock on a state folder', () => {
   const folder = tempFolder();
@@ -60,18 +59,23 @@ describe('the lock on a state folder', () => {
     // The child ends when the third pipe does: after its parent has become a program that knows of no child.
     const script = 'cat <&3 >/dev/null & echo $!; exec 3<&-; exec cat';
     const parent = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit', 'pipe'] });
-    const [line] = await once(parent.stdout as Readable, 'data');
-    const pid = Number(line);
-    const comm = () => readFileSync(`/proc/${parent.pid}/comm`, 'utf8').trim();
-    while (comm() !== 'cat') await turn();
-    (parent.stdio[3] as Writable).end();
-    const fields = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    while (fields()[0] !== 'Z') await turn();
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    leaveBehind({ pid, incarnation: `${boot}/${fields()[19]}` });
-    (await acquireLock(paths)).release();
-    (parent.stdin as Writable).end();
-    await once(parent, 'exit');
+    const gone = once(parent, 'exit');
+    try {
+      const [line] = await once(parent.stdout as Readable, 'data');
+      const pid = Number(line);
+      const comm = () => readFileSync(`/proc/${parent.pid}/comm`, 'utf8').trim();
+      await until(() => comm() === 'cat');
+      (parent.stdio[3] as Writable).end();
+      const fields = () =>
+        readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+      await until(() => fields()[0] === 'Z');
+      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+      leaveBehind({ pid, incarnation: `${boot}/${fields()[19]}` });
+      (await acquireLock(paths)).release();
+    } finally {
+      parent.kill('SIGKILL');
+      await gone;
+    }
   });
 
   it('is taken from a process that died and whose pid another has now', async function () {

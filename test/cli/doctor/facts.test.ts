@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { parseFacts, releaseOf } from '../../../src/cli/doctor/facts.ts';
 import { FACTS_SCRIPT } from '../../../src/cli/doctor/facts-script.ts';
 import { ErlangHost } from '../../support/erlang.ts';
+import { leaveOut } from '../../support/left-out.ts';
 
 describe('what is told of a dyno', () => {
   it('is read line by line', () => {
@@ -60,10 +61,10 @@ describe('what is told of a dyno', () => {
 
 const isLinux = process.platform === 'linux';
 
-describe(`the look around${isLinux ? '' : ' (left out: this system has no /proc)'}`, () => {
+describe('the look around', () => {
   let host: ErlangHost;
   before(async function () {
-    if (!isLinux) this.skip();
+    if (!isLinux) leaveOut(this, 'this system has no /proc');
     host = await ErlangHost.start();
   });
   after(() => host?.stop());
