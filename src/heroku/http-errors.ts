@@ -115,8 +115,7 @@ function words(call: HttpCall, text: string): string {
   if (parts.length === 0) return '';
   let said = parts.join(': ');
   for (const secret of call.secrets) if (secret !== '') said = said.replaceAll(secret, '…');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what comes from outside may not steer a terminal
-  const line = said.replaceAll(/[\u0000-\u001F\u007F-\u009F\s]+/g, ' ').trim();
+  const line = said.replaceAll(/[\s\p{Cc}\p{Cf}]+/gu, ' ').trim();
   return ` (${line.length > MOST_WORDS ? `${line.slice(0, MOST_WORDS)}…` : line})`;
 }
 
