@@ -43,8 +43,7 @@ interface LocalNode {
 
 function listen(server: net.Server, host: string, port: number): Promise<void> {
   return new Promise((listening, failed) => {
-    server.once('error', failed);
-    server.listen({ host, port, exclusive: true }, () => {
+    server.once('error', failed).listen({ host, port, exclusive: true }, () => {
       server.off('error', failed);
       listening();
     });
@@ -104,7 +103,8 @@ export class VirtualEpmd {
 
   /** The port, or undefined when it can't be had. */
   async #tryListen(address: string, port: number): Promise<number | undefined> {
-    const server = net.createServer({ noDelay: true }, (socket) => this.#accept(socket, address));
+    const options = { noDelay: true, allowHalfOpen: true };
+    const server = net.createServer(options, (socket) => this.#accept(socket, address));
     try {
       await listen(server, address, port);
     } catch (error) {
@@ -140,18 +140,25 @@ export class VirtualEpmd {
       clearTimeout(limit);
       this.#clients.delete(socket);
     });
+    this.#read(socket, address, () => clearTimeout(limit));
+  }
+
+  #read(socket: net.Socket, address: string, stays: () => void): void {
     const parser = new EpmdRequestParser();
+    let answered = Promise.resolve();
     socket.on('data', (chunk: Buffer) => {
       try {
         const request = parser.push(chunk);
         if (request === undefined) return;
-        this.#answer(request, socket, address, () => clearTimeout(limit)).catch((error: unknown) =>
+        answered = this.#answer(request, socket, address, stays).catch((error: unknown) =>
           this.#drop(socket, error),
         );
       } catch (error) {
         this.#drop(socket, error);
       }
     });
+    // Who asks and closes its half at once still gets the answer, as from a real epmd.
+    socket.once('end', () => void answered.then(() => socket.end()));
   }
 
   #drop(socket: net.Socket, error: unknown): void {

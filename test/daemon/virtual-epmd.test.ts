@@ -127,6 +127,16 @@ describe('the virtual epmd', () => {
     held.destroy();
   });
 
+  it('answers who closes its half with the question, and ends a node that closes its own', async () => {
+    const socket = net.connect(epmd.port, LOCAL);
+    socket.end(encodeEpmdRequest({ kind: 'names' }));
+    assert.equal((await untilClosed(socket)).readUInt32BE(), epmd.port);
+    const { socket: node } = await register(epmd.port, 'me');
+    node.end();
+    await once(node, 'close');
+    while ((await ask('me')) !== undefined);
+  });
+
   it('refuses to be ended', async () => {
     for (const request of [{ kind: 'kill' }, { kind: 'stop', name: 'me' }] as const) {
       const socket = net.connect(epmd.port, LOCAL);
