@@ -95,9 +95,9 @@ function quickConfig(work: string): string {
   return file;
 }
 
-/** dist/ as it was built last. */
+/** Of dist/, built anew. Nothing goes to stdout. */
 function pack(work: string): string {
-  if (!existsSync(join(ROOT, 'dist', 'agent.mjs'))) throw new Error('build first: npm run build');
+  execFileSync('npm', ['run', 'build'], { cwd: ROOT, stdio: ['ignore', 2, 'inherit'] });
   const args = ['pack', '--ignore-scripts', '--silent', '--pack-destination', work];
   execFileSync('npm', args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   const [tarball] = readdirSync(work).filter((name) => name.endsWith('.tgz'));
