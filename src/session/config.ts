@@ -20,6 +20,8 @@ export interface SessionConfig {
   readonly streamBufferBytes: number;
   /** All send buffers together: above it a stream may hold no more than its last write. */
   readonly maxBufferedBytes: number;
+  /** The receive window of a new stream, while windows take up less than half of what they may. */
+  readonly firstWindowBytes: number;
   /** The receive window a stream may grow to. */
   readonly maxWindowBytes: number;
   /** Sum of all receive windows beyond the initial credit. */
@@ -41,6 +43,7 @@ export const SESSION_DEFAULTS: SessionConfig = {
   replayBudgetBytes: 16 * 1024 * 1024,
   streamBufferBytes: 128 * 1024,
   maxBufferedBytes: 32 * 1024 * 1024,
+  firstWindowBytes: 1024 * 1024,
   maxWindowBytes: 16 * 1024 * 1024,
   maxWindowsTotalBytes: 64 * 1024 * 1024,
   minInFlightBytes: 16 * 1024,

@@ -10,15 +10,16 @@ export type PathBounds = Pick<SessionConfig, 'minInFlightBytes' | 'maxInFlightBy
 
 /** What may be in flight before anything is measured. */
 const FIRST_IN_FLIGHT_BYTES = 65_536;
-/** While it starts, each round may double what is in flight. */
+/** While it starts, each round may carry so many times what the last one has, or so many once a round was slow. */
 const STARTUP_GAIN = 2;
+const CAREFUL_GAIN = 1.25;
 /** Startup is over when this many rounds in turn did not deliver a quarter more. */
 const STARTUP_FLAT_ROUNDS = 3;
 const STARTUP_GROWTH = 1.25;
-/** It is over at once when a round was this much slower than the shortest round trip: a queue has built up. */
+/** A round this much slower than the shortest round trip: a queue has built up, or the endpoints were busy. It is over when no more was delivered either. */
 const QUEUE_FACTOR = 1.25;
 const QUEUE_MS = 8;
-/** While cruising a round this slow means that the path has become slower: what it delivered before does not count any more. */
+/** A round this slow ends the start at once; while cruising it means that the path has become slower: what it delivered before does not count any more. */
 const SLOWED_FACTOR = 2;
 const SLOWED_MS = 20;
 /** The shortest round trip seen holds for so long; then the queue is let run dry to measure anew. */
@@ -54,6 +55,9 @@ export class PathEstimator {
   #cycle = new AskingCycle();
   #round = 0;
   #flatRounds = 0;
+  #startupGain = STARTUP_GAIN;
+  /** The rate when the round began. */
+  #rateBefore = 0;
   #minRttMs: number | undefined;
   #minRttAt = 0;
   #measuringSince = 0;
@@ -101,6 +105,8 @@ export class PathEstimator {
     this.#rate.clear();
     this.#cycle = new AskingCycle();
     this.#flatRounds = 0;
+    this.#startupGain = STARTUP_GAIN;
+    this.#rateBefore = 0;
     this.#minRttMs = undefined;
     this.#wishesPing = false;
     this.#refillBytes = Number.POSITIVE_INFINITY;
@@ -117,6 +123,7 @@ export class PathEstimator {
     if (sample === undefined) return;
     this.#refillBytes += before - this.#log.inFlight;
     this.#noteRtt(sample.rttMs, now);
+    if (this.#state === 'starting') this.#noteRate(sample);
     if (sample.endsRound) this.#onRound(sample);
     this.#lookForStaleRtt(sample, now);
   }
@@ -131,7 +138,7 @@ export class PathEstimator {
 
   get #startingBytes(): number {
     const product = this.#rate.value * (this.#minRttMs ?? 0);
-    return Math.max(FIRST_IN_FLIGHT_BYTES, product * STARTUP_GAIN + this.#slackBytes);
+    return Math.max(FIRST_IN_FLIGHT_BYTES, product * this.#startupGain + this.#slackBytes);
   }
 
   get #cruisingBytes(): number {
@@ -151,23 +158,32 @@ export class PathEstimator {
     this.#minRttAt = now;
   }
 
-  /** One sample a round, which is less in thrall to acknowledgements that come in clumps than the best of many. */
+  /** While cruising one sample a round, which is less in thrall to acknowledgements that come in clumps than the best of many. */
   #onRound(sample: Sample): void {
     this.#round++;
     const { bytesPerMs, rttMs, afterPause } = sample;
     const minRttMs = this.#minRttMs ?? 0;
-    const before = this.#rate.value;
     const isSlow = rttMs > this.#cycle.rttMs(minRttMs) * SLOWED_FACTOR + SLOWED_MS;
-    if (isSlow && !afterPause && this.#state !== 'starting') this.#rate.clear();
-    if (!afterPause || bytesPerMs >= before) this.#rate.note(bytesPerMs, this.#round);
-    if (afterPause) return;
-    if (this.#state !== 'starting') {
-      this.#cycle.onRound(bytesPerMs, rttMs, minRttMs);
+    if (this.#state === 'starting') {
+      if (!afterPause) this.#onStartupRound(rttMs > minRttMs * QUEUE_FACTOR + QUEUE_MS, isSlow);
       return;
     }
-    this.#flatRounds = bytesPerMs >= before * STARTUP_GROWTH ? 0 : this.#flatRounds + 1;
-    const hasQueue = rttMs > minRttMs * QUEUE_FACTOR + QUEUE_MS;
-    if (hasQueue || this.#flatRounds >= STARTUP_FLAT_ROUNDS) this.#state = 'cruising';
+    if (isSlow && !afterPause) this.#rate.clear();
+    this.#noteRate(sample);
+    if (!afterPause) this.#cycle.onRound(bytesPerMs, rttMs, minRttMs);
+  }
+
+  #noteRate({ bytesPerMs, afterPause }: Sample): void {
+    if (!afterPause || bytesPerMs >= this.#rate.value) this.#rate.note(bytesPerMs, this.#round);
+  }
+
+  #onStartupRound(hasQueue: boolean, isSlow: boolean): void {
+    const rate = this.#rate.value;
+    this.#flatRounds = rate >= this.#rateBefore * STARTUP_GROWTH ? 0 : this.#flatRounds + 1;
+    this.#rateBefore = rate;
+    this.#startupGain = hasQueue ? CAREFUL_GAIN : STARTUP_GAIN;
+    const isFull = isSlow || (hasQueue && this.#flatRounds > 0);
+    if (isFull || this.#flatRounds >= STARTUP_FLAT_ROUNDS) this.#state = 'cruising';
   }
 
   #lookForStaleRtt(sample: Sample, now: number): void {

@@ -74,14 +74,15 @@ export class Streams {
   }
 
   open(id: number, target: string, streamClass: StreamClass): void {
-    this.add(id, true, streamClass);
     this.#control.open({ type: 'OPEN', stream: id, streamClass, target });
+    this.add(id, true, streamClass);
   }
 
   add(id: number, openedHere: boolean, streamClass: StreamClass): void {
     const window = new ReceiveWindow(this.#pool, this.#config.maxWindowBytes);
     const memory = this.#memory;
     this.#live.set(id, new Stream({ id, openedHere, streamClass, window, memory }));
+    if (window.beginWith(this.#config.firstWindowBytes)) this.#control.credit(id, window.limit);
   }
 
   accept(id: number): void {

@@ -3,12 +3,16 @@ import { EpmuxError } from '../protocol/errors.ts';
 
 /** Below this a round trip is taken as this: on a short path the endpoints' own turns take longer than the path. */
 const SHORTEST_RTT_MS = 5;
+/** What streams begin with leaves this part of the pool to those that turn out to need more. */
+const LEFT_FOR_GROWTH = 0.5;
 
 /** What all windows of a session may grow by, together. */
 export class WindowPool {
+  readonly #totalBytes: number;
   #left: number;
 
   constructor(totalBytes: number) {
+    this.#totalBytes = totalBytes;
     this.#left = totalBytes;
   }
 
@@ -23,13 +27,18 @@ export class WindowPool {
     return taken;
   }
 
+  /** All of it or nothing, for a stream that has not shown yet what it needs. */
+  takeEarly(bytes: number): number {
+    return this.#left - bytes < this.#totalBytes * LEFT_FOR_GROWTH ? 0 : this.take(bytes);
+  }
+
   giveBack(bytes: number): void {
     this.#left += bytes;
   }
 }
 
 /**
- * What the other end may send on one stream. The window doubles when a half of it was consumed within two round trips: then
+ * What the other end may send on one stream. A stream may begin with more than the initial credit; its window doubles when a half of it was consumed within two round trips: then
  * the window may be what bounds the stream.
  */
 export class ReceiveWindow {
@@ -57,6 +66,15 @@ export class ReceiveWindow {
   /** Counted from the stream's start, as CREDIT tells it. */
   get limit(): number {
     return this.#limit;
+  }
+
+  /** Before anything has come. True: the limit has moved, and the other end must hear of it. */
+  beginWith(bytes: number): boolean {
+    const wanted = Math.min(bytes, this.#maxBytes) - this.#sizeBytes;
+    const taken = wanted > 0 ? this.#pool.takeEarly(wanted) : 0;
+    this.#sizeBytes += taken;
+    this.#limit += taken;
+    return taken > 0;
   }
 
   /** False: more than the credit allows. */

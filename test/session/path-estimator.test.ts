@@ -61,6 +61,28 @@ describe('the path estimator', () => {
     assert.ok((road.path.minRttMs ?? 0) < 52);
   });
 
+  it('doubles each round trip while it starts', () => {
+    const road = new Road(1e9, 50);
+    const rounds = [1, 2, 3, 4, 5].map(() => {
+      road.run(50);
+      return road.path.limitBytes;
+    });
+    road.run(2);
+    const [first = 0] = rounds;
+    assert.equal(first, 65_536);
+    assert.ok((rounds[4] ?? 0) >= first * 2 ** 4, String(rounds));
+  });
+
+  it('goes on starting after one slow round that brought more', () => {
+    const road = new Road(20_000, 50);
+    road.run(120);
+    road.rttMs = 80;
+    road.run(60);
+    road.rttMs = 50;
+    road.run(500);
+    assert.ok(road.path.bytesPerMs > 18_000, `${road.path.bytesPerMs}`);
+  });
+
   it('stops doubling as soon as a queue builds up', () => {
     const road = new Road(125, 50);
     road.run(1_500);

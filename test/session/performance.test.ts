@@ -83,8 +83,35 @@ describe('a small stream beside bulk', function () {
   });
 });
 
+/** How long so many bytes take on a stream of their own, one way, beyond what the path itself takes for them. */
+function lateMs(path: PairOptions, bytes: number, warmUpBytes: number): number {
+  const pair = new Pair(path);
+  pair.connect();
+  pair.run(500);
+  const move = (count: number): number => {
+    const began = pair.now;
+    const id = pair.agent.open('node/a', 'bulk');
+    pair.agent.send(id, count, true);
+    pair.runUntil(() => pair.daemon.streams.get(id)?.received === count);
+    pair.run(1_000);
+    return pair.daemon.record(id).received === count ? pair.now - 1_000 - began : 0;
+  };
+  if (warmUpBytes > 0) move(warmUpBytes);
+  return move(bytes) - bytes / (path.bytesPerMs ?? 1) - (path.latencyMs ?? 0);
+}
+
 describe('bulk', function () {
   this.timeout(30_000);
+
+  it('on a pipe that is measured loses little more than a round trip to its start', () => {
+    const late = lateMs(HOME, 2e7, 1e7);
+    assert.ok(late < 65, `${late} ms`);
+  });
+
+  it('on a new pipe is up to speed after four round trips', () => {
+    const late = lateMs(HOME, 2e7, 0);
+    assert.ok(late < 170, `${late} ms`);
+  });
 
   it('fills 100 Mbit/s at 50 ms within the first second', () => {
     const pair = new Pair(HOME);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { MAX_PAYLOAD_BYTES } from '../../src/protocol/constants.ts';
 import { Pair, type PairOptions } from '../support/session-pair.ts';
 import type { Direction } from '../support/simulated-pipe.ts';
 
@@ -124,7 +125,8 @@ describe('a session that loses its pipe', () => {
     pair.connect();
     pair.run(100);
     const written = pair.pipe?.written('toAgent') ?? 0;
-    assert.ok(written > 30_000 && written < 100_000, `${written} bytes`);
+    // What is sent again is divided as it was: the last frame may go beyond the limit.
+    assert.ok(written > 30_000 && written < 65_536 + MAX_PAYLOAD_BYTES, `${written} bytes`);
   });
 
   it('keeps what is opened, written, finished and reset while there is no pipe', () => {

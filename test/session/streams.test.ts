@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { INITIAL_CREDIT_BYTES } from '../../src/protocol/constants.ts';
 import type { Frame } from '../../src/protocol/frames.ts';
+import { SESSION_DEFAULTS } from '../../src/session/config.ts';
 import { LoneSession } from '../support/lone-session.ts';
 import { Pair } from '../support/session-pair.ts';
 
@@ -187,13 +188,24 @@ describe('a stream', () => {
     assert.throws(() => lone.session.reject(id, REASON), { code: 'INTERNAL' });
   });
 
+  it('begins with more than the initial credit, told behind OPEN and before ACCEPT', () => {
+    const config = { firstWindowBytes: 300_000 };
+    const daemon = LoneSession.attached('daemon', config);
+    daemon.session.open('node/a', 'bulk', daemon.now);
+    const agent = LoneSession.attached('agent', config);
+    agent.receive({ type: 'OPEN', stream: 1, streamClass: 'bulk', target: 'node/a' });
+    const credit = { type: 'CREDIT', stream: 1, limit: 300_000 };
+    assert.deepEqual(daemon.sent().slice(-1), [credit]);
+    assert.deepEqual(agent.sent().slice(-1), [credit]);
+  });
+
   it('gives a slow reader no more than its window, and keeps the session going', () => {
     const pair = new Pair({ agent: { readsBytesPerMs: 0 } });
     pair.connect();
     const stuck = pair.daemon.open('node/a', 'bulk');
-    pair.daemon.send(stuck, 1_000_000);
+    pair.daemon.send(stuck, 2_000_000);
     pair.run(1_000);
-    assert.equal(pair.agent.record(stuck).received, INITIAL_CREDIT_BYTES);
+    assert.equal(pair.agent.record(stuck).received, SESSION_DEFAULTS.firstWindowBytes);
     const other = pair.daemon.open();
     pair.daemon.send(other, 1_000);
     pair.run(1_000);

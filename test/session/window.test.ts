@@ -48,6 +48,26 @@ describe('a receive window', () => {
     assert.ok(window.sizeBytes <= 2 * INITIAL_CREDIT_BYTES);
   });
 
+  it('may begin with more, once, as long as that leaves half of all to those that grow', () => {
+    const pool = new WindowPool(2 * MAX);
+    const windows = [1, 2, 3].map(() => new ReceiveWindow(pool, MAX));
+    const first = MAX / 2 + INITIAL_CREDIT_BYTES;
+    assert.deepEqual(
+      windows.map((window) => window.beginWith(first)),
+      [true, true, false],
+    );
+    assert.deepEqual(
+      windows.map(({ limit }) => limit),
+      [first, first, INITIAL_CREDIT_BYTES],
+    );
+    assert.equal(windows[0]?.beginWith(first), false);
+    assert.equal(new ReceiveWindow(new WindowPool(8 * MAX), 90_000).beginWith(MAX), true);
+    assert.equal(windows[0]?.onReceived(first, 0), true);
+    assert.equal(windows[0]?.onReceived(1, 0), false);
+    windows[0]?.release();
+    assert.equal(windows[2]?.beginWith(first), true);
+  });
+
   it('grows within what all windows may take together, and gives it back', () => {
     const pool = new WindowPool(INITIAL_CREDIT_BYTES * 2);
     const windows = [new ReceiveWindow(pool, MAX), new ReceiveWindow(pool, MAX)];

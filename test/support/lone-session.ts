@@ -1,5 +1,5 @@
 /** One session whose other end is the test: frames in, frames out, at times the test chooses. */
-import type { RoleName } from '../../src/protocol/constants.ts';
+import { INITIAL_CREDIT_BYTES, type RoleName } from '../../src/protocol/constants.ts';
 import { FrameDecoder } from '../../src/protocol/decode.ts';
 import { encodeFrame } from '../../src/protocol/encode.ts';
 import type { Frame } from '../../src/protocol/frames.ts';
@@ -20,7 +20,7 @@ export class LoneSession {
     firstStreamId: number | undefined = undefined,
   ) {
     this.#role = role;
-    const all = { ...SESSION_DEFAULTS, ...config };
+    const all = { ...SESSION_DEFAULTS, firstWindowBytes: INITIAL_CREDIT_BYTES, ...config };
     this.session = new Session(role, all, new Uint8Array(16), this.now, firstStreamId);
   }
 
