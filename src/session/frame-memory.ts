@@ -3,6 +3,8 @@ import { MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
 /** Frames of at least this size get memory of their own. */
 const OWN_FROM_BYTES = 4_096;
 const BLOCK_BYTES = 16_384;
+/** Blocks in which streams gather small writes: as many as streams write within one turn, mostly. */
+const MOST_SPARE_GATHERING = 16;
 /** Frames above 8 KiB get a buffer of the next of these sizes, which serves again and again. */
 export const POOLED_FROM_BYTES = MAX_PAYLOAD_BYTES / 8;
 const POOLED_BYTES = [MAX_PAYLOAD_BYTES / 4, MAX_PAYLOAD_BYTES / 2, MAX_PAYLOAD_BYTES];
@@ -15,6 +17,7 @@ export class FrameMemory {
   #used = 0;
   readonly #spare = new Map(POOLED_BYTES.map((bytes): [number, Uint8Array[]] => [bytes, []]));
   #spareBytes = 0;
+  readonly #spareGathering: Uint8Array[] = [];
   /** A block of small frames may have the same size, and is not to be taken for one of these. */
   readonly #pooled = new WeakSet<ArrayBufferLike>();
 
@@ -58,8 +61,19 @@ export class FrameMemory {
     spare.push(frame.length === bytes ? frame : Buffer.from(buffer));
   }
 
+  /** A block for small writes that become frames by being copied. */
+  takeGathering(): Uint8Array {
+    return this.#spareGathering.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  }
+
+  /** Nothing refers to the block any more. */
+  giveBackGathering(block: Uint8Array): void {
+    if (this.#spareGathering.length < MOST_SPARE_GATHERING) this.#spareGathering.push(block);
+  }
+
   /** Keeps nothing for frames to come. */
   trim(): void {
+    this.#spareGathering.length = 0;
     for (const spare of this.#spare.values()) spare.length = 0;
     this.#spareBytes = 0;
   }

@@ -2,7 +2,7 @@ import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts'
 import { Fifo } from './fifo.ts';
 import { type FrameMemory, POOLED_FROM_BYTES } from './frame-memory.ts';
 
-const BLOCK_BYTES = 16_384;
+const NO_BLOCK: Uint8Array = new Uint8Array(0);
 const MOST_IN_FRAME_BYTES = MAX_PAYLOAD_BYTES - FRAME_HEADER_BYTES;
 
 /**
@@ -13,8 +13,8 @@ export class SendBuffer {
   readonly #memory: FrameMemory;
   #chunks = new Fifo<Uint8Array>();
   #bytes = 0;
-  /** Where small chunks are gathered; the last chunk of the queue ends at `#blockUsed` while `#blockOpen`. */
-  #block = new Uint8Array(0);
+  /** Where small chunks are gathered while something waits; the last chunk of the queue ends at `#blockUsed` while `#blockOpen`. */
+  #block = NO_BLOCK;
   #blockUsed = 0;
   #blockOpen = false;
 
@@ -50,7 +50,7 @@ export class SendBuffer {
     if (!isLarge && chunk.length < Math.min(mostBytes, this.#bytes)) return undefined;
     if (!this.#memory.isPooled(chunk)) return undefined;
     this.#chunks.shift();
-    this.#bytes -= chunk.length;
+    this.#took(chunk.length);
     const start = chunk.byteOffset - FRAME_HEADER_BYTES;
     return Buffer.from(chunk.buffer, start, FRAME_HEADER_BYTES + chunk.length);
   }
@@ -74,13 +74,20 @@ export class SendBuffer {
         this.#chunks.replaceFirst(chunk.subarray(wanted));
       }
     }
-    this.#bytes -= length;
+    this.#took(length);
   }
 
   clear(): void {
     this.#chunks.clear();
-    this.#bytes = 0;
-    this.#block = new Uint8Array(0);
+    this.#took(this.#bytes);
+  }
+
+  /** There may be thousands of streams on which nothing waits: such a one keeps no block. */
+  #took(bytes: number): void {
+    this.#bytes -= bytes;
+    if (this.#bytes > 0 || this.#block === NO_BLOCK) return;
+    this.#memory.giveBackGathering(this.#block);
+    this.#block = NO_BLOCK;
     this.#blockUsed = 0;
     this.#blockOpen = false;
   }
@@ -111,7 +118,7 @@ export class SendBuffer {
 
   #gather(chunk: Uint8Array): void {
     if (this.#block.length - this.#blockUsed < chunk.length) {
-      this.#block = new Uint8Array(BLOCK_BYTES);
+      this.#block = this.#memory.takeGathering();
       this.#blockUsed = 0;
       this.#blockOpen = false;
     }

@@ -80,6 +80,49 @@ describe('a send buffer', () => {
   });
 });
 
+describe('the send buffers of many streams', () => {
+  const small = new Uint8Array(10).fill(7);
+
+  it('keep no memory while nothing waits in them', () => {
+    const memory = new FrameMemory();
+    let taken = 0;
+    const counting = Object.assign(memory, {
+      takeGathering: () => {
+        taken += 1;
+        return FrameMemory.prototype.takeGathering.call(memory);
+      },
+      giveBackGathering: (block: Uint8Array) => {
+        taken -= 1;
+        FrameMemory.prototype.giveBackGathering.call(memory, block);
+      },
+    });
+    const [moved, framed, cleared] = [1, 2, 3].map(() => new SendBuffer(counting));
+    for (const buffer of [moved, framed, cleared]) buffer?.push(small);
+    assert.equal(taken, 3);
+    moved?.moveInto(new Uint8Array(10), 0, 10);
+    framed?.push(new Uint8Array(60_000));
+    framed?.moveInto(new Uint8Array(10), 0, 10);
+    assert.notEqual(framed?.takeFrame(65_000), undefined);
+    cleared?.clear();
+    assert.equal(taken, 0);
+  });
+
+  it('share the blocks that small writes are gathered in, one after the other', () => {
+    const memory = new FrameMemory();
+    const [first, second, third] = [1, 2, 3].map(() => new SendBuffer(memory));
+    const block = memory.takeGathering();
+    memory.giveBackGathering(block);
+    const target = new Uint8Array(10);
+    first?.push(small);
+    second?.push(small.map(() => 8));
+    first?.moveInto(target, 0, 10);
+    third?.push(small.map(() => 9));
+    assert.deepEqual([block[0], target[0]], [9, 7]);
+    second?.moveInto(target, 0, 10);
+    assert.equal(target[0], 8);
+  });
+});
+
 describe('frame memory', () => {
   it('gives out no byte twice, and small frames side by side', () => {
     const memory = new FrameMemory();
