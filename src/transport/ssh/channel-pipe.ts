@@ -2,6 +2,7 @@ import type { ClientChannel } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { BytePipe, PipeHandlers } from '../../runtime/pipe.ts';
 import { WaterMarks } from '../../runtime/water-marks.ts';
+import { widerWindow } from './wide-window.ts';
 
 /** What a channel's pipe needs of the connection that it is on. */
 export interface ChannelHost {
@@ -32,6 +33,7 @@ export class ChannelPipe implements BytePipe {
   readonly #host: ChannelHost;
   readonly #watcher: PipeWatcher | undefined;
   #handlers: PipeHandlers | undefined;
+  #renewWindow: (() => void) | undefined;
   readonly #marks = new WaterMarks();
   #paused = false;
   #readEnded = false;
@@ -56,6 +58,12 @@ export class ChannelPipe implements BytePipe {
     channel.on('close', () => this.fail(this.#lost('the far end closed it')));
   }
 
+  /** For an owner that takes all that comes: a path of any length may be full of it. */
+  widenWindow(): void {
+    this.#renewWindow = widerWindow(this.#channel);
+    this.#renewWindow?.();
+  }
+
   get bufferedBytes(): number {
     return this.#channel.writableLength + this.#host.backlogBytes;
   }
@@ -70,7 +78,9 @@ export class ChannelPipe implements BytePipe {
       return;
     }
     this.#channel.on('data', (chunk: Uint8Array) => {
-      if (this.#outcome === undefined) handlers.onBytes(chunk);
+      if (this.#outcome !== undefined) return;
+      handlers.onBytes(chunk);
+      this.#renewWindow?.();
     });
     if (this.#paused) this.#channel.pause();
   }

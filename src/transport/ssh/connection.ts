@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import type { Client } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
-import type { BytePipe } from '../../runtime/pipe.ts';
 import { attempt } from '../attempt.ts';
 import { CarrierLife } from '../carrier-life.ts';
 import type { ExecRequest, RemoteProcess } from '../transport.ts';
@@ -63,9 +62,9 @@ export class SshConnection {
   }
 
   /** A pipe to a port of the server's loopback; `refused` is the code for a port that nobody listens on. */
-  forward(port: number, refused: RefusedCode, signal: AbortSignal): Promise<BytePipe> {
+  forward(port: number, refused: RefusedCode, signal: AbortSignal): Promise<ChannelPipe> {
     const label = `port ${port} behind ${this.label}`;
-    return this.#open<BytePipe>(label, signal, (done) => {
+    return this.#open<ChannelPipe>(label, signal, (done) => {
       this.client.forwardOut(LOOPBACK, 0, LOOPBACK, port, (error, channel) =>
         done(error ? refusal(error, label, refused) : new ChannelPipe(channel, this, label)),
       );

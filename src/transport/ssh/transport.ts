@@ -19,8 +19,11 @@ export function sshTransport(options: SshTransportOptions): Transport {
       holdTerminal(connection, target, options.logger);
       return {
         label: target,
-        openAgentPipe: (abort, port = options.agentPort) =>
-          connection.forward(port, 'AGENT_MISSING', abort),
+        async openAgentPipe(abort, port = options.agentPort) {
+          const pipe = await connection.forward(port, 'AGENT_MISSING', abort);
+          pipe.widenWindow();
+          return pipe;
+        },
         dial: (port, abort) => connection.forward(port, 'CONNECT_FAILED', abort),
         exec: (request, abort) => connection.exec(request, abort),
         onClosed: (listener) => connection.onClosed(listener),
