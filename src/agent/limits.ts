@@ -1,4 +1,5 @@
 import { type LimitsOf, type LimitTable, limitsFrom, settingsOf } from '../runtime/limits.ts';
+import { MIN_FRAME_BYTES, MOST_FRAME_BYTES } from '../session/config.ts';
 
 const MIB = 1024 * 1024;
 
@@ -13,6 +14,8 @@ export const AGENT_LIMITS = {
   sessions: { standard: 64, least: 1, most: 10_000 },
   /** Of one session. */
   streams: { standard: 1_024, least: 1, most: 1_000_000 },
+  /** The largest payload of the frames that it makes. */
+  frameBytes: { standard: MOST_FRAME_BYTES, least: MIN_FRAME_BYTES, most: MOST_FRAME_BYTES },
   /** Kept for replay by one session. */
   replayBytes: { standard: 16 * MIB, least: 65_536, most: 1_024 * MIB },
   /** In the send buffers of one session's streams; above it each holds one write at most. */

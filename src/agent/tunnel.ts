@@ -36,6 +36,7 @@ function sessionConfig({ limits, graceMs }: AgentOptions): SessionConfig {
     ...SESSION_DEFAULTS,
     graceMs,
     maxStreams: limits.streams,
+    maxFrameBytes: limits.frameBytes,
     replayBudgetBytes: limits.replayBytes,
     maxBufferedBytes: limits.bufferBytes,
     maxWindowsTotalBytes: limits.windowBytes,

@@ -1,3 +1,4 @@
+import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 
 /** Tunables of a session; none of them has to agree with the other end. Units stand in the names. */
@@ -29,9 +30,17 @@ export interface SessionConfig {
   /** Bounds of what may be in flight until acknowledged; in between it follows the measured bandwidth-delay product. */
   readonly minInFlightBytes: number;
   readonly maxInFlightBytes: number;
+  /** The largest payload of a DATA frame of this end; on a slow path frames are smaller by themselves. */
+  readonly maxFrameBytes: number;
   /** Most streams at once. */
   readonly maxStreams: number;
 }
+
+/** With its header a frame then fills two packets of an SSH channel, and one read of a socket, without a rest of a few bytes. */
+export const MOST_FRAME_BYTES = MAX_PAYLOAD_BYTES - FRAME_HEADER_BYTES;
+/** A DATA frame is not made smaller than this to fit a budget, unless there is no more to send. */
+export const MIN_FRAME_BYTES = 4_096;
+const LEAST_BUDGET_BYTES = 4 * MIN_FRAME_BYTES;
 
 export const SESSION_DEFAULTS: SessionConfig = {
   heartbeatMs: 3_000,
@@ -48,12 +57,9 @@ export const SESSION_DEFAULTS: SessionConfig = {
   maxWindowsTotalBytes: 64 * 1024 * 1024,
   minInFlightBytes: 16 * 1024,
   maxInFlightBytes: 16 * 1024 * 1024,
+  maxFrameBytes: MOST_FRAME_BYTES,
   maxStreams: 10_000,
 };
-
-/** A DATA frame is not made smaller than this to fit a budget, unless there is no more to send. */
-export const MIN_FRAME_BYTES = 4_096;
-const LEAST_BUDGET_BYTES = 4 * MIN_FRAME_BYTES;
 
 /** Refuses, with CONFIG_INVALID, values with which a session could not work. */
 export function checkSessionConfig(config: SessionConfig): void {
@@ -65,6 +71,9 @@ export function checkSessionConfig(config: SessionConfig): void {
   }
   if (config.deadAfterMs <= config.heartbeatMs) refuse('deadAfterMs must be above heartbeatMs');
   if (config.clockJumpMs <= config.heartbeatMs) refuse('clockJumpMs must be above heartbeatMs');
+  if (config.maxFrameBytes < MIN_FRAME_BYTES || config.maxFrameBytes > MOST_FRAME_BYTES) {
+    refuse(`maxFrameBytes must be from ${MIN_FRAME_BYTES} to ${MOST_FRAME_BYTES}`);
+  }
   if (config.maxInFlightBytes < config.minInFlightBytes) {
     refuse('maxInFlightBytes must not be below minInFlightBytes');
   }

@@ -1,4 +1,4 @@
-import { ACK_EVERY_BYTES, FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
+import { ACK_EVERY_BYTES } from '../protocol/constants.ts';
 import { AskingCycle } from './asking-cycle.ts';
 import type { SessionConfig } from './config.ts';
 import { MIN_FRAME_BYTES } from './config.ts';
@@ -6,7 +6,10 @@ import type { Sample } from './flight-log.ts';
 import { FlightLog } from './flight-log.ts';
 import { MaxOverRounds } from './max-over-rounds.ts';
 
-export type PathBounds = Pick<SessionConfig, 'minInFlightBytes' | 'maxInFlightBytes'>;
+export type PathBounds = Pick<
+  SessionConfig,
+  'minInFlightBytes' | 'maxInFlightBytes' | 'maxFrameBytes'
+>;
 
 /** What may be in flight before anything is measured. */
 const FIRST_IN_FLIGHT_BYTES = 65_536;
@@ -34,8 +37,6 @@ const TURN_MS = 2;
 const ACK_SLACK_MS = 8;
 /** A DATA frame takes the path for no longer than this. */
 const FRAME_MS = 10;
-/** With its header a frame then fills two packets of an SSH channel, and one read of a socket, without a rest of a few bytes. */
-const MAX_FRAME_PAYLOAD_BYTES = MAX_PAYLOAD_BYTES - FRAME_HEADER_BYTES;
 const FIRST_FRAME_BYTES = 16_384;
 
 /**
@@ -86,9 +87,9 @@ export class PathEstimator {
 
   /** The largest payload of a DATA frame. */
   get frameBytes(): number {
-    if (this.#rate.value === 0) return FIRST_FRAME_BYTES;
-    const fitting = Math.floor(this.#rate.value * FRAME_MS);
-    return Math.min(MAX_FRAME_PAYLOAD_BYTES, Math.max(MIN_FRAME_BYTES, fitting));
+    const rate = this.#rate.value;
+    const fitting = rate === 0 ? FIRST_FRAME_BYTES : Math.floor(rate * FRAME_MS);
+    return Math.min(this.#bounds.maxFrameBytes, Math.max(MIN_FRAME_BYTES, fitting));
   }
 
   /** True once each time the queue has run dry: a PING sent now finds the shortest round trip. */

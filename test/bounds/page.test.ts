@@ -23,9 +23,12 @@ function rowsOf(heading: string): readonly Row[] {
   });
 }
 
-/** As the page writes a default: `1,024`, `16 MiB`, `10 s`, `0.2 s`, `10 min`. */
+/** As the page writes a default: `1,024`, `16 MiB`, `65,528 bytes`, `10 s`, `0.2 s`, `10 min`. */
 function written(name: string, value: number): string {
-  if (name.endsWith('Bytes')) return `${value / (1_024 * 1_024)} MiB`;
+  if (name.endsWith('Bytes')) {
+    const mib = value / (1_024 * 1_024);
+    return Number.isInteger(mib) ? `${mib} MiB` : `${value.toLocaleString('en-US')} bytes`;
+  }
   if (!name.endsWith('Ms')) return value.toLocaleString('en-US');
   return value >= 60_000 ? `${value / 60_000} min` : `${value / 1_000} s`;
 }

@@ -128,7 +128,7 @@ describe('the path estimator', () => {
     const slow = new Road(50, 20);
     slow.run(10_000);
     assert.equal(slow.path.limitBytes, SESSION_DEFAULTS.minInFlightBytes);
-    const bounds = { minInFlightBytes: 10_000, maxInFlightBytes: 70_000 };
+    const bounds = { ...SESSION_DEFAULTS, minInFlightBytes: 10_000, maxInFlightBytes: 70_000 };
     const path = new PathEstimator(bounds);
     path.onPipe(0, 0);
     path.onSent(1e9, 0, false);
