@@ -4,7 +4,7 @@ import { ensureDaemon, findDaemon } from '../daemon/spawn.ts';
 import type { LogLevel } from '../runtime/logger.ts';
 import type { Io } from './io.ts';
 
-type DaemonIo = Pick<Io, 'env' | 'interrupted'>;
+type DaemonIo = Pick<Io, 'env' | 'interrupted' | 'earlyDaemon'>;
 
 /** Asks the daemon that runs, over a connection of its own. Fails with DAEMON_NOT_RUNNING when there is none. */
 export async function withDaemon<T>(
@@ -23,6 +23,7 @@ export async function withStartedDaemon<T>(
 ): Promise<T> {
   const daemon = await ensureDaemon(daemonPaths(io.env), {
     signal: io.interrupted,
+    started: io.earlyDaemon?.take(),
     args: level === undefined ? [] : ['--log-level', level],
   });
   return closing(daemon, ask);

@@ -1,3 +1,4 @@
+import type { EarlyDaemon } from './early-daemon.ts';
 import { isStylish, type Paint, paintFor } from './terminal/style.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -27,13 +28,15 @@ export interface Io {
   holdInterrupts(): () => void;
   /** The width to lay text out for. */
   readonly columns: number;
+  /** On its way for this command. */
+  readonly earlyDaemon?: EarlyDaemon | undefined;
 }
 
 export interface ProcessIo extends Io {
   interrupt(): void;
 }
 
-export function processIo(): ProcessIo {
+export function processIo(earlyDaemon?: EarlyDaemon): ProcessIo {
   const { env, stdin, stdout, stderr } = process;
   const interruption = new AbortController();
   let held = 0;
@@ -62,5 +65,6 @@ export function processIo(): ProcessIo {
       if (held === 0) interruption.abort();
     },
     columns: stdout.columns ?? 80,
+    earlyDaemon,
   };
 }

@@ -12,7 +12,10 @@ async function main(): Promise<number> {
   if (first === 'supervisor') {
     return (await import('../daemon/supervisor/main.ts')).runSupervisor(rest, process.env);
   }
-  const io = processIo();
+  const early = first === 'up' ? await import('./early-daemon.ts') : undefined;
+  const earlyDaemon = early?.startEarly(rest, process.env);
+  process.once('exit', () => earlyDaemon?.giveUp());
+  const io = processIo(earlyDaemon);
   process.on('SIGINT', () => io.interrupt());
   process.on('uncaughtException', (thrown) => void fail(thrown).then(exit));
   for (const stream of [process.stdout, process.stderr]) {

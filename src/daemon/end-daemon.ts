@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EpmuxError } from '../protocol/errors.ts';
 import { type ControlClient, connectDaemon } from './control/client.ts';
-import { systemCode } from './files.ts';
+import { systemCode } from './file-error.ts';
 import { livingHolder } from './lock.ts';
 import type { DaemonPaths } from './paths.ts';
 

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileError, systemCode } from './files.ts';
+import { fileError, systemCode } from './file-error.ts';
 
 const COOKIE_LENGTH = 20;
 const MAX_COOKIE_BYTES = 255;

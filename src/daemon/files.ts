@@ -1,28 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
-
-const FILE_CODES: Readonly<Record<string, ErrorCode>> = {
-  ENOSPC: 'DISK_FULL',
-  EDQUOT: 'DISK_FULL',
-  EACCES: 'PERMISSION_DENIED',
-  EPERM: 'PERMISSION_DENIED',
-  EROFS: 'PERMISSION_DENIED',
-};
-
-/** The system's own code (`ENOENT`), or undefined. */
-export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-}
-
-/** What went wrong with a file, in epmux's codes. */
-export function fileError(error: unknown, path: string): EpmuxError {
-  if (error instanceof EpmuxError) return error;
-  const code = FILE_CODES[systemCode(error) ?? ''] ?? 'INTERNAL';
-  const reason = error instanceof Error ? error.message : String(error);
-  return new EpmuxError(code, `${path}: ${reason}`, { cause: error });
-}
+import { fileError } from './file-error.ts';
 
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');

@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { Writable } from 'node:stream';
-import { fileError } from './files.ts';
+import { fileError } from './file-error.ts';
 
 export interface LogFileOptions {
   readonly maxBytes: number;

@@ -12,6 +12,8 @@ import { type DaemonPaths, daemonPaths, ensureFolders } from './paths.ts';
 const LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
 /** What the supervisor hands over is there when the process starts. */
 const STDIN_MS = 5_000;
+/** Its supervisor loads meanwhile; when that dies, stdin ends. */
+const HELD_MS = 30_000;
 type StopSignal = 'SIGTERM' | 'SIGINT';
 
 function logLevel(text: string): LogLevel {
@@ -26,6 +28,8 @@ interface WorkerOptions {
   readonly stay: boolean;
   /** What only the worker before held is to be read from stdin. */
   readonly memory: boolean;
+  /** Nothing is touched before that has come; without it the supervisor needs no worker. */
+  readonly held: boolean;
   readonly restarts: number;
 }
 
@@ -37,12 +41,13 @@ function parse(args: readonly string[]): WorkerOptions {
         'log-level': { type: 'string', default: 'info' },
         stay: { type: 'boolean', default: false },
         memory: { type: 'boolean', default: false },
+        held: { type: 'boolean', default: false },
         restarts: { type: 'string', default: '0' },
       },
     });
-    const { stay, memory } = values;
+    const { stay, memory, held } = values;
     const restarts = Math.trunc(Number(values.restarts)) || 0;
-    return { level: logLevel(values['log-level']), stay, memory, restarts };
+    return { level: logLevel(values['log-level']), stay, memory, held, restarts };
   } catch (error) {
     if (error instanceof EpmuxError) throw error;
     throw new EpmuxError('USAGE', `epmux daemon: ${(error as Error).message}`);
@@ -50,10 +55,10 @@ function parse(args: readonly string[]): WorkerOptions {
 }
 
 /** Up to its end; empty when that does not come: the supervisor was killed meanwhile. */
-async function readStdin(): Promise<string> {
+async function readStdin(limitMs: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  const limit = setTimeout(() => process.stdin.destroy(), STDIN_MS);
+  const limit = setTimeout(() => process.stdin.destroy(), limitMs);
   try {
     for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
       bytes += chunk.length;
@@ -120,14 +125,16 @@ async function untilEnded(daemon: Daemon, running: Running): Promise<StopSignal 
 
 /** `epmux daemon`: until its last tunnel is taken down or a signal ends it. Throws what it can't start with. */
 export async function runDaemon(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const { level, stay, restarts, memory: isGivenMemory } = parse(args);
+  const { level, stay, restarts, memory: isGivenMemory, held } = parse(args);
+  const given = isGivenMemory ? await readStdin(held ? HELD_MS : STDIN_MS) : '';
+  if (held && given === '') return Exit.failed;
+  const memory = readMemory(given);
   const startedAt = Date.now();
   process.umask(0o077);
   const paths = daemonPaths(env);
   ensureFolders(paths);
   const limits = daemonLimits(env);
   const log = new DaemonLog({ level, file: paths.logFile, fileOptions: logFileOptions(limits) });
-  const memory = isGivenMemory ? readMemory(await readStdin()) : [];
   const options = { paths, env, log, limits, stay, restarts, memory };
   const daemon = await Daemon.start(options).catch(async (error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);

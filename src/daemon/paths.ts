@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { EpmuxError } from '../protocol/errors.ts';
-import { fileError } from './files.ts';
+import { fileError } from './file-error.ts';
 
 /**
  * Longest path of a unix socket that every system takes (macOS: 104 bytes with the final NUL). Some systems cut a longer one

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileError, systemCode, writeFileAtomic } from './files.ts';
+import { fileError, systemCode } from './file-error.ts';
+import { writeFileAtomic } from './files.ts';
 
 /** A secret or a cookie is short; a longer file is something else. */
 const MAX_SECRET_FILE_BYTES = 4_096;

@@ -1,28 +1,25 @@
-import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EpmuxError } from '../protocol/errors.ts';
 import { VERSION } from '../runtime/version.ts';
 import { type ControlClient, connectDaemon } from './control/client.ts';
-import { withoutSecrets } from './environment.ts';
-import { fileError } from './files.ts';
+import { fileError } from './file-error.ts';
 import { livingHolder } from './lock.ts';
 import { type DaemonPaths, ensureFolders } from './paths.ts';
+import { type StartedDaemon, startDetached } from './start-detached.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
 const BUSY_MS = 300;
 /** For a daemon that died a moment ago. */
 const RETURN_MS = 5_000;
-const MAX_STDERR_BYTES = 262_144;
-const REASON_BYTES = 4_096;
 
 export interface EnsureOptions {
   /** The program's main script, which is started with the argument `supervisor`; the running one unless told. */
   readonly script?: string;
   /** Further arguments for a daemon that is started. */
   readonly args?: readonly string[];
+  /** One that is on its way already. */
+  readonly started?: StartedDaemon | undefined;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -58,55 +55,14 @@ async function tryDaemon(paths: DaemonPaths, signal: AbortSignal): Promise<Greet
   }
 }
 
-interface Child {
-  readonly ended: () => { readonly code: number | null } | undefined;
-  /** What it wrote to its stderr, shortened from the front. */
-  readonly reason: () => string;
-  release(): void;
-}
-
-function startDetached(paths: DaemonPaths, script: string, args: readonly string[]): Child {
-  const log = openSync(paths.stderrFile, 'a+', 0o600);
-  if (fstatSync(log).size > MAX_STDERR_BYTES) ftruncateSync(log);
-  const from = fstatSync(log).size;
-  // Secrets reach the daemon over the control socket.
-  const env = withoutSecrets(process.env);
-  const child = spawn(process.execPath, [...process.execArgv, script, 'supervisor', ...args], {
-    detached: true,
-    stdio: ['ignore', log, log],
-    env,
-    // A background process must not keep a folder busy; loader options of node may name modules relative to this one.
-    cwd: process.execArgv.length === 0 ? homedir() : process.cwd(),
-  });
-  let end: { readonly code: number | null } | undefined;
-  let failure = '';
-  child.on('error', (error) => {
-    failure = error.message;
-    end = { code: null };
-  });
-  child.on('exit', (code) => {
-    end = { code };
-  });
-  child.unref();
-  return {
-    ended: () => end,
-    reason: () => {
-      const size = Math.max(0, fstatSync(log).size - from);
-      const bytes = Buffer.alloc(Math.min(size, REASON_BYTES));
-      readSync(log, bytes, 0, bytes.length, from + size - bytes.length);
-      return failure || bytes.toString('utf8').trim();
-    },
-    release: () => closeSync(log),
-  };
-}
-
 /** Starts it, again when another supervisor holds the folder: that one's daemon is about to answer, or it is about to end. */
 async function startAndAwait(
   paths: DaemonPaths,
-  start: () => Child,
+  start: () => StartedDaemon,
   limit: AbortSignal,
+  started: StartedDaemon | undefined,
 ): Promise<ControlClient> {
-  let child = start();
+  let child = started ?? start();
   for (;;) {
     const greeted = await tryDaemon(paths, limit);
     if (greeted !== undefined) return greeted.client;
@@ -132,9 +88,10 @@ export async function ensureDaemon(
 ): Promise<ControlClient> {
   ensureFolders(paths);
   const { timeoutMs = START_TIMEOUT_MS, script = process.argv[1] ?? '', args = [] } = options;
+  const { started } = options;
   const timeout = AbortSignal.timeout(timeoutMs);
   const limit = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
-  const children: Child[] = [];
+  const children: StartedDaemon[] = started === undefined ? [] : [started];
   const start = () => {
     const child = startDetached(paths, script, args);
     children.push(child);
@@ -143,7 +100,7 @@ export async function ensureDaemon(
   try {
     const running = await tryDaemon(paths, limit);
     if (running?.isAlone) start();
-    return running?.client ?? (await startAndAwait(paths, start, limit));
+    return running?.client ?? (await startAndAwait(paths, start, limit, started));
   } catch (error) {
     if (options.signal?.aborted) throw new EpmuxError('INTERRUPTED', 'interrupted');
     if (!timeout.aborted) throw fileError(error, paths.stderrFile);

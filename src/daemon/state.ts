@@ -2,7 +2,8 @@ import { readFile, rename } from 'node:fs/promises';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TunnelSpec } from './control/api.ts';
-import { fileError, systemCode, writeFileAtomic } from './files.ts';
+import { fileError, systemCode } from './file-error.ts';
+import { writeFileAtomic } from './files.ts';
 import { DAEMON_LIMITS } from './limits.ts';
 import { type Check, list, object, oneOf, optional, port, tunnelSpec } from './validate.ts';
 

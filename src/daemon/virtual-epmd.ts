@@ -11,7 +11,7 @@ import { EpmuxError } from '../protocol/errors.ts';
 import { askNames, askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { LOCAL_ADDRESS } from './addresses.ts';
-import { systemCode } from './files.ts';
+import { systemCode } from './file-error.ts';
 import { type DaemonLimits, STANDARD_LIMITS } from './limits.ts';
 
 /** Name already in use, or no room. */

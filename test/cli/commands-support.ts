@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { DaemonStatus, TunnelStatus } from '../../src/daemon/control/api.ts';
 import { CliHome, type CliRun } from '../support/cli.ts';
 
@@ -45,4 +46,16 @@ export function assertError(run: CliRun, exit: number, code: string): void {
 /** The one JSON document on stdout. */
 export function document(run: CliRun): unknown {
   return JSON.parse(run.stdout);
+}
+
+/** The processes that have this text in their environment; Linux alone tells. */
+export function processesOf(text: string): readonly string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(text);
+    } catch {
+      // It has ended, or is another user's.
+      return false;
+    }
+  });
 }

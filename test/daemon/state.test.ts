@@ -10,7 +10,8 @@ import {
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TunnelSpec } from '../../src/daemon/control/api.ts';
-import { fileError, writeFileAtomic } from '../../src/daemon/files.ts';
+import { fileError } from '../../src/daemon/file-error.ts';
+import { writeFileAtomic } from '../../src/daemon/files.ts';
 import { SecretStore } from '../../src/daemon/secrets.ts';
 import { StateStore } from '../../src/daemon/state.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';

@@ -49,6 +49,7 @@ const DAEMON_FOR_CLI = [
   'daemon/main.ts',
   'daemon/paths.ts',
   'daemon/spawn.ts',
+  'daemon/start-detached.ts',
   'daemon/supervisor/main.ts',
 ];
 const PURE_BUILTINS = ['node:crypto', 'node:buffer'];

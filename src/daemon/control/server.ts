@@ -2,7 +2,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { fileError, systemCode } from '../files.ts';
+import { fileError, systemCode } from '../file-error.ts';
 import { type DaemonLimits, STANDARD_LIMITS } from '../limits.ts';
 import { socketAnswers } from '../lock.ts';
 import type { Check } from '../validate.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { RemoteProcess } from '../../transport/transport.ts';
-import { fileError } from '../files.ts';
+import { fileError } from '../file-error.ts';
 import { STANDARD_LIMITS } from '../limits.ts';
 import { bridgeProcess } from './bridge.ts';
 

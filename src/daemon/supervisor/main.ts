@@ -1,83 +1,20 @@
-import { parseArgs } from 'node:util';
-import { EpmuxError } from '../../protocol/errors.ts';
-import { systemClock } from '../../runtime/clock.ts';
-import { hasReported, reportCrash } from '../crashes.ts';
-import { daemonLimits } from '../limits.ts';
-import { acquireLock } from '../lock.ts';
-import { secretsIn } from '../memory.ts';
-import { daemonPaths, ensureFolders } from '../paths.ts';
-import { Redactor } from '../redact.ts';
-import { supervisorLog } from './log.ts';
-import { ServiceNotice } from './notice.ts';
-import { WorkerProcesses } from './processes.ts';
-import { type Death, Supervisor } from './supervisor.ts';
-
-/** The worker's own options are passed on as they are. */
-function workerOptions(args: readonly string[]): string[] {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: { 'log-level': { type: 'string' }, stay: { type: 'boolean', default: false } },
-    });
-    const level = values['log-level'];
-    return [
-      ...(level === undefined ? [] : ['--log-level', level]),
-      ...(values.stay ? ['--stay'] : []),
-    ];
-  } catch (error) {
-    throw new EpmuxError('USAGE', `epmux supervisor: ${(error as Error).message}`);
-  }
-}
+import { existsSync } from 'node:fs';
+import { daemonPaths } from '../paths.ts';
+import { HeldWorker } from './held-worker.ts';
 
 /**
  * `epmux supervisor`: until the worker ends in order or can't start, or a signal ends both. Gives the exit code. Throws DAEMON_BUSY when another one holds the
- * state folder, CONFIG_INVALID, PERMISSION_DENIED.
+ * state folder, CONFIG_INVALID, PERMISSION_DENIED. Where no worker can be there, one begins to load before this process itself does.
  */
 export async function runSupervisor(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<number> {
-  const options = workerOptions(args);
-  const { hangMs } = daemonLimits(env);
-  process.umask(0o077);
-  const paths = daemonPaths(env);
-  ensureFolders(paths);
-  const lock = await acquireLock(paths, 'supervisor');
-  const redactor = new Redactor();
-  const logger = supervisorLog(paths.logFile, redactor);
-  const notice = new ServiceNotice({ env, clock: systemClock, logger });
-  const script = process.argv[1] ?? '';
-  const supervisor = new Supervisor({
-    clock: systemClock,
-    logger,
-    hangMs,
-    workers: new WorkerProcesses({
-      paths,
-      clock: systemClock,
-      hangMs,
-      command: [process.execPath, ...process.execArgv, script, 'daemon', ...options],
-    }),
-    onAlive: () => notice.onAlive(),
-    onMemory: (memory) => {
-      for (const secret of secretsIn(memory)) redactor.add(secret);
-    },
-    onDeath: (death: Death) => {
-      const { pid, startedAt, at } = death;
-      // An error that nothing caught the worker has reported itself, with its stack.
-      const since = startedAt ?? at - hangMs;
-      if (hasReported(paths.crashesDir, pid, since)) return;
-      const report = reportCrash(paths, death, redactor);
-      logger.info('a report of the crash is written', { report });
-    },
-  });
-  const onSignal = () => supervisor.stop();
-  process
-    .on('SIGTERM', onSignal)
-    .on('SIGINT', onSignal)
-    .on('SIGHUP', () => undefined);
+  const first = existsSync(daemonPaths(env).lockFile) ? undefined : new HeldWorker(args);
   try {
-    return await supervisor.run();
+    const { supervise } = await import('./supervise.ts');
+    return await supervise(args, env, first);
   } finally {
-    lock.release();
+    first?.drop();
   }
 }

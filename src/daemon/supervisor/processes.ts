@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { type ControlClient, connectDaemon } from '../control/client.ts';
 import { incarnationOf, type LockHolder, livingHolder, readLockHolder } from '../lock.ts';
 import type { DaemonPaths } from '../paths.ts';
+import { type HeldWorker, spawnWorker } from './held-worker.ts';
 import type { Worker, WorkerEnd, Workers } from './worker.ts';
 
 /** How soon the end of a process that is not a child is noticed. */
@@ -11,14 +12,18 @@ const LOOK_MS = 1_000;
 /** In the time that a worker may be silent for. What has changed is told at once, so there need not be many. */
 const QUESTIONS = 4;
 const MOST_WAIT_MS = 7_500;
+/** What a held worker is let go with where no worker was before it. */
+const NOTHING = '[]';
 
 export interface ProcessesOptions {
   readonly paths: DaemonPaths;
   readonly clock: Clock;
   /** For one answer. */
   readonly hangMs: number;
-  /** The program, its own options, and the worker's. */
-  readonly command: readonly [program: string, ...args: string[]];
+  /** The worker's own options. */
+  readonly args: readonly string[];
+  /** Loads already, with the same options. */
+  readonly first: HeldWorker | undefined;
 }
 
 /** Real workers: those that it starts are its children, others are known by the lock. */
@@ -32,6 +37,7 @@ export class WorkerProcesses implements Workers {
   find(): Worker | undefined {
     const holder = livingHolder(this.#options.paths.lockFile);
     if (holder === undefined) return undefined;
+    this.#options.first?.drop();
     const { pid } = holder;
     const { ended, look } = this.#watchPid(holder);
     const ask = this.#asker();
@@ -55,16 +61,7 @@ export class WorkerProcesses implements Workers {
   }
 
   start(memory: string, restarts: number): Worker {
-    const [program, ...args] = this.#options.command;
-    // It is this process that systemd hears of, not the worker and what that starts.
-    const { NOTIFY_SOCKET: _, WATCHDOG_PID: __, WATCHDOG_USEC: ___, ...env } = process.env;
-    const child = spawn(program, [...args, '--memory', '--restarts', String(restarts)], {
-      stdio: ['pipe', 'inherit', 'inherit'],
-      env,
-    });
-    // One that ends before it has read is seen by its end.
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(memory);
+    const child = this.#options.first?.letGo(memory || NOTHING) ?? this.#spawn(memory, restarts);
     return {
       pid: child.pid ?? 0,
       startedAt: this.#options.clock.wallNow(),
@@ -72,6 +69,12 @@ export class WorkerProcesses implements Workers {
       kill: (signal) => child.kill(signal),
       ask: this.#asker(),
     };
+  }
+
+  #spawn(memory: string, restarts: number): ChildProcess {
+    const child = spawnWorker([...this.#options.args, '--restarts', String(restarts)]);
+    child.stdin?.end(memory);
+    return child;
   }
 
   /** Over one connection, made again when it is gone. */

@@ -1,0 +1,39 @@
+import { daemonPaths } from '../daemon/paths.ts';
+import { type StartedDaemon, startIfNone } from '../daemon/start-detached.ts';
+import type { Environment } from './io.ts';
+
+/** A daemon that starts while the command is still being read. */
+export interface EarlyDaemon {
+  /** For whoever needs it; once. */
+  take(): StartedDaemon | undefined;
+  /** Ends it, unless it was taken. */
+  giveUp(): void;
+}
+
+/** With these nothing runs in the background. */
+const WITHOUT = /^(--foreground|--help|-h$|--$)/;
+const LEVEL = /^--log-level(?:=(.*))?$/;
+const LEVELS = ['error', 'warn', 'info', 'debug'];
+
+/** For an `up` with these words that will most likely need one: to start takes it longer than to find that out. Undefined: none was started. */
+export function startEarly(words: readonly string[], env: Environment): EarlyDaemon | undefined {
+  if (words.some((word) => WITHOUT.test(word))) return undefined;
+  const args = logLevel(words);
+  if (args === undefined) return undefined;
+  let started = startIfNone(daemonPaths(env), process.argv[1] ?? '', args);
+  if (started === undefined) return undefined;
+  const take = (): StartedDaemon | undefined => {
+    const taken = started;
+    started = undefined;
+    return taken;
+  };
+  return { take, giveUp: () => take()?.giveUp() };
+}
+
+/** The level as the daemon takes it; undefined: it is none. */
+function logLevel(words: readonly string[]): string[] | undefined {
+  const at = words.findIndex((word) => LEVEL.test(word));
+  if (at < 0) return [];
+  const level = LEVEL.exec(words[at] ?? '')?.[1] ?? words[at + 1] ?? '';
+  return LEVELS.includes(level) ? ['--log-level', level] : undefined;
+}

@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { withoutSecrets } from './environment.ts';
+import { type DaemonPaths, ensureFolders } from './paths.ts';
+
+const MAX_STDERR_BYTES = 262_144;
+const REASON_BYTES = 4_096;
+
+/** A supervisor that was started in the background. */
+export interface StartedDaemon {
+  readonly ended: () => { readonly code: number | null } | undefined;
+  /** What it wrote to its stderr, shortened from the front. */
+  readonly reason: () => string;
+  /** Lets go of what tells the reason. Idempotent. */
+  release(): void;
+  /** Ends it in order: nobody needs it. */
+  giveUp(): void;
+}
+
+export function startDetached(
+  paths: DaemonPaths,
+  script: string,
+  args: readonly string[],
+): StartedDaemon {
+  const log = openSync(paths.stderrFile, 'a+', 0o600);
+  if (fstatSync(log).size > MAX_STDERR_BYTES) ftruncateSync(log);
+  const from = fstatSync(log).size;
+  // Secrets reach the daemon over the control socket.
+  const env = withoutSecrets(process.env);
+  const child = spawn(process.execPath, [...process.execArgv, script, 'supervisor', ...args], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env,
+    // A background process must not keep a folder busy; loader options of node may name modules relative to this one.
+    cwd: process.execArgv.length === 0 ? homedir() : process.cwd(),
+  });
+  let end: { readonly code: number | null } | undefined;
+  let failure = '';
+  child.on('error', (error) => {
+    failure = error.message;
+    end = { code: null };
+  });
+  child.on('exit', (code) => {
+    end = { code };
+  });
+  child.unref();
+  let isReleased = false;
+  return {
+    ended: () => end,
+    reason: () => {
+      const size = Math.max(0, fstatSync(log).size - from);
+      const bytes = Buffer.alloc(Math.min(size, REASON_BYTES));
+      readSync(log, bytes, 0, bytes.length, from + size - bytes.length);
+      return failure || bytes.toString('utf8').trim();
+    },
+    release: () => {
+      if (!isReleased) closeSync(log);
+      isReleased = true;
+    },
+    giveUp: () => void child.kill('SIGTERM'),
+  };
+}
+
+/**
+ * Starts one where nothing is left of another: before it is known whether it will be needed, so that it starts while that is found out. Undefined: there may be
+ * one, or it can't be; `ensureDaemon` tells.
+ */
+export function startIfNone(
+  paths: DaemonPaths,
+  script: string,
+  args: readonly string[],
+): StartedDaemon | undefined {
+  const traces = [paths.controlSocket, paths.lockFile, paths.supervisorLockFile];
+  if (traces.some((file) => existsSync(file))) return undefined;
+  try {
+    ensureFolders(paths);
+    return startDetached(paths, script, args);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+
+/** A worker on this supervisor's own program; `args` are the worker's. */
+export function spawnWorker(args: readonly string[]): ChildProcess {
+  // It is this process that systemd hears of, not the worker and what that starts.
+  const { NOTIFY_SOCKET: _, WATCHDOG_PID: __, WATCHDOG_USEC: ___, ...env } = process.env;
+  const script = process.argv[1] ?? '';
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, script, 'daemon', ...args, '--memory'],
+    { stdio: ['pipe', 'inherit', 'inherit'], env },
+  );
+  // One that ends before it has read is seen by its end.
+  child.stdin?.on('error', () => undefined);
+  return child;
+}
+
+/** A worker that loads, and touches nothing until it is let go: what its supervisor still has to make sure of takes as long. Without a word it ends. */
+export class HeldWorker {
+  #child: ChildProcess | undefined;
+
+  /** `args`: the worker's own; wrong ones are the supervisor's to refuse. */
+  constructor(args: readonly string[]) {
+    this.#child = spawnWorker([...args, '--held']);
+    // Told to whoever lets it go.
+    this.#child.on('error', () => undefined);
+  }
+
+  /** Once; undefined when it was let go or dropped, or has ended meanwhile. */
+  letGo(word: string): ChildProcess | undefined {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
+      return undefined;
+    }
+    child.stdin?.end(word);
+    return child;
+  }
+
+  /** Nobody needs it. */
+  drop(): void {
+    this.#child?.kill('SIGKILL');
+    this.#child = undefined;
+  }
+}

@@ -1,0 +1,82 @@
+import { parseArgs } from 'node:util';
+import { EpmuxError } from '../../protocol/errors.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { hasReported, reportCrash } from '../crashes.ts';
+import { daemonLimits } from '../limits.ts';
+import { acquireLock } from '../lock.ts';
+import { secretsIn } from '../memory.ts';
+import { daemonPaths, ensureFolders } from '../paths.ts';
+import { Redactor } from '../redact.ts';
+import type { HeldWorker } from './held-worker.ts';
+import { supervisorLog } from './log.ts';
+import { ServiceNotice } from './notice.ts';
+import { WorkerProcesses } from './processes.ts';
+import { type Death, Supervisor } from './supervisor.ts';
+
+/** The worker's own options are passed on as they are. */
+function workerOptions(args: readonly string[]): string[] {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { 'log-level': { type: 'string' }, stay: { type: 'boolean', default: false } },
+    });
+    const level = values['log-level'];
+    return [
+      ...(level === undefined ? [] : ['--log-level', level]),
+      ...(values.stay ? ['--stay'] : []),
+    ];
+  } catch (error) {
+    throw new EpmuxError('USAGE', `epmux supervisor: ${(error as Error).message}`);
+  }
+}
+
+/** As `runSupervisor`, with the worker that is held, if one is. */
+export async function supervise(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  first: HeldWorker | undefined,
+): Promise<number> {
+  const options = workerOptions(args);
+  const { hangMs } = daemonLimits(env);
+  process.umask(0o077);
+  const paths = daemonPaths(env);
+  ensureFolders(paths);
+  const lock = await acquireLock(paths, 'supervisor');
+  const redactor = new Redactor();
+  const logger = supervisorLog(paths.logFile, redactor);
+  const notice = new ServiceNotice({ env, clock: systemClock, logger });
+  const supervisor = new Supervisor({
+    clock: systemClock,
+    logger,
+    hangMs,
+    workers: new WorkerProcesses({
+      paths,
+      clock: systemClock,
+      hangMs,
+      args: options,
+      first,
+    }),
+    onAlive: () => notice.onAlive(),
+    onMemory: (memory) => {
+      for (const secret of secretsIn(memory)) redactor.add(secret);
+    },
+    onDeath: (death: Death) => {
+      const { pid, startedAt, at } = death;
+      // An error that nothing caught the worker has reported itself, with its stack.
+      const since = startedAt ?? at - hangMs;
+      if (hasReported(paths.crashesDir, pid, since)) return;
+      const report = reportCrash(paths, death, redactor);
+      logger.info('a report of the crash is written', { report });
+    },
+  });
+  const onSignal = () => supervisor.stop();
+  process
+    .on('SIGTERM', onSignal)
+    .on('SIGINT', onSignal)
+    .on('SIGHUP', () => undefined);
+  try {
+    return await supervisor.run();
+  } finally {
+    lock.release();
+  }
+}
