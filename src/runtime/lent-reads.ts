@@ -11,14 +11,16 @@ interface ReadingHandle {
 }
 type Inside = { [slot: symbol]: unknown } & { readonly _handle?: Partial<ReadingHandle> | null };
 type OnBytes = (chunk: Uint8Array) => void;
+/** The first `bytes` of `memory` are what the socket, which is `this`, has read. */
+export type OnRead = (this: Socket, bytes: number, memory: Uint8Array) => void;
 
 /**
- * Reads of a socket go into `memory`, always the same, instead of a new buffer each: `onBytes` gets a view that holds until it returns. It is what net's
+ * Reads of a socket go into `memory`, always the same, instead of a new buffer each: what lies there holds until `onRead` returns. It is what net's
  * option `onread` does for sockets that dial; those that a server accepts take no options, so it is set where net keeps it. False: this Node has it
  * elsewhere, or the socket is none of a plain connection's; all comes as `data`.
  */
-export function readInto(socket: Socket, memory: Uint8Array, onBytes: OnBytes): boolean {
-  return redirect(socket, memory, (bytes) => onBytes(memory.subarray(0, bytes)));
+export function readInto(socket: Socket, memory: Uint8Array, onRead: OnRead): boolean {
+  return redirect(socket, memory, onRead);
 }
 
 /**
@@ -35,7 +37,12 @@ export function readIntoOwn(socket: Socket, bytes: number, onBytes: OnBytes): bo
 
 let lending = false;
 let kept = false;
-const flushes: (() => boolean)[] = [];
+const written: Flushing[] = [];
+
+/** `flush` says whether something written meanwhile is not out yet. */
+export interface Flushing {
+  flush(): boolean;
+}
 
 /** Whether bytes that are handed over now may be lent until the read's `onBytes` returns. */
 export function isLending(): boolean {
@@ -47,9 +54,9 @@ export function keepRead(): void {
   kept = true;
 }
 
-/** `flush` is called when all of a read has been handed over, and says whether something written meanwhile is not out yet. */
-export function afterRead(flush: () => boolean): void {
-  if (lending) flushes.push(flush);
+/** Flushes the pipe when all of a read has been handed over. */
+export function afterRead(pipe: Flushing): void {
+  if (lending) written.push(pipe);
 }
 
 /** True: a part of the chunk is kept. */
@@ -60,8 +67,8 @@ function lend(chunk: Uint8Array, onBytes: OnBytes): boolean {
     onBytes(chunk);
   } finally {
     lending = false;
-    for (const flush of flushes) kept = flush() || kept;
-    flushes.length = 0;
+    for (const pipe of written) kept = pipe.flush() || kept;
+    written.length = 0;
   }
   return kept;
 }
@@ -69,7 +76,7 @@ function lend(chunk: Uint8Array, onBytes: OnBytes): boolean {
 function redirect(
   socket: Socket,
   memory: Uint8Array,
-  onRead: (bytes: number) => void,
+  onRead: OnRead,
   next: (() => Uint8Array) | null = null,
 ): boolean {
   // A read under way on Windows has got its memory already.

@@ -2,6 +2,7 @@ import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { wireError, wireReason } from '../protocol/wire-codes.ts';
 import type { EndReason, StreamClass } from '../session/types.ts';
+import { type Acceptance, type Asked, ask } from './acceptance.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { faultOf } from './fault.ts';
 import { keepRead } from './lent-reads.ts';
@@ -51,16 +52,15 @@ export class DrivenStream implements IncomingStream {
   readonly id: number;
   readonly target: string;
   readonly streamClass: StreamClass;
-  readonly label: string;
-  readonly accepted: Promise<void>;
-  readonly copies = true;
   readonly #port: StreamPort;
-  #settleAccepted: (error?: EpmuxError) => void = () => {};
+  #acceptance: Acceptance | undefined;
+  /** Who waits for that. */
+  #asked: Asked | undefined;
   #undecided: boolean;
   #handlers: PipeHandlers | undefined;
   #paused = false;
-  /** Arrived and not taken by the owner; bounded by the credit, which only goes back when it is. */
-  readonly #queue = new ByteQueue();
+  /** Arrived and not taken by the owner; bounded by the credit, which only goes back when it is. Not there while it is empty. */
+  #queue: ByteQueue | undefined;
   #finished: 'no' | 'received' | 'told' = 'no';
   /** Set once: the session knows the stream no more. */
   #outcome: { readonly error: EpmuxError | undefined } | undefined;
@@ -71,13 +71,22 @@ export class DrivenStream implements IncomingStream {
     this.id = info.id;
     this.target = info.target;
     this.streamClass = info.streamClass;
-    this.label = `stream ${info.id} (${info.target})`;
     this.#undecided = info.incoming;
-    this.accepted = new Promise((resolve, reject) => {
-      this.#settleAccepted = (error) => (error === undefined ? resolve() : reject(error));
-    });
-    // An owner who listens to `onClosed` alone misses nothing.
-    this.accepted.catch(() => {});
+  }
+
+  get label(): string {
+    return `stream ${this.id} (${this.target})`;
+  }
+
+  get copies(): boolean {
+    return true;
+  }
+
+  get accepted(): Promise<void> {
+    const asked = this.#asked ?? ask();
+    if (this.#acceptance === undefined) this.#asked = asked;
+    else asked.settle(this.#acceptance);
+    return asked.promise;
   }
 
   get bufferedBytes(): number {
@@ -87,7 +96,7 @@ export class DrivenStream implements IncomingStream {
   accept(): void {
     if (this.#outcome !== undefined || !this.#undecided) return;
     this.#undecided = false;
-    this.#settleAccepted();
+    this.#settle('accepted');
     this.#port.accept(this.id);
   }
 
@@ -137,14 +146,16 @@ export class DrivenStream implements IncomingStream {
   }
 
   onAccepted(): void {
-    this.#settleAccepted();
+    this.#settle('accepted');
   }
 
   onData(chunk: Uint8Array): void {
     if (this.#outcome !== undefined) return;
-    const handlers = this.#paused || !this.#queue.isEmpty ? undefined : this.#handlers;
-    if (handlers === undefined) this.#queue.push(chunk);
-    else this.#guard(() => this.#hand(chunk, handlers));
+    const handlers = this.#paused || this.#queue !== undefined ? undefined : this.#handlers;
+    if (handlers === undefined) {
+      this.#queue ??= new ByteQueue();
+      this.#queue.push(chunk);
+    } else this.#guard(() => this.#hand(chunk, handlers));
   }
 
   onFinished(): void {
@@ -161,16 +172,23 @@ export class DrivenStream implements IncomingStream {
   onClosed(error: EpmuxError | undefined): void {
     if (this.#outcome !== undefined) return;
     this.#outcome = { error };
-    this.#settleAccepted(error ?? new EpmuxError('NODE_UNREACHABLE', `${this.label} is closed`));
-    if (error !== undefined) this.#queue.clear();
+    this.#settle(error ?? new EpmuxError('NODE_UNREACHABLE', `${this.label} is closed`));
+    if (error !== undefined) this.#queue = undefined;
     this.#deliver();
+  }
+
+  #settle(acceptance: Acceptance): void {
+    if (this.#acceptance !== undefined) return;
+    this.#acceptance = acceptance;
+    this.#asked?.settle(acceptance);
+    this.#asked = undefined;
   }
 
   #closedHere(error: EpmuxError): void {
     this.#outcome = { error: undefined };
-    this.#queue.clear();
+    this.#queue = undefined;
     this.#finished = 'told';
-    this.#settleAccepted(error);
+    this.#settle(error);
     queueMicrotask(() => this.#deliver());
   }
 
@@ -186,12 +204,12 @@ export class DrivenStream implements IncomingStream {
   }
 
   #deliverTo(handlers: PipeHandlers): void {
-    while (!this.#paused) {
+    while (this.#queue !== undefined) {
+      if (this.#paused) return;
       const chunk = this.#queue.shift();
-      if (chunk === undefined) break;
-      this.#hand(chunk, handlers);
+      if (chunk === undefined) this.#queue = undefined;
+      else this.#hand(chunk, handlers);
     }
-    if (!this.#queue.isEmpty) return;
     if (this.#finished === 'received') {
       this.#finished = 'told';
       handlers.onEnd();
@@ -210,9 +228,9 @@ export class DrivenStream implements IncomingStream {
       const error = faultOf(`the owner of ${this.label}`, cause);
       if (this.#outcome === undefined) this.#port.reset(this.id, wireReason(error));
       this.#outcome = { error };
-      this.#queue.clear();
+      this.#queue = undefined;
       this.#finished = 'told';
-      this.#settleAccepted(error);
+      this.#settle(error);
       this.#port.fault(error);
       if (!this.#toldClosed) queueMicrotask(() => this.#deliver());
     }

@@ -3,8 +3,16 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import { Pieces } from '../erlang/bytes.ts';
 import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
-import { afterRead, isLending, isPlainSocket, readInto, readIntoOwn } from './lent-reads.ts';
+import {
+  afterRead,
+  type Flushing,
+  isLending,
+  isPlainSocket,
+  readInto,
+  readIntoOwn,
+} from './lent-reads.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
+import { listenTo, listenToBytes, onRead, type StreamListener } from './stream-listeners.ts';
 import { WaterMarks } from './water-marks.ts';
 
 /** A pipe over a socket, an SSH channel or any other duplex stream. Small writes leave at once (TCP_NODELAY). */
@@ -35,15 +43,17 @@ function sharedMemory(): Uint8Array {
   return shared;
 }
 
-class NodeStreamPipe implements BytePipe {
+class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
   readonly label: string;
   readonly passes: boolean;
   readonly #readable: Readable;
   readonly #writable: Writable;
   #handlers: PipeHandlers | undefined;
   readonly #marks = new WaterMarks();
-  readonly #held = new Pieces();
+  #held: Pieces | undefined;
   #writes = 0;
+  /** One for all writes that wait, and not one for each. */
+  #onWritten: (() => void) | undefined;
   #paused = false;
   #corked = false;
   #readEnded = false;
@@ -57,20 +67,12 @@ class NodeStreamPipe implements BytePipe {
     this.#writable = writable;
     this.passes = isPlainSocket(writable);
     // From the first moment on: an error between two owners must not become an uncaught exception.
-    readable.on('error', (cause: Error) => this.#failed(cause));
-    readable.on('end', () => this.#ended());
-    readable.on('close', () => this.#closed());
-    writable.on('finish', () => this.#checkOver());
-    if (writable !== (readable as unknown)) {
-      writable.on('error', (cause: Error) => this.#failed(cause));
-      // A process that ends closes its stdin before all of its stdout has been read.
-      writable.on('close', () => this.#checkOver());
-    }
+    listenTo(readable, writable, this);
     if (readable.destroyed || writable.destroyed) this.#finish(this.#lost('it is closed'));
   }
 
   get bufferedBytes(): number {
-    return this.#writable.writableLength + this.#held.length;
+    return this.#writable.writableLength + (this.#held?.length ?? 0);
   }
 
   start(handlers: PipeHandlers): void {
@@ -82,24 +84,20 @@ class NodeStreamPipe implements BytePipe {
       this.#tellClosed(this.#outcome.error);
       return;
     }
-    this.#readable.on('data', (chunk: Uint8Array) => {
-      if (this.#outcome === undefined) handlers.onBytes(chunk);
-    });
-    this.#borrowMemory(handlers);
+    const hasOwnWay = this.#borrowMemory(handlers);
+    if (!hasOwnWay || this.#readable.readableLength > 0) listenToBytes(this.#readable);
     if (this.#paused) this.#readable.pause();
     // Whoever made the connection (a SOCKS handshake, say) may have left it paused.
     else this.#readable.resume();
   }
 
-  /** What the socket has read before comes as `data`. */
-  #borrowMemory(handlers: PipeHandlers): void {
+  /** True: what the socket reads from now on does not come as `data`. */
+  #borrowMemory(handlers: PipeHandlers): boolean {
     const socket = this.#readable;
-    if (!(socket instanceof Socket)) return;
-    const take = (chunk: Uint8Array): void => {
-      if (this.#outcome === undefined) handlers.onBytes(chunk);
-    };
-    if (handlers.copies === true) readInto(socket, sharedMemory(), take);
-    else if (handlers.passes === true) readIntoOwn(socket, OWN_BYTES, take);
+    if (!(socket instanceof Socket)) return false;
+    if (handlers.copies === true) return readInto(socket, sharedMemory(), onRead);
+    if (handlers.passes !== true) return false;
+    return readIntoOwn(socket, OWN_BYTES, (chunk) => this.onBytes(chunk));
   }
 
   write(chunk: Uint8Array): boolean {
@@ -142,70 +140,78 @@ class NodeStreamPipe implements BytePipe {
     }
   }
 
+  /** True: not all is out. */
+  flush(): boolean {
+    this.uncork();
+    return this.bufferedBytes > 0;
+  }
+
+  uncork(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
+    this.#writable.uncork();
+  }
+
   /** All writes of one turn of the event loop leave as one. */
   #cork(): void {
     if (this.#corked) return;
     this.#corked = true;
     this.#writable.cork();
-    process.nextTick(this.#uncork);
-    afterRead(this.#flush);
+    process.nextTick(uncork, this);
+    afterRead(this);
   }
-
-  /** True: not all is out. */
-  readonly #flush = (): boolean => {
-    this.#uncork();
-    return this.bufferedBytes > 0;
-  };
-
-  readonly #uncork = (): void => {
-    if (!this.#corked) return;
-    this.#corked = false;
-    this.#writable.uncork();
-  };
 
   #send(chunk: Uint8Array): void {
     this.#writes += 1;
+    this.#onWritten ??= () => this.#written();
     this.#writable.write(chunk, this.#onWritten);
   }
 
   #hold(chunk: Uint8Array): void {
+    this.#held ??= new Pieces();
     this.#held.push(chunk);
     if (this.#held.length >= BLOCK_BYTES) this.#sendHeld();
   }
 
   #sendHeld(): void {
-    if (this.#held.length > 0) this.#send(this.#held.take());
+    const bytes = this.#held?.take();
+    this.#held = undefined;
+    if (bytes !== undefined) this.#send(bytes);
   }
 
-  /** One for all writes, and not one for each. */
-  readonly #onWritten = (): void => {
+  #written(): void {
     this.#writes -= 1;
+    if (this.#writes === 0) this.#onWritten = undefined;
     if (this.#writes < MOST_WRITES) this.#sendHeld();
     const room = this.#marks.onRoom(this.bufferedBytes);
     if (room && this.#outcome === undefined) this.#handlers?.onWritable();
-  };
+  }
 
-  #ended(): void {
+  onBytes(chunk: Uint8Array): void {
+    if (this.#outcome === undefined) this.#handlers?.onBytes(chunk);
+  }
+
+  onReadEnd(): void {
     if (this.#outcome !== undefined) return;
     this.#readEnded = true;
     this.#handlers?.onEnd();
-    this.#checkOver();
+    this.onWriteOver();
   }
 
-  #closed(): void {
-    if (this.#readEnded) this.#checkOver();
-    else this.#failed(new Error('it closed before its end'));
+  onReadClose(): void {
+    if (this.#readEnded) this.onWriteOver();
+    else this.onError(new Error('it closed before its end'));
   }
 
-  #failed(cause: Error): void {
+  onError(cause: Error): void {
     if (this.#outcome !== undefined) return;
     this.#finish(this.#lost(cause.message, cause));
     this.#readable.destroy();
     this.#writable.destroy();
   }
 
-  /** Both directions are at their end; what closes without an end is lost. */
-  #checkOver(): void {
+  /** Both directions may be at their end now; what closes without an end is lost. */
+  onWriteOver(): void {
     if (this.#outcome !== undefined || !this.#readEnded) return;
     const { writableFinished, destroyed } = this.#writable;
     if (!writableFinished && !destroyed) return;
@@ -228,4 +234,8 @@ class NodeStreamPipe implements BytePipe {
   #lost(why: string, cause?: unknown): EpmuxError {
     return new EpmuxError('PIPE_LOST', `the connection to ${this.label} broke: ${why}`, { cause });
   }
+}
+
+function uncork(pipe: NodeStreamPipe): void {
+  pipe.uncork();
 }
