@@ -27,10 +27,13 @@ describe('a key that the SSH server was told of', () => {
   let server: ssh2.Server;
   let asked: string[];
   let letsIn: boolean;
+  /** Says that there is an authentication service only when it was asked something. */
+  let isSlowToAccept: boolean;
 
   beforeEach(() => {
     asked = [];
     letsIn = true;
+    isSlowToAccept = false;
   });
   afterEach(() => new Promise<void>((done) => server.close(() => done())));
 
@@ -40,6 +43,7 @@ describe('a key that the SSH server was told of', () => {
   ): Promise<void> => {
     server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
       client.on('error', () => undefined);
+      if (isSlowToAccept) acceptWhenAsked(client);
       client.on('authentication', (auth) => {
         const isSigned = auth.method === 'publickey' && auth.signature !== undefined;
         asked.push(isSigned ? 'signed' : auth.method);
@@ -81,9 +85,27 @@ describe('a key that the SSH server was told of', () => {
     });
   }
 
+  it('is shown before the server has said that it can be asked: another round trip less', async () => {
+    isSlowToAccept = true;
+    await connect(HOST_KEYS.rsa, 'rsa-sha2-512');
+    assert.deepEqual(asked, ['none', 'signed']);
+  });
+
   it('that is refused is shown once', async () => {
     letsIn = false;
     await assert.rejects(connect(HOST_KEYS.rsa, 'rsa-sha2-512'), { code: 'SSH_AUTH_REFUSED' });
     assert.deepEqual(asked, ['none', 'signed']);
   });
 });
+
+interface Inside {
+  readonly _protocol: { serviceAccept(name: string): void };
+}
+
+function acceptWhenAsked(client: ssh2.Connection): void {
+  const { _protocol } = client as unknown as Inside;
+  const accept = _protocol.serviceAccept.bind(_protocol);
+  _protocol.serviceAccept = (name) => {
+    client.prependOnceListener('authentication', () => accept(name));
+  };
+}

@@ -13,6 +13,7 @@ import { attempt, type Settle } from '../attempt.ts';
 import type { Dialer } from '../dial.ts';
 import { Authenticator } from './authenticator.ts';
 import { SshConnection } from './connection.ts';
+import { authenticateEarly } from './early-authentication.ts';
 import type { HostKeyCheck, HostKeys } from './host-keys.ts';
 import type { Identities, IdentitySet } from './identities.ts';
 import { signAtOnce } from './sign-at-once.ts';
@@ -97,6 +98,7 @@ function authenticate(
       const client = new ssh2.Client();
       const authenticator = new Authenticator(options.user, at, identities);
       watch(client, at, authenticator, options.logger, settle);
+      authenticateEarly(client);
       try {
         client.connect({
           sock: socket,
