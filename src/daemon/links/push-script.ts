@@ -1,6 +1,7 @@
 /**
  * What the dyno answers begins with this, on a line of its own (a login shell's start-up files may print too), followed by a word and what belongs to it:
- * `ready VERSION` (the upload may begin), `none [VERSION]` (no Node, or an older one only), `port PORT` (the agent listens), `failed REASON`.
+ * `begin` (nothing else reads its stdin: the upload may travel), `ready VERSION` (Node is there), `none [VERSION]` (no Node, or an older one only), `port PORT` (the
+ * agent listens), `failed REASON`.
  */
 export const PUSH_MARK = 'epmux-push ';
 
@@ -92,8 +93,9 @@ process.stdin.on("data", (chunk) => {
 });
 `;
 
-/** Says which Node it found (`ready`) and becomes the program above, or that there is none. */
+/** Says which Node it found (`ready`) and becomes the program above, or that there is none. The look, and Node's start, take as long as the upload's way. */
 const SHELL = `
+echo "${PUSH_MARK}begin";
 for n in node "$HOME/.heroku/node/bin/node" /app/.heroku/node/bin/node /app/vendor/node*/bin/node; do
 v=$("$n" --version 2>/dev/null </dev/null) || continue;
 major=\${v#v}; major=\${major%%.*};

@@ -5,6 +5,7 @@ import { PUSH_MARK } from './push-script.ts';
 /** Start-up files of a shell may print some; what prints more is something else. */
 const MAX_UNREAD_CHARS = 64 * 1_024;
 const CHUNK_BYTES = 32 * 1_024;
+const REFUSAL = new RegExp(`${PUSH_MARK}(none|failed)`);
 
 /** What the dyno said, as push-script.ts has it. */
 export interface PushAnswer {
@@ -48,21 +49,25 @@ export class PushTalk {
     }
   }
 
-  /** Resolves when the pipe has taken all of it, or has something to read. */
+  /** Resolves when the pipe has taken all of it, or the dyno wants no more. */
   async send(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
-      if (this.#unread.includes(PUSH_MARK)) return;
+    for (let at = 0; at < bytes.length && !this.#isRefused; at += CHUNK_BYTES) {
       const room = this.#pipe.write(bytes.subarray(at, at + CHUNK_BYTES));
-      if (!room) await this.#roomOrAnswer();
+      // Or that Node is there: a chunk more waits then.
+      if (!room) await this.#roomOrRefusal();
     }
   }
 
+  get #isRefused(): boolean {
+    return REFUSAL.test(this.#unread);
+  }
+
   /** What the program says last, before it ends, counts for more than its end. */
-  async #roomOrAnswer(): Promise<void> {
+  async #roomOrRefusal(): Promise<void> {
     try {
       await this.#news();
     } catch (error) {
-      if (!this.#unread.includes(PUSH_MARK)) throw error;
+      if (!this.#isRefused) throw error;
     }
   }
 

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -59,6 +60,9 @@ export async function pushAgent(
   const code = await readFile(options.agentFile ?? AGENT_FILE).catch((cause: unknown) => {
     throw cannot('this epmux was built without one', cause);
   });
+  // While the dyno is asked for a process.
+  const packing = promisify(gzip)(code);
+  packing.catch(() => undefined);
   const { clock, logger } = options;
   const limit = new Limit(clock, signal);
   let dyno: RemoteProcess | undefined;
@@ -72,7 +76,7 @@ export async function pushAgent(
     const talk = new PushTalk(dyno.io);
     limit.signal.addEventListener('abort', () => talk.fail(abortError(limit.signal)));
     if (limit.signal.aborted) throw abortError(limit.signal);
-    return await converse(talk, code, options.epmdPort, limit);
+    return await converse(talk, code, packing, options.epmdPort, limit);
   } catch (error) {
     if (complaint !== '') logger.debug('while an agent was pushed', { stderr: complaint });
     if (signal.aborted) throw abortError(signal);
@@ -87,14 +91,14 @@ export async function pushAgent(
 async function converse(
   talk: PushTalk,
   code: Uint8Array,
+  packing: Promise<Uint8Array>,
   epmdPort: number,
   limit: Limit,
 ): Promise<PushedAgent> {
-  // While the shell there looks for Node.
-  const packed = gzipSync(code);
-  const greeting = await talk.next();
-  if (greeting.word !== 'ready') throw cannot(unready(greeting));
+  const begun = await talk.next();
+  if (begun.word !== 'begin') throw cannot(unready(begun));
   limit.set(START_MS, `it took longer than ${START_MS / 1_000} s`);
+  const packed = await packing;
   const header: PushHeader = {
     bytes: packed.length,
     sha256: createHash('sha256').update(code).digest('hex'),
@@ -102,6 +106,8 @@ async function converse(
     args: ['--epmd-port', String(epmdPort)],
   };
   await talk.send(Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), packed]));
+  const greeting = await talk.next();
+  if (greeting.word !== 'ready') throw cannot(unready(greeting));
   const { word, text } = await talk.next();
   const port = word === 'port' ? Number(text) : 0;
   if (!(Number.isInteger(port) && port > 0 && port < 65_536)) throw cannot(text);

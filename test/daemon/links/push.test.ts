@@ -192,7 +192,7 @@ describe('the command that begins a push', () => {
       assert.equal(run.stderr, '');
       assert.equal(
         run.stdout,
-        `epmux-push ready ${process.version}\nepmux-push failed the upload was cut short\n`,
+        `epmux-push begin\nepmux-push ready ${process.version}\nepmux-push failed the upload was cut short\n`,
       );
     });
   }
