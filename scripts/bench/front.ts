@@ -11,6 +11,7 @@ import { attachSession } from '../../src/runtime/attach-session.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { Logger } from '../../src/runtime/logger.ts';
 import { SessionDriver } from '../../src/runtime/session-driver.ts';
+import { keepHeapSmall } from '../../src/runtime/small-heap.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
 import { splice } from '../../src/runtime/splice.ts';
 import { SESSION_DEFAULTS } from '../../src/session/config.ts';
@@ -96,5 +97,6 @@ function serve(socket: Socket): void {
   splice(duplexPipe(socket, 'a local connection'), used.driver.open('port/bench', 'interactive'));
 }
 
+keepHeapSmall();
 await attach(newSession().driver);
 serveUntilStdinEnds(createServer({ allowHalfOpen: true, noDelay: true }, serve));

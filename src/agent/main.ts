@@ -1,6 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
 import { EpmuxError, ERROR_CODES } from '../protocol/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { keepHeapSmall } from '../runtime/small-heap.ts';
 import { VERSION } from '../runtime/version.ts';
 import { runApp } from './child.ts';
 import { createLineLogger } from './line-logger.ts';
@@ -20,15 +20,13 @@ interface EnvProblem {
 /** Signals that end an agent without an app, and the exit code. */
 const ENDING = { SIGTERM: 0, SIGHUP: 0, SIGINT: 130 } as const;
 const MAX_UNREAD_LOG_BYTES = 256 * 1024;
-/** V8's young generation stays as small as it begins: it would grow to tens of MiB with the first bulk and never shrink, and bytes live outside of it anyway. */
-const SMALL_HEAP = '--semi-space-growth-factor=1';
 
 /**
  * `epmux agent`; `argv` starts behind the word `agent`. Gives the exit code, which is the app's own where it runs one. With an app
  * nothing that fails here keeps the app from running or ends it.
  */
 export async function runAgent(argv: readonly string[], env: Env): Promise<number> {
-  setFlagsFromString(SMALL_HEAP);
+  keepHeapSmall();
   // A log that nobody reads any more is no reason to fail.
   process.stderr.on('error', () => {});
   process.stdout.on('error', () => {});
