@@ -24,6 +24,7 @@ function pair(
 const nodeRelays: WayKind = {
   key: 'node',
   title: 'two Node relays',
+  idleEach: 5_000,
   start: pair(
     (stage) => stage.node('node-relay', stage.target),
     (stage, far) => stage.node('node-relay', far),

@@ -1,6 +1,7 @@
 /** What a tunnel costs on which nothing moves. */
+import { IdleRelays } from '../idle-relays.ts';
 import { pause } from '../measures.ts';
-import { cpuSeconds, privateKiB } from '../processes.ts';
+import { cpuSeconds } from '../processes.ts';
 import type { Column, Suite } from '../suite.ts';
 import { NO_PATH, type WayKind } from '../ways.ts';
 
@@ -30,32 +31,26 @@ export function idleSuite(kinds: readonly WayKind[], quick: boolean): Suite {
     kinds,
     rounds: 1,
     hop: NO_PATH,
-    async measure(stage, way, { mostIdle }) {
-      const { port } = way;
-      const relays = way.relays();
-      if (relays.length === 0) return {};
-      const memory = async (): Promise<number> => {
-        await pause(settleMs);
-        return privateKiB(way.relays());
-      };
-      const base = await memory();
-      const cpuBefore = cpuSeconds(relays);
+    async measure(stage, way, kind) {
+      const processes = way.relays();
+      if (processes.length === 0) return {};
+      const relays = new IdleRelays(stage, kind, way, settleMs);
+      const base = await relays.memoryKiB();
+      const cpuBefore = cpuSeconds(processes);
       await pause(idleMs);
-      const idleCpu = ((cpuSeconds(relays) - cpuBefore) / (idleMs / 1_000)) * 100;
+      const idleCpu = ((cpuSeconds(processes) - cpuBefore) / (idleMs / 1_000)) * 100;
       const sample: Record<string, number> = { base: base / 1_024, idleCpu };
-      let held = 0;
       let one = base;
       for (const count of STREAMS) {
-        if (count > Math.min(most, mostIdle?.streams ?? most)) break;
-        await stage.bulk.ask({ do: 'hold', port, count: count - held });
-        held = count;
-        const now = await memory();
+        if (count > Math.min(most, kind.mostIdle?.streams ?? most)) break;
+        await relays.hold(count);
+        const now = await relays.memoryKiB();
         if (count === 1) {
           one = now;
           sample['mb1'] = (now - base) / 1_024;
         } else sample[`kb${count}`] = (now - one) / (count - 1);
       }
-      await stage.bulk.ask({ do: 'release' });
+      await relays.release();
       return sample;
     },
   };
