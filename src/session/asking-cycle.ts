@@ -5,8 +5,8 @@
 const ROUNDS = 8;
 const ANSWER_AFTER = 1;
 const COMPARE_FROM = 3;
-const ASKING_GAIN = 1.25;
-const ANSWERED_GROWTH = 1.1;
+const ASKING_GAIN = 1.2;
+const ANSWERED_GROWTH = 1.08;
 /** How fast a round trip that turned out too long is given up again, a cycle. */
 const SHRINK = 0.95;
 

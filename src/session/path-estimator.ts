@@ -27,6 +27,10 @@ const SLOWED_FACTOR = 2;
 const SLOWED_MS = 20;
 /** The shortest round trip seen holds for so long; then the queue is let run dry to measure anew. */
 const MIN_RTT_HOLDS_MS = 10_000;
+/** With nothing in flight it holds longer: what heartbeats find meanwhile is that of machines that have to wake up first. */
+const IDLE_RTT_HOLDS_MS = 30_000;
+/** A new pipe is asked so often in a row: the first answers come from code that never ran before. */
+const FIRST_PINGS = 4;
 /** The queue has run dry when no more than this many ms of the path are in flight. */
 const DRY_MS = 4;
 /** After that so much of the product may go out at once; each acknowledged byte then lets two follow. */
@@ -35,8 +39,10 @@ const REFILL_GAIN = 0.5;
 const TURN_MS = 2;
 /** How long the other end may sit on an acknowledgement without the path running empty. */
 const ACK_SLACK_MS = 8;
-/** A DATA frame takes the path for no longer than this. */
+/** A DATA frame takes the path for no longer than this; one above 16 KiB for much less. */
 const FRAME_MS = 10;
+const LARGE_FRAME_MS = 1.5;
+const LARGE_FRAME_BYTES = 16_384;
 const FIRST_FRAME_BYTES = 16_384;
 
 /**
@@ -61,6 +67,10 @@ export class PathEstimator {
   #rateBefore = 0;
   #minRttMs: number | undefined;
   #minRttAt = 0;
+  /** Since the shortest round trip was seen last. */
+  #shortestPongMs = Number.POSITIVE_INFINITY;
+  /** On this pipe. */
+  #pongs = 0;
   #measuringSince = 0;
   #wishesPing = false;
   /** Bounds what is in flight while the queue fills again; Infinity otherwise. */
@@ -87,12 +97,11 @@ export class PathEstimator {
 
   /** The largest payload of a DATA frame. */
   get frameBytes(): number {
-    const rate = this.#rate.value;
-    const fitting = rate === 0 ? FIRST_FRAME_BYTES : Math.floor(rate * FRAME_MS);
-    return Math.min(this.#bounds.maxFrameBytes, Math.max(MIN_FRAME_BYTES, fitting));
+    const fitting = Math.max(MIN_FRAME_BYTES, Math.floor(this.#fittingBytes));
+    return Math.min(this.#bounds.maxFrameBytes, fitting);
   }
 
-  /** True once each time the queue has run dry: a PING sent now finds the shortest round trip. */
+  /** True once each time that a PING sent now would tell something: a pipe is new, or the queue has run dry. */
   takePingWish(): boolean {
     const wish = this.#wishesPing;
     this.#wishesPing = false;
@@ -109,6 +118,8 @@ export class PathEstimator {
     this.#startupGain = STARTUP_GAIN;
     this.#rateBefore = 0;
     this.#minRttMs = undefined;
+    this.#shortestPongMs = Number.POSITIVE_INFINITY;
+    this.#pongs = 0;
     this.#wishesPing = false;
     this.#refillBytes = Number.POSITIVE_INFINITY;
   }
@@ -131,10 +142,23 @@ export class PathEstimator {
 
   onPong(rttMs: number, now: number): void {
     const measured = this.#state === 'measuring' && now - rttMs >= this.#measuringSince;
-    const idle = this.#log.inFlight === 0 && now - this.#minRttAt > MIN_RTT_HOLDS_MS;
+    const idle = this.#log.inFlight === 0 && now - this.#minRttAt > IDLE_RTT_HOLDS_MS;
+    this.#shortestPongMs = Math.min(this.#shortestPongMs, rttMs);
     if (measured) this.#state = 'cruising';
-    if (measured || idle) this.#minRttMs = undefined;
+    if (measured || idle) {
+      this.#minRttMs = measured ? rttMs : this.#shortestPongMs;
+      this.#minRttAt = now;
+      this.#shortestPongMs = Number.POSITIVE_INFINITY;
+    }
     this.#noteRtt(rttMs, now);
+    this.#pongs++;
+    if (this.#pongs < FIRST_PINGS) this.#wishesPing = true;
+  }
+
+  get #fittingBytes(): number {
+    const rate = this.#rate.value;
+    if (rate === 0) return FIRST_FRAME_BYTES;
+    return Math.max(Math.min(rate * FRAME_MS, LARGE_FRAME_BYTES), rate * LARGE_FRAME_MS);
   }
 
   get #startingBytes(): number {
@@ -147,9 +171,9 @@ export class PathEstimator {
     return Math.min(this.#refillBytes, product * this.#cycle.gain + this.#slackBytes);
   }
 
-  /** Acknowledgements come in steps, so that a part of what counts as in flight has arrived already. */
+  /** Acknowledgements come in steps, so that a part of what counts as in flight has arrived already: half a step at any time. */
   get #slackBytes(): number {
-    const steps = Math.min(2 * ACK_EVERY_BYTES, this.#rate.value * ACK_SLACK_MS);
+    const steps = Math.min(ACK_EVERY_BYTES / 2, this.#rate.value * ACK_SLACK_MS);
     return steps + this.#rate.value * TURN_MS;
   }
 
@@ -157,12 +181,13 @@ export class PathEstimator {
     if (this.#minRttMs !== undefined && rttMs > this.#minRttMs) return;
     this.#minRttMs = rttMs;
     this.#minRttAt = now;
+    this.#shortestPongMs = Number.POSITIVE_INFINITY;
   }
 
   /** While cruising one sample a round, which is less in thrall to acknowledgements that come in clumps than the best of many. */
   #onRound(sample: Sample): void {
-    this.#round++;
     const { bytesPerMs, rttMs, afterPause } = sample;
+    if (!afterPause) this.#round++;
     const minRttMs = this.#minRttMs ?? 0;
     const isSlow = rttMs > this.#cycle.rttMs(minRttMs) * SLOWED_FACTOR + SLOWED_MS;
     if (this.#state === 'starting') {

@@ -136,10 +136,12 @@ describe('the path estimator', () => {
     assert.equal(path.limitBytes, 70_000);
   });
 
-  it('makes frames that take the path no longer than 10 ms', () => {
+  it('makes frames that take the path no longer than 10 ms, and 1.5 ms above 16 KiB', () => {
     for (const [rate, expected] of [
       [100, MIN_FRAME_BYTES],
-      [3_000, 30_000],
+      [1_000, 10_000],
+      [3_000, 16_384],
+      [12_500, 18_750],
       [50_000, MAX_PAYLOAD_BYTES],
     ] as const) {
       const road = new Road(rate, 20);
@@ -147,6 +149,30 @@ describe('the path estimator', () => {
       const share = road.path.frameBytes / expected;
       assert.ok(share > 0.85 && share < 1.15, `${road.path.frameBytes} bytes at ${rate}`);
     }
+  });
+
+  it('knows what the path takes however long they send little', () => {
+    const road = new Road(80_000, 50);
+    road.run(2_000);
+    for (let n = 0; n < 30; n++) {
+      road.offers = 1;
+      road.run(60);
+    }
+    road.offers = Number.POSITIVE_INFINITY;
+    road.run(70);
+    assert.ok(road.path.limitBytes > 80_000 * 50, `${road.path.limitBytes} bytes`);
+  });
+
+  it('believes the best of a new pipe’s first answers, and of an idle one’s', () => {
+    const path = new PathEstimator(SESSION_DEFAULTS);
+    path.onPipe(0, 0);
+    const wishes = [70, 55, 52, 54, 50].map((rttMs, n) => {
+      path.onPong(rttMs, n * 60 + rttMs);
+      return path.takePingWish();
+    });
+    assert.deepEqual(wishes, [true, true, true, false, false]);
+    for (let now = 3_000; now <= 40_000; now += 3_000) path.onPong(now === 9_000 ? 56 : 60, now);
+    assert.equal(path.minRttMs, 56);
   });
 
   it('does not take streams that send little for a path that carries little', () => {
