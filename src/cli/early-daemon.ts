@@ -1,3 +1,4 @@
+import { HEROKU_FLAG } from '../daemon/expected.ts';
 import { daemonPaths } from '../daemon/paths.ts';
 import { type StartedDaemon, startIfNone } from '../daemon/start-detached.ts';
 import type { Environment } from './io.ts';
@@ -12,14 +13,19 @@ export interface EarlyDaemon {
 
 /** With these nothing runs in the background. */
 const WITHOUT = /^(--foreground|--help|-h$|--$)/;
+const APP = /^(-a|-r|--app$|--app=|--remote$|--remote=)/;
+/** Heroku is asked through it. */
+const VIA = /^--via(=|$)/;
 const LEVEL = /^--log-level(?:=(.*))?$/;
 const LEVELS = ['error', 'warn', 'info', 'debug'];
 
 /** For an `up` with these words that will most likely need one: to start takes it longer than to find that out. Undefined: none was started. */
 export function startEarly(words: readonly string[], env: Environment): EarlyDaemon | undefined {
   if (words.some((word) => WITHOUT.test(word))) return undefined;
-  const args = logLevel(words);
-  if (args === undefined) return undefined;
+  const level = logLevel(words);
+  if (level === undefined) return undefined;
+  const isHeroku = words.some((word) => APP.test(word)) && !words.some((word) => VIA.test(word));
+  const args = isHeroku ? [...level, HEROKU_FLAG] : level;
   let started = startIfNone(daemonPaths(env), process.argv[1] ?? '', args);
   if (started === undefined) return undefined;
   const take = (): StartedDaemon | undefined => {

@@ -2,6 +2,7 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { abortError } from '../transport/attempt.ts';
+import { directFetch } from './direct-fetch.ts';
 import { answerError, networkError, proxyRefusal, tooLate } from './http-errors.ts';
 import { pause } from './pause.ts';
 import { type FetchAnswer, type ProxiedFetch, proxiedFetch } from './proxied-fetch.ts';
@@ -40,7 +41,7 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
-const DIRECT: ProxiedFetch = { fetch: (url, init) => fetch(url, init), close: () => undefined };
+const DIRECT: ProxiedFetch = { fetch: directFetch, close: () => undefined };
 const MOST_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /**

@@ -37,9 +37,23 @@ function lengthOf(part: Buffer): Buffer {
   return length;
 }
 
-/** The same pair each time, made when it is first asked for. */
+let prepared: Promise<SshKeyPair> | undefined;
+
+/** Begins to make the pair that is asked for next. */
+export function prepareSshKeys(): void {
+  prepared ??= makeSshKeys();
+  prepared.catch(() => undefined);
+}
+
+function nextSshKeys(): Promise<SshKeyPair> {
+  const next = prepared ?? makeSshKeys();
+  prepared = undefined;
+  return next;
+}
+
+/** The same pair each time, made when it is first asked for, or prepared before. */
 export function sshKeysOnce(
-  make: () => Promise<SshKeyPair> = makeSshKeys,
+  make: () => Promise<SshKeyPair> = nextSshKeys,
 ): () => Promise<SshKeyPair> {
   let made: Promise<SshKeyPair> | undefined;
   return () => {

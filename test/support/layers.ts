@@ -46,6 +46,7 @@ const DAEMON_FOR_CLI = [
   'daemon/control/client.ts',
   'daemon/end-daemon.ts',
   'daemon/exec/client.ts',
+  'daemon/expected.ts',
   'daemon/main.ts',
   'daemon/paths.ts',
   'daemon/spawn.ts',

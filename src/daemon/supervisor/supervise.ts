@@ -18,7 +18,12 @@ function workerOptions(args: readonly string[]): string[] {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { 'log-level': { type: 'string' }, stay: { type: 'boolean', default: false } },
+      options: {
+        'log-level': { type: 'string' },
+        stay: { type: 'boolean', default: false },
+        // For the worker that is held alone.
+        heroku: { type: 'boolean', default: false },
+      },
     });
     const level = values['log-level'];
     return [
