@@ -30,7 +30,7 @@ export class Saboteur {
 
   private constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target;
-    this.#server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (near) =>
+    this.#server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (near) =>
       this.#accept(near),
     );
   }
@@ -116,7 +116,7 @@ export class Saboteur {
   }
 
   #connect(near: net.Socket): void {
-    const far = net.connect({ ...this.#target, allowHalfOpen: true });
+    const far = net.connect({ ...this.#target, allowHalfOpen: true, noDelay: true });
     const passage = new Passage(near, far, this.#weather, (direction, bytes) => {
       this.passed[direction] += bytes;
       idle?.refresh();

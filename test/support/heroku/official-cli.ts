@@ -36,8 +36,8 @@ export class TunnelHosts {
 
   async #listen(port: number): Promise<string> {
     const host = `127.80.${port >> 8}.${port & 255}`;
-    const server = createServer((near) => {
-      const far = connect(port, '127.0.0.1');
+    const server = createServer({ noDelay: true }, (near) => {
+      const far = connect({ port, host: '127.0.0.1', noDelay: true });
       near.pipe(far).pipe(near);
       near.on('error', () => far.destroy());
       far.on('error', () => near.destroy());
