@@ -30,8 +30,9 @@ export class Saboteur {
 
   private constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target;
-    this.#server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (near) =>
-      this.#accept(near),
+    this.#server = net.createServer(
+      { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
+      (near) => this.#accept(near),
     );
   }
 
