@@ -62,7 +62,7 @@ describe('a node in the dyno, while the tunnel takes nothing of a large term', f
     // On a machine with much else to do they may be few and slow, but none waits for the cut.
     assert.ok(messages.count > 0, 'no message passed between others meanwhile');
     assert.ok(messages.max < (STALL_MS / 2) * 1_000, `one took ${messages.max} µs`);
-    assert.match(dyno.agentLog, /warn a stream was cut.*code=STALLED/);
+    await dyno.agentSays(/warn a stream was cut.*code=STALLED/);
 
     dyno.path.bytesPerSecond = Number.POSITIVE_INFINITY;
     dyno.path.heal();

@@ -78,8 +78,18 @@ export class TestDyno {
     return `[127.0.0.1]:${this.path.port} ${key}\n`;
   }
 
-  get agentLog(): string {
-    return this.#agentLog;
+  /** Until the agent has logged this; what it does may be seen elsewhere before. */
+  async agentSays(pattern: RegExp): Promise<void> {
+    const said = new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (!pattern.test(this.#agentLog)) return;
+        this.#agent?.stderr?.off('data', look);
+        resolve();
+      };
+      this.#agent?.stderr?.on('data', look);
+      look();
+    });
+    await within(said, () => `the agent to say ${pattern}\n${this.#agentLog}`);
   }
 
   /** Resolves when the agent's port answers. */
