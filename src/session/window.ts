@@ -38,8 +38,8 @@ export class WindowPool {
 }
 
 /**
- * What the other end may send on one stream. A stream may begin with more than the initial credit; its window doubles when a half of it was consumed within two round trips: then
- * the window may be what bounds the stream.
+ * What the other end may send on one stream. A stream may begin with more than the initial credit; its window doubles when a half of it was consumed within
+ * two round trips: then the window may be what bounds the stream.
  */
 export class ReceiveWindow {
   readonly #pool: WindowPool;
