@@ -10,11 +10,12 @@ import type {
 } from '../session/types.ts';
 import type { Clock } from './clock.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
-import { EventPump } from './event-pump.ts';
+import type { EventPump } from './event-pump.ts';
 import { faultOf, throwAlone } from './fault.ts';
 import { keepRead } from './lent-reads.ts';
 import { refusePipe } from './linger.ts';
 import type { OpenedAgentPipe, OpenedDaemonPipe } from './open-session-pipe.ts';
+import { pumpEvents } from './session-events.ts';
 import type { SessionDriverHandlers } from './session-handlers.ts';
 import { SessionPipe } from './session-pipe.ts';
 import type { SessionStream } from './session-stream.ts';
@@ -61,7 +62,14 @@ export class SessionDriver {
       schedule: () => this.#schedule(),
       onFault: (error) => this.#fault(error),
     });
-    this.#pumpOfEvents = this.#makePump();
+    this.#pumpOfEvents = pumpEvents({
+      session: this.#session,
+      streams: this.#streams,
+      handlers: this.#handlers,
+      onPipeFailed: (error) => this.#onPipeFailed(error),
+      onEnded: (reason, error) => this.#onEnded(reason, error),
+      onFault: (error) => this.#fault(error),
+    });
     this.#timer = new DeadlineTimer(
       this.#clock,
       () => (this.#ended ? Number.POSITIVE_INFINITY : this.#session.nextDeadline()),
@@ -206,33 +214,6 @@ export class SessionDriver {
   #pump(): void {
     this.#pumpOfEvents.run();
     this.#timer.arm();
-  }
-
-  #makePump(): EventPump {
-    const handlers = this.#handlers;
-    const streams = this.#streams;
-    return new EventPump({
-      next: () => this.#session.nextEvent(),
-      handlers: {
-        attached: ({ resumed, peer }) => handlers.onAttached(resumed, peer),
-        'pipe-failed': ({ error }) => this.#onPipeFailed(error),
-        ended: ({ reason, error }) => this.#onEnded(reason, error),
-        opened: ({ stream: id, target, streamClass }) =>
-          handlers.onIncoming(streams.add({ id, target, streamClass, incoming: true })),
-        accepted: ({ stream }) => streams.get(stream)?.onAccepted(),
-        data: ({ stream, chunk }) => streams.get(stream)?.onData(chunk),
-        finished: ({ stream }) => streams.get(stream)?.onFinished(),
-        writable: ({ stream }) => streams.get(stream)?.onWritable(),
-        closed: ({ stream, reason }) => streams.onClosed(stream, reason),
-        directory: ({ directory }) => handlers.onDirectory(directory),
-        rtt: ({ ms }) => handlers.onRtt(ms),
-      },
-      onFault: (cause, event) => {
-        const error = faultOf(`a handler of ${event.type}`, cause);
-        if (event.type === 'opened') streams.get(event.stream)?.close(error);
-        this.#fault(error);
-      },
-    });
   }
 
   #fault(error: EpmuxError): void {
