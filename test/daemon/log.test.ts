@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { DaemonLog, type DaemonLogOptions } from '../../src/daemon/log.ts';
 import { Redactor } from '../../src/daemon/redact.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -94,20 +94,6 @@ describe("the daemon's log", () => {
     reopened.info('end');
     await reopened.close();
     assert.ok(statSync(file).size < 2_000);
-  });
-
-  it('goes on in order, and with its level, when its library takes over', async () => {
-    await import('winston');
-    const log = new DaemonLog({ level: 'info', file, loadAfterMs: 0 });
-    for (let entry = 0; entry < 50; entry += 1) {
-      log.info(`entry ${entry}`, { port: entry });
-      log.debug('not this');
-      await delay(1);
-    }
-    await log.close();
-    const texts = lines().map((line) => line.replace(/^\d{4}-\S+Z /, ''));
-    const entries = Array.from({ length: 50 }, (_, at) => `info: entry ${at} port=${at}`);
-    assert.deepEqual(texts, entries);
   });
 
   it('may be written to after it is closed', async () => {

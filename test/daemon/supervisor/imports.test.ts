@@ -35,6 +35,6 @@ describe('the process of the supervisor', () => {
     for (const file of ['cli/main.ts', 'daemon/supervisor/main.ts']) {
       assert.deepEqual([...packagesOf(join(SRC, file))], [], file);
     }
-    assert.ok(packagesOf(join(SRC, 'transport/ssh/connect.ts')).has('ssh2'));
+    assert.ok(packagesOf(join(SRC, 'daemon/worker.ts')).has('winston'));
   });
 });
