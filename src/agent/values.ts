@@ -1,5 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
-import type { LogLevel } from '../runtime/logger.ts';
+import { LOG_LEVELS, type LogLevel } from '../runtime/logger.ts';
 
 export interface ListenAddress {
   readonly host: string;
@@ -9,7 +9,6 @@ export interface ListenAddress {
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 const LONGEST_MS = 24 * UNIT_MS.h;
-const LEVELS = ['error', 'warn', 'info', 'debug'] as const satisfies readonly LogLevel[];
 /** A name that fits into a target text and reads well in a log. */
 const ALLOW_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
@@ -51,8 +50,8 @@ export function parseAllow(text: string): [name: string, port: number] {
 }
 
 export function parseLevel(text: string): LogLevel {
-  const level = LEVELS.find((known) => known === text);
-  if (level === undefined) throw usage(`--log-level: ${text} is none of ${LEVELS.join(', ')}`);
+  const level = LOG_LEVELS.find((known) => known === text);
+  if (level === undefined) throw usage(`--log-level: ${text} is none of ${LOG_LEVELS.join(', ')}`);
   return level;
 }
 

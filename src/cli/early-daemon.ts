@@ -1,6 +1,7 @@
 import { HEROKU_FLAG } from '../daemon/expected.ts';
 import { daemonPaths } from '../daemon/paths.ts';
 import { type StartedDaemon, startIfNone } from '../daemon/start-detached.ts';
+import { LOG_LEVELS } from '../runtime/logger.ts';
 import type { Environment } from './io.ts';
 
 /** A daemon that starts while the command is still being read. */
@@ -17,7 +18,6 @@ const APP = /^(-a|-r|--app$|--app=|--remote$|--remote=)/;
 /** Heroku is asked through it. */
 const VIA = /^--via(=|$)/;
 const LEVEL = /^--log-level(?:=(.*))?$/;
-const LEVELS = ['error', 'warn', 'info', 'debug'];
 
 /** For an `up` with these words that will most likely need one: to start takes it longer than to find that out. Undefined: none was started. */
 export function startEarly(words: readonly string[], env: Environment): EarlyDaemon | undefined {
@@ -41,5 +41,5 @@ function logLevel(words: readonly string[]): string[] | undefined {
   const at = words.findIndex((word) => LEVEL.test(word));
   if (at < 0) return [];
   const level = LEVEL.exec(words[at] ?? '')?.[1] ?? words[at + 1] ?? '';
-  return LEVELS.includes(level) ? ['--log-level', level] : undefined;
+  return LOG_LEVELS.some((known) => known === level) ? ['--log-level', level] : undefined;
 }

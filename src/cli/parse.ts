@@ -1,5 +1,6 @@
 import yargs, { type Argv } from 'yargs';
 import { EpmuxError } from '../protocol/errors.ts';
+import { LOG_LEVELS } from '../runtime/logger.ts';
 import { didYouMean } from '../runtime/spelling.ts';
 import type { CommandModule, Given, OptionSpec, OptionSpecs } from './command.ts';
 import { AGENT, COMMANDS, type CommandEntry, LISTED } from './commands/index.ts';
@@ -16,7 +17,7 @@ export const COMMON_OPTIONS = {
     type: 'string',
     requiresArg: true,
     describe: 'error, warn, info or debug; debug also shows where an error came from',
-    values: ['error', 'warn', 'info', 'debug'],
+    values: LOG_LEVELS,
   },
   help: { type: 'boolean', alias: 'h', describe: 'show this help' },
 } as const satisfies OptionSpecs;

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { EpmuxError, Exit } from '../protocol/errors.ts';
-import type { LogLevel } from '../runtime/logger.ts';
+import { LOG_LEVELS, type LogLevel } from '../runtime/logger.ts';
 import { keepHeapSmall } from '../runtime/small-heap.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
 import { reportCrash } from './crashes.ts';
@@ -10,7 +10,6 @@ import { DaemonLog, logFileOptions } from './log.ts';
 import { MAX_MEMORY_BYTES, readMemory } from './memory.ts';
 import { type DaemonPaths, daemonPaths, ensureFolders } from './paths.ts';
 
-const LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
 /** What the supervisor hands over is there when the process starts. */
 const STDIN_MS = 5_000;
 /** Its supervisor loads meanwhile; when that dies, stdin ends. */
@@ -18,9 +17,9 @@ const HELD_MS = 30_000;
 type StopSignal = 'SIGTERM' | 'SIGINT';
 
 function logLevel(text: string): LogLevel {
-  const level = LEVELS.find((known) => known === text);
+  const level = LOG_LEVELS.find((known) => known === text);
   if (level !== undefined) return level;
-  throw new EpmuxError('USAGE', `--log-level takes ${LEVELS.join(', ')}`);
+  throw new EpmuxError('USAGE', `--log-level takes ${LOG_LEVELS.join(', ')}`);
 }
 
 interface WorkerOptions {

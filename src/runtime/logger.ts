@@ -1,4 +1,6 @@
-export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+/** The gravest first; each takes in those before it. */
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Values that stand beside a message. Never a secret, a cookie or a token. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
