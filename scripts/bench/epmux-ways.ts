@@ -3,31 +3,17 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FrontOptions } from './front.ts';
 import type { Build, Stage } from './stage.ts';
-import { type Cleanup, freePort, server, sshd, type WayKind, way } from './ways.ts';
+import { type Cleanup, freePort, type Hop, server, sshd, type WayKind, way } from './ways.ts';
 
-async function startAgent(
-  later: (cleanup: Cleanup) => void,
-  stage: Stage,
-  build: Build,
-): Promise<number> {
+type Later = (cleanup: Cleanup) => void;
+
+async function startAgent(later: Later, stage: Stage, build: Build): Promise<number> {
   // Nobody listens where it asks for nodes: that is what a host without Erlang costs.
   const epmd = await freePort();
-  return server(
-    later,
-    [
-      ...[
-        process.execPath,
-        ...nodeFlags(),
-        build.agent,
-        '--port',
-        '0',
-        '--epmd-port',
-        String(epmd),
-      ],
-      ...['--secret-file', stage.secretFile, '--allow', `bench=${stage.target}`],
-    ],
-    /listening address=\S+:(\d+)/,
-  );
+  const ports = ['--port', '0', '--epmd-port', String(epmd)];
+  const rest = ['--secret-file', stage.secretFile, '--allow', `bench=${stage.target}`];
+  const argv = [process.execPath, ...nodeFlags(), build.agent, ...ports, ...rest];
+  return server(later, argv, /listening address=\S+:(\d+)/);
 }
 
 const front = (build: Build, options: FrontOptions): string[] => [
@@ -45,43 +31,44 @@ function nodeFlags(): string[] {
   return [...profile, ...flags.filter((flag) => flag !== '')];
 }
 
-export function epmuxOverTcp(build: Build, key = 'epmux', title = 'epmux, TCP'): WayKind {
+/** How the daemon's end comes to the agent's port. */
+type Lead = (
+  later: Later,
+  stage: Stage,
+  hop: Hop,
+  agentPort: number,
+) => Promise<Pick<FrontOptions, 'way' | 'home' | 'acceptHostKey'>>;
+
+function epmux(build: Build, key: string, title: string, lead: Lead): WayKind {
   return {
     key,
     title,
     start: (stage, hop) =>
       way(async (later) => {
         const agentPort = await startAgent(later, stage, build);
-        const port = await hop(agentPort);
-        const options: FrontOptions = {
-          way: { kind: 'connect', host: '127.0.0.1', port },
-          agentPort,
-          secretFile: stage.secretFile,
-          home: stage.folder,
-        };
+        const { secretFile } = stage;
+        const options = { agentPort, secretFile, ...(await lead(later, stage, hop, agentPort)) };
         return server(later, front(build, options));
       }),
   };
 }
 
+export function epmuxOverTcp(build: Build, key = 'epmux', title = 'epmux, TCP'): WayKind {
+  return epmux(build, key, title, async (_later, stage, hop, agentPort) => ({
+    way: { kind: 'connect', host: '127.0.0.1', port: await hop(agentPort) },
+    home: stage.folder,
+  }));
+}
+
 export function epmuxOverSsh(build: Build, key = 'epmux-ssh', title = 'epmux, SSH'): WayKind {
-  return {
-    key,
-    title,
-    start: (stage, hop) =>
-      way(async (later) => {
-        const agentPort = await startAgent(later, stage, build);
-        const { port: sshPort, user, identityFile, fingerprint, folder } = await sshd(later);
-        const home = join(folder, 'home');
-        mkdirSync(join(home, '.ssh'), { recursive: true, mode: 0o700 });
-        const options: FrontOptions = {
-          way: { kind: 'ssh', user, host: '127.0.0.1', port: await hop(sshPort), identityFile },
-          agentPort,
-          secretFile: stage.secretFile,
-          home,
-          acceptHostKey: fingerprint,
-        };
-        return server(later, front(build, options));
-      }),
-  };
+  return epmux(build, key, title, async (later, _stage, hop) => {
+    const { port: sshPort, user, identityFile, fingerprint, folder } = await sshd(later);
+    const home = join(folder, 'home');
+    mkdirSync(join(home, '.ssh'), { recursive: true, mode: 0o700 });
+    return {
+      way: { kind: 'ssh', user, host: '127.0.0.1', port: await hop(sshPort), identityFile },
+      home,
+      acceptHostKey: fingerprint,
+    };
+  });
 }

@@ -21,6 +21,14 @@ function pair(
     way(async (later) => server(later, near(stage, await hop(await server(later, far(stage))))));
 }
 
+/** One of the peers' programs, which is told which end it is. */
+function bothEnds(program: 'http2' | 'yamux', option: string | number): WayKind['start'] {
+  return pair(
+    (stage) => stage.node(program, 'far', stage.target, option),
+    (stage, far) => stage.node(program, 'near', far, option),
+  );
+}
+
 const nodeRelays: WayKind = {
   key: 'node',
   title: 'two Node relays',
@@ -75,10 +83,7 @@ export function http2(windowBytes = HTTP2_WINDOW_BYTES): WayKind {
   return {
     key: 'http2',
     title: `Node's http2, ${windowBytes / 1024 / 1024} MiB windows`,
-    start: pair(
-      (stage) => stage.node('http2', 'far', stage.target, windowBytes),
-      (stage, far) => stage.node('http2', 'near', far, windowBytes),
-    ),
+    start: bothEnds('http2', windowBytes),
   };
 }
 
@@ -89,10 +94,7 @@ const yamux: WayKind = {
     existsSync(join(PEERS, 'node_modules', '@chainsafe', 'libp2p-yamux'))
       ? undefined
       : 'not installed: run scripts/bench-peers',
-  start: pair(
-    (stage) => stage.node('yamux', 'far', stage.target, PEERS),
-    (stage, far) => stage.node('yamux', 'near', far, PEERS),
-  ),
+  start: bothEnds('yamux', PEERS),
 };
 
 const none: WayKind = {
