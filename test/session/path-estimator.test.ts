@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { MAX_PAYLOAD_BYTES } from '../../src/protocol/constants.ts';
-import { AskingCycle } from '../../src/session/asking-cycle.ts';
 import { MIN_FRAME_BYTES, SESSION_DEFAULTS } from '../../src/session/config.ts';
-import { FlightLog } from '../../src/session/flight-log.ts';
 import { PathEstimator } from '../../src/session/path-estimator.ts';
 
 /** A path that takes all there may be in flight at its rate, and acknowledges each piece after the round trip. */
@@ -195,88 +193,5 @@ describe('the path estimator', () => {
     road.path.onPipe(road.sent, road.now);
     assert.deepEqual([road.path.bytesPerMs, road.path.minRttMs], [0, undefined]);
     assert.equal(road.path.limitBytes, 65_536);
-  });
-});
-
-describe('the flight log', () => {
-  it('gives the rate of what was delivered since the flight was sent', () => {
-    const log = new FlightLog();
-    log.begin(500, 0);
-    log.onSent(1_500, 100, false);
-    const sample = log.onAcknowledged(1_500, 150);
-    assert.deepEqual(sample, { rttMs: 50, bytesPerMs: 20, afterPause: true, endsRound: true });
-    assert.equal(log.inFlight, 0);
-  });
-
-  it('has nothing to say of what is known already', () => {
-    const log = new FlightLog();
-    log.begin(0, 0);
-    log.onSent(100, 0, false);
-    log.onAcknowledged(60, 10);
-    assert.equal(log.onAcknowledged(60, 20), undefined);
-    assert.equal(log.onAcknowledged(50, 20), undefined);
-    assert.equal(log.onAcknowledged(100, 20)?.rttMs, 20);
-  });
-
-  it('is not fooled by acknowledgements that come in a clump', () => {
-    const log = new FlightLog();
-    log.begin(0, 0);
-    for (let n = 1; n <= 10; n++) log.onSent(n * 1_000, n * 10, false);
-    const rates = Array.from(
-      { length: 10 },
-      (_, n) => log.onAcknowledged((n + 1) * 1_000, 200)?.bytesPerMs ?? 0,
-    );
-    assert.ok(Math.max(...rates) <= 111, String(rates));
-  });
-
-  it('calls what follows a pause so, and what follows that not', () => {
-    const log = new FlightLog();
-    log.begin(0, 0);
-    log.onSent(1_000, 100, false);
-    log.onSent(2_000, 110, false);
-    assert.equal(log.onAcknowledged(1_000, 150)?.afterPause, true);
-    log.onSent(3_000, 152, false);
-    assert.equal(log.onAcknowledged(2_000, 160)?.afterPause, true);
-    assert.equal(log.onAcknowledged(3_000, 200)?.afterPause, false);
-  });
-});
-
-describe('the asking cycle', () => {
-  function roundOf(cycle: AskingCycle, bytesPerMs: number): void {
-    cycle.onRound(bytesPerMs, 100, 50);
-  }
-
-  /** Rounds in which more in flight brings more through; the rate at last. */
-  function stretch(cycle: AskingCycle): number {
-    let rate = 10;
-    for (let n = 0; n < 40; n++) {
-      if (cycle.gain > 1) rate *= 1.2;
-      roundOf(cycle, rate);
-    }
-    return rate;
-  }
-
-  it('asks in two rounds of eight', () => {
-    const cycle = new AskingCycle();
-    const gains = Array.from({ length: 24 }, () => {
-      const { gain } = cycle;
-      roundOf(cycle, 10);
-      return gain;
-    });
-    assert.equal(gains.filter((gain) => gain > 1).length, 6);
-  });
-
-  it('reckons with a longer round trip where more in flight brings more through', () => {
-    const cycle = new AskingCycle();
-    stretch(cycle);
-    assert.ok(cycle.rttMs(50) > 60);
-    assert.ok(cycle.rttMs(50) <= 100, 'never beyond the round trips seen');
-  });
-
-  it('falls back to the shortest one where it does not', () => {
-    const cycle = new AskingCycle();
-    const rate = stretch(cycle);
-    for (let n = 0; n < 400; n++) roundOf(cycle, rate);
-    assert.equal(cycle.rttMs(50), 50);
   });
 });

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { daemonPaths } from '../../../src/daemon/paths.ts';
+import { EPMUX } from '../../support/dyno.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+import { until } from '../../transport/ssh-support.ts';
+
+describe('a worker that is held', () => {
+  const folder = tempFolder();
+
+  function hold() {
+    const env = { PATH: process.env['PATH'], HOME: folder.path };
+    const [node = '', ...program] = EPMUX;
+    const child = spawn(node, [...program, 'daemon', '--held', '--memory'], {
+      env,
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    return { child, paths: daemonPaths(env) };
+  }
+
+  it('ends without having touched anything when its supervisor is gone before the word', async () => {
+    const { child, paths } = hold();
+    const exited = once(child, 'exit');
+    child.stdin.end();
+    assert.deepEqual(await exited, [1, null]);
+    assert.ok(!existsSync(paths.stateDir) && !existsSync(paths.runtimeDir));
+  });
+
+  it('becomes the daemon with the word', async () => {
+    const { child, paths } = hold();
+    child.stdin.end('[]');
+    await until(() => existsSync(paths.controlSocket));
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  });
+});
