@@ -203,9 +203,10 @@ export class SessionDriver {
   #drain(): void {
     const pipe = this.#pipe;
     while (pipe !== undefined) {
-      const roomBytes = pipe.roomBytes;
+      const now = this.#clock.now();
+      const roomBytes = pipe.roomBytes(this.#session.mostQueuedBytes(now));
       if (roomBytes === 0) return;
-      const buffers = this.#session.drain(this.#clock.now(), roomBytes);
+      const buffers = this.#session.drain(now, roomBytes);
       if (buffers.length === 0) return;
       pipe.write(buffers);
     }

@@ -3,8 +3,6 @@ import type { Clock } from './clock.ts';
 import { LINGER_MS } from './linger.ts';
 import type { BytePipe } from './pipe.ts';
 
-/** What may lie in the pipe's buffer: little, so that a keystroke does not queue behind a table dump. */
-const BUFFERED_BYTES = 128 * 1024;
 /** Least room offered while the pipe says that it has some. */
 const MIN_ROOM_BYTES = 16 * 1024;
 /** Buffers up to here are joined, so that a carrier with packets of its own does not make one of each. */
@@ -53,10 +51,10 @@ export class SessionPipe {
     });
   }
 
-  /** How much to write now; 0: wait for `onWritable`. */
-  get roomBytes(): number {
+  /** How much to write now, with no more than `mostQueuedBytes` in the pipe's buffer; 0: wait for `onWritable`. */
+  roomBytes(mostQueuedBytes: number): number {
     if (this.#full || this.#over) return 0;
-    return Math.max(MIN_ROOM_BYTES, BUFFERED_BYTES - this.#pipe.bufferedBytes);
+    return Math.max(MIN_ROOM_BYTES, mostQueuedBytes - this.#pipe.bufferedBytes);
   }
 
   write(buffers: readonly Uint8Array[]): void {

@@ -7,6 +7,13 @@ const SPARSE_BELOW_MS = 150;
 const SPARSE_AT_LEAST_BYTES = 8_192;
 /** After so much of sparse streams while bulk waited, bulk gets one turn: many small streams do not starve it. */
 const SPARSE_RUN_BYTES = 65_536;
+/** The last word of a sparse stream is no longer than this: a keystroke, its echo, a short answer. */
+const WORD_BYTES = 4_096;
+/** So long after a word another is expected: who types does so within a fifth of a second. */
+const CALM_AFTER_MS = 250;
+/** What may lie in the pipe's buffer ahead of a word; with none expected more, for each turn of the event loop costs the same. */
+const MOST_QUEUED_BYTES = 128 * 1024;
+const MOST_QUEUED_WHEN_CALM_BYTES = 512 * 1024;
 
 /** Which stream's data goes next: sparse ones first, each level in turns of one frame. */
 export class Scheduler {
@@ -18,6 +25,7 @@ export class Scheduler {
   /** With data and without credit. */
   readonly #creditless = new Set<Stream>();
   #sparseRun = 0;
+  #lastWordAt = Number.NEGATIVE_INFINITY;
 
   constructor(path: { readonly bytesPerMs: number }) {
     this.#path = path;
@@ -30,6 +38,12 @@ export class Scheduler {
 
   get idle(): boolean {
     return this.#woken.size + this.#sparse.size + this.#bulk.size === 0;
+  }
+
+  /** How much may lie in the pipe's buffer at this moment. */
+  mostQueuedBytes(now: number): number {
+    const isCalm = now - this.#lastWordAt > CALM_AFTER_MS;
+    return isCalm ? MOST_QUEUED_WHEN_CALM_BYTES : MOST_QUEUED_BYTES;
   }
 
   /** The stream may have become able to send. */
@@ -64,6 +78,7 @@ export class Scheduler {
   onFramed(stream: Stream, bytes: number, now: number): void {
     const wasSparse = this.#isSparse(stream, now);
     if (wasSparse && this.#bulk.size > 0) this.#sparseRun += bytes;
+    if (wasSparse && bytes <= WORD_BYTES && stream.buffer.bytes === 0) this.#lastWordAt = now;
     stream.recent.add(bytes, now);
     this.#noteCredit(stream);
     if (stream.sendable) this.#enqueue(stream, now);

@@ -64,6 +64,10 @@ export class Session implements SessionPort {
     return this.#attachment.drain(roomBytes);
   }
 
+  mostQueuedBytes(now: number): number {
+    return this.#parts.scheduler.mostQueuedBytes(now);
+  }
+
   nextDeadline(): number {
     return this.#attachment.nextDeadline();
   }

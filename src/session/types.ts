@@ -71,6 +71,8 @@ export interface SessionPort {
    * at its limit. The buffers are not changed afterwards.
    */
   drain(now: number, roomBytes: number): readonly Uint8Array[];
+  /** How many bytes may lie in the pipe's buffer: few as long as a stream that says little may have to wait behind them. */
+  mostQueuedBytes(now: number): number;
   /** When `onDeadline` wants to be called; Infinity: not until something else happens. */
   nextDeadline(): number;
   onDeadline(now: number): void;

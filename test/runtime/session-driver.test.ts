@@ -29,7 +29,7 @@ describe('session driver', () => {
     assert.equal(pipe.written[1], large);
   });
 
-  it('keeps little in the pipe’s buffer and goes on when there is room', async () => {
+  it('keeps no more in the pipe’s buffer than the session says and goes on when there is room', async () => {
     const { session, attach, driver } = setUp();
     const pipe = attach();
     session.outgoing = Array.from({ length: 100 }, () => new Uint8Array(32_768));
@@ -47,6 +47,10 @@ describe('session driver', () => {
     await turn();
     assert.equal(pipe.written.length, 5);
     assert.equal(session.rooms.at(-1), 28 * 1024);
+    session.mostQueued = 1024 * 1024;
+    pipe.handlers?.onWritable();
+    await turn();
+    assert.equal(session.rooms.at(-1), 924 * 1024);
   });
 
   it('answers bytes that bring no event', async () => {

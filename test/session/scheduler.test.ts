@@ -134,4 +134,36 @@ describe('the scheduler', () => {
     bench.scheduler.drop(stream);
     assert.equal(bench.scheduler.idle, true);
   });
+
+  describe('how much may lie in the pipe', () => {
+    const LITTLE = 128 * 1024;
+    const MUCH = 512 * 1024;
+
+    it('is little for a quarter of a second after a sparse stream has said a word', () => {
+      const bench = new Bench();
+      assert.equal(bench.scheduler.mostQueuedBytes(0), MUCH);
+      bench.add('i', 'interactive', 10);
+      bench.turn();
+      assert.equal(bench.scheduler.mostQueuedBytes(0), LITTLE);
+      assert.equal(bench.scheduler.mostQueuedBytes(250), LITTLE);
+      assert.equal(bench.scheduler.mostQueuedBytes(251), MUCH);
+    });
+
+    it('is much while bulk alone moves, also at its beginning and end', () => {
+      const bench = new Bench();
+      bench.add('b', 'interactive', 100 * FRAME + 10);
+      bench.turns(101);
+      assert.equal(bench.scheduler.idle, true);
+      assert.equal(bench.scheduler.mostQueuedBytes(0), MUCH);
+    });
+
+    it('is much after something longer than a word', () => {
+      const bench = new Bench();
+      const stream = bench.add('i', 'interactive', FRAME + 1);
+      assert.equal(bench.scheduler.next(0, false), stream);
+      stream.moveInto(new Uint8Array(FRAME + 1), 0, FRAME + 1);
+      bench.scheduler.onFramed(stream, FRAME + 1, 0);
+      assert.equal(bench.scheduler.mostQueuedBytes(0), MUCH);
+    });
+  });
 });

@@ -16,6 +16,7 @@ export class ScriptedSession implements SessionPort {
   outgoing: Uint8Array[] = [];
   received = '';
   readonly rooms: number[] = [];
+  mostQueued = 128 * 1024;
   deadline = Number.POSITIVE_INFINITY;
   takesWrites = true;
   takesAttach = true;
@@ -46,6 +47,9 @@ export class ScriptedSession implements SessionPort {
       next = this.outgoing[0];
     }
     return batch;
+  }
+  mostQueuedBytes(): number {
+    return this.mostQueued;
   }
   nextDeadline(): number {
     return this.deadline;

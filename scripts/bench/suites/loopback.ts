@@ -44,12 +44,13 @@ export function loopbackSuite(kinds: readonly WayKind[], quick: boolean, rounds?
       const beside = async (streams: number, direction: 'up' | 'down') =>
         (await besideBulk(stage, way, { streams, direction }, 5_000, extent.besideMs)).p50;
       const [up1, down1] = [await move(1, 'up'), await move(1, 'down')];
+      const [up16, down16] = [await move(16, 'up'), await move(16, 'down')];
       const idle = await roundTrips(stage, way, extent.rttCount, 5_000);
       return {
         up1: up1.mbPerSecond,
         down1: down1.mbPerSecond,
-        up16: (await move(16, 'up')).mbPerSecond,
-        down16: (await move(16, 'down')).mbPerSecond,
+        up16: up16.mbPerSecond,
+        down16: down16.mbPerSecond,
         rtt50: idle.p50,
         rtt99: idle.p99,
         beside1up: await beside(1, 'up'),
