@@ -7,7 +7,7 @@ const SPARSE_BELOW_MS = 150;
 const SPARSE_AT_LEAST_BYTES = 8_192;
 /** After so much of sparse streams while bulk waited, bulk gets one turn: many small streams do not starve it. */
 const SPARSE_RUN_BYTES = 65_536;
-/** The last word of a sparse stream is no longer than this: a keystroke, its echo, a short answer. */
+/** A word of a sparse stream is no longer than this: a keystroke, its echo, a short answer. */
 const WORD_BYTES = 4_096;
 /** So long after a word another is expected: who types does so within a fifth of a second. */
 const CALM_AFTER_MS = 250;
@@ -78,7 +78,7 @@ export class Scheduler {
   onFramed(stream: Stream, bytes: number, now: number): void {
     const wasSparse = this.#isSparse(stream, now);
     if (wasSparse && this.#bulk.size > 0) this.#sparseRun += bytes;
-    if (wasSparse && bytes <= WORD_BYTES && stream.buffer.bytes === 0) this.#lastWordAt = now;
+    if (wasSparse && isWord(stream, bytes, now)) this.#lastWordAt = now;
     stream.recent.add(bytes, now);
     this.#noteCredit(stream);
     if (stream.sendable) this.#enqueue(stream, now);
@@ -106,4 +106,9 @@ export class Scheduler {
     if (recent >= most || this.#path.bytesPerMs === 0) return recent < most;
     return recent < Math.max(SPARSE_AT_LEAST_BYTES, this.#path.bytesPerMs * SPARSE_BELOW_MS);
   }
+}
+
+/** Not its first one, which may be the head of a long transfer. */
+function isWord(stream: Stream, bytes: number, now: number): boolean {
+  return bytes <= WORD_BYTES && stream.buffer.bytes === 0 && stream.recent.read(now) > 0;
 }
