@@ -19,6 +19,7 @@ import { pumpEvents } from './session-events.ts';
 import type { SessionDriverHandlers } from './session-handlers.ts';
 import { SessionPipe } from './session-pipe.ts';
 import type { SessionStream } from './session-stream.ts';
+import { SessionTurns } from './session-turns.ts';
 import { SleepWatch } from './sleep-watch.ts';
 import { StreamTable } from './stream-table.ts';
 
@@ -45,11 +46,11 @@ export class SessionDriver {
   readonly #streams: StreamTable;
   readonly #timer: DeadlineTimer;
   readonly #pumpOfEvents: EventPump;
+  readonly #turns: SessionTurns;
   #pipe: SessionPipe | undefined;
   /** An ATTACH has been asked for and its pipe is not here yet. */
   #attaching = false;
   #ended = false;
-  #turn: NodeJS.Immediate | undefined;
 
   constructor(options: SessionDriverOptions) {
     this.#session = options.session;
@@ -59,7 +60,7 @@ export class SessionDriver {
     this.#streams = new StreamTable({
       session: this.#session,
       clock: this.#clock,
-      schedule: () => this.#schedule(),
+      schedule: () => this.#turns.schedule(),
       onFault: (error) => this.#fault(error),
     });
     this.#pumpOfEvents = pumpEvents({
@@ -69,6 +70,12 @@ export class SessionDriver {
       onPipeFailed: (error) => this.#onPipeFailed(error),
       onEnded: (reason, error) => this.#onEnded(reason, error),
       onFault: (error) => this.#fault(error),
+    });
+    this.#turns = new SessionTurns({
+      session: this.#session,
+      clock: this.#clock,
+      pipe: () => this.#pipe,
+      pump: () => this.#pump(),
     });
     this.#timer = new DeadlineTimer(
       this.#clock,
@@ -87,7 +94,7 @@ export class SessionDriver {
     this.detach();
     this.#attaching = true;
     const frame = this.#session.beginAttach(this.#clock.now());
-    this.#schedule();
+    this.#turns.schedule();
     return frame;
   }
 
@@ -120,7 +127,7 @@ export class SessionDriver {
     const { peer, attach } = opened;
     if (this.#ended || !this.#session.acceptAttach(attach.received, peer, this.#clock.now())) {
       refusePipe(opened.pipe, POSITION_REFUSED, this.#clock);
-      this.#schedule();
+      this.#turns.schedule();
       return false;
     }
     this.#take(opened);
@@ -135,12 +142,12 @@ export class SessionDriver {
     this.#pipe = undefined;
     pipe?.close();
     this.#session.pipeClosed(this.#clock.now());
-    this.#schedule();
+    this.#turns.schedule();
   }
 
   open(target: string, streamClass: StreamClass): SessionStream {
     if (this.#ended) throw new EpmuxError('SESSION_LOST', 'the session has ended');
-    this.#schedule();
+    this.#turns.schedule();
     const id = this.#session.open(target, streamClass, this.#clock.now());
     return this.#streams.add({ id, target, streamClass, incoming: false });
   }
@@ -148,20 +155,20 @@ export class SessionDriver {
   /** The network may have changed or the machine slept: finds out within seconds whether the pipe is alive. */
   probe(): void {
     this.#session.probe(this.#clock.now());
-    this.#schedule();
+    this.#turns.schedule();
   }
 
   setDirectory(directory: Directory): void {
     if (this.#ended) return;
     this.#session.setDirectory(directory);
-    this.#schedule();
+    this.#turns.schedule();
   }
 
   /** Ends the session and tells the other end, if it can be told. */
   goodbye(reason: EndReason): void {
     if (this.#ended) return;
     this.#session.goodbye(reason);
-    this.#schedule();
+    this.#turns.schedule();
   }
 
   stats(): SessionStats {
@@ -174,13 +181,13 @@ export class SessionDriver {
         if (this.#pumpOfEvents.running) keepRead();
         this.#session.receive(chunk, this.#clock.now());
         this.#pump();
-        this.#schedule();
+        this.#turns.schedule();
       },
-      onWritable: () => this.#schedule(),
+      onWritable: () => this.#turns.schedule(),
       onLost: (error) => this.#pipeLost(error),
     });
     if (opened.rest.length > 0) this.#session.receive(opened.rest, this.#clock.now());
-    this.#schedule();
+    this.#turns.schedule();
   }
 
   #pipeLost(error: EpmuxError): void {
@@ -188,28 +195,6 @@ export class SessionDriver {
     this.#session.pipeClosed(this.#clock.now());
     this.#pump();
     if (!this.#ended) this.#tellLost(error);
-  }
-
-  /** One turn of the pump at the end of this turn of the event loop, however much happens before. */
-  #schedule(): void {
-    this.#turn ??= setImmediate(() => {
-      this.#turn = undefined;
-      this.#pump();
-      this.#drain();
-      this.#pump();
-    });
-  }
-
-  #drain(): void {
-    const pipe = this.#pipe;
-    while (pipe !== undefined) {
-      const now = this.#clock.now();
-      const roomBytes = pipe.roomBytes(this.#session.mostQueuedBytes(now));
-      if (roomBytes === 0) return;
-      const buffers = this.#session.drain(now, roomBytes);
-      if (buffers.length === 0) return;
-      pipe.write(buffers);
-    }
   }
 
   #pump(): void {
@@ -257,6 +242,6 @@ export class SessionDriver {
     if (this.#sleep.slept()) this.#session.probe(now);
     if (now >= this.#session.nextDeadline()) this.#session.onDeadline(now);
     this.#pump();
-    this.#schedule();
+    this.#turns.schedule();
   }
 }
