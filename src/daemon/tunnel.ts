@@ -6,6 +6,7 @@ import { DynoEnds } from './dyno-ends.ts';
 import type { Dynos, WantedDyno } from './dynos.ts';
 import type { LinkMemory } from './memory.ts';
 import { splitNodeName } from './names.ts';
+import { OverallState } from './overall-state.ts';
 import type { TunnelParts } from './tunnel-parts.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
 
@@ -18,12 +19,7 @@ export interface TunnelWatcher {
   onChanged(): void;
 }
 
-/**
- * A tunnel from its `up` to its `down`: the dynos it leads to, a link to each that is up, and the nodes behind them under local names.
- *
- * It is `failed` when a link is (or the dynos can't be known any more, and no link is up), else `up` when a link is, else `reconnecting` when one ever was,
- * else `connecting`; `down` once it is closed.
- */
+/** A tunnel from its `up` to its `down`: the dynos it leads to, a link to each that is up, and the nodes behind them under local names. */
 export class Tunnel {
   readonly spec: TunnelSpec;
   readonly secrets: TunnelSecrets;
@@ -33,9 +29,7 @@ export class Tunnel {
   readonly #dynos: Dynos;
   readonly #ends: DynoEnds;
   readonly #watchers = new Set<TunnelWatcher>();
-  #state: LinkState = 'connecting';
-  #since: number;
-  #wasUp = false;
+  readonly #state: OverallState;
   #closed = false;
   #closing: Promise<void> | undefined;
 
@@ -50,7 +44,7 @@ export class Tunnel {
     this.spec = spec;
     this.secrets = secrets;
     this.#parts = parts;
-    this.#since = parts.clock.wallNow();
+    this.#state = new OverallState(parts.clock.wallNow());
     this.#dynos = parts.createDynos(spec, secrets);
     this.#ends = new DynoEnds({
       make: (dyno) => this.#makeEnd(dyno),
@@ -65,7 +59,7 @@ export class Tunnel {
   }
 
   get state(): LinkState {
-    return this.#state;
+    return this.#state.value;
   }
 
   /** A link to each dyno that is up. */
@@ -127,8 +121,8 @@ export class Tunnel {
     return {
       name: this.spec.name,
       target: this.target,
-      state: this.#state,
-      since: new Date(this.#since).toISOString(),
+      state: this.state,
+      since: new Date(this.#state.since).toISOString(),
       reconnects: this.#ends.reconnects,
       lastError: this.lastError,
       links: this.#ends.links(),
@@ -247,22 +241,10 @@ export class Tunnel {
   }
 
   #onChange(): void {
-    const state = this.#nextState();
-    if (state === 'up') this.#wasUp = true;
-    if (state !== this.#state) {
-      this.#state = state;
-      this.#since = this.#parts.clock.wallNow();
-    }
+    const links = this.ends.map((end) => end.state);
+    const seen = { isClosed: this.#closed, links, dynos: this.#dynos.state };
+    this.#state.onChange(seen, this.#parts.clock.wallNow());
     this.#tell((watcher) => watcher.onChanged());
-  }
-
-  #nextState(): LinkState {
-    if (this.#closed) return 'down';
-    const states = this.ends.map((end) => end.state);
-    if (states.includes('failed')) return 'failed';
-    if (states.includes('up')) return 'up';
-    if (this.#dynos.state === 'failed') return 'failed';
-    return this.#wasUp ? 'reconnecting' : 'connecting';
   }
 
   #tell(tell: (watcher: TunnelWatcher) => void): void {
