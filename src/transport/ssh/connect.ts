@@ -16,6 +16,7 @@ import { SshConnection } from './connection.ts';
 import { authenticateEarly } from './early-authentication.ts';
 import type { HostKeyCheck, HostKeys } from './host-keys.ts';
 import type { Identities, IdentitySet } from './identities.ts';
+import { reusePacketMemory } from './packet-memory.ts';
 import { signAtOnce } from './sign-at-once.ts';
 import { watchSilence } from './silence.ts';
 
@@ -98,6 +99,7 @@ function authenticate(
       const client = new ssh2.Client();
       const authenticator = new Authenticator(options.user, at, identities);
       watch(client, at, authenticator, options.logger, settle);
+      reusePacketMemory(client, socket);
       authenticateEarly(client);
       try {
         client.connect({
