@@ -59,8 +59,8 @@ export function afterRead(pipe: Flushing): void {
   if (lending) written.push(pipe);
 }
 
-/** True: a part of the chunk is kept. */
-function lend(chunk: Uint8Array, onBytes: OnBytes): boolean {
+/** Hands a read over. True: a part of the chunk is kept. */
+export function lend(chunk: Uint8Array, onBytes: OnBytes): boolean {
   lending = true;
   kept = false;
   try {
@@ -73,7 +73,8 @@ function lend(chunk: Uint8Array, onBytes: OnBytes): boolean {
   return kept;
 }
 
-function redirect(
+/** The same as `readInto`; before each further read `next` says into which memory. */
+export function redirect(
   socket: Socket,
   memory: Uint8Array,
   onRead: OnRead,

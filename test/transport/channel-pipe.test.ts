@@ -35,6 +35,7 @@ describe('a pipe over an SSH channel', () => {
       },
       cork() {},
       keep() {},
+      took() {},
       forget() {
         forgotten += 1;
       },

@@ -1,5 +1,6 @@
 import type { ClientChannel } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { keepRead } from '../../runtime/lent-reads.ts';
 import type { BytePipe, PipeHandlers } from '../../runtime/pipe.ts';
 import { WaterMarks } from '../../runtime/water-marks.ts';
 import { widerWindow } from './wide-window.ts';
@@ -12,6 +13,8 @@ export interface ChannelHost {
   /** As long as it lives the pipe hears of the connection's loss. */
   keep(pipe: ChannelPipe): void;
   forget(pipe: ChannelPipe): void;
+  /** An owner of a pipe has all of what came. */
+  took(chunk: Uint8Array): void;
 }
 
 /**
@@ -77,9 +80,12 @@ export class ChannelPipe implements BytePipe {
       this.#tellClosed(this.#outcome.error);
       return;
     }
+    const isKept = handlers.copies !== true && handlers.passes !== true;
     this.#channel.on('data', (chunk: Uint8Array) => {
       if (this.#outcome !== undefined) return;
+      if (isKept) keepRead();
       handlers.onBytes(chunk);
+      this.#host.took(chunk);
       this.#renewWindow?.();
     });
     if (this.#paused) this.#channel.pause();

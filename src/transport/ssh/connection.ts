@@ -7,6 +7,7 @@ import { CarrierLife } from '../carrier-life.ts';
 import type { ExecRequest, RemoteProcess } from '../transport.ts';
 import { ChannelPipe } from './channel-pipe.ts';
 import { execRefusal, openProcess, SshProcess } from './exec.ts';
+import { LentPackets } from './lent-packets.ts';
 import { type RefusedCode, refusal } from './refusal.ts';
 import { watchSilence } from './silence.ts';
 
@@ -24,6 +25,7 @@ export class SshConnection {
   readonly #life: CarrierLife;
   readonly #pipes = new Set<ChannelPipe>();
   readonly #stopWatch: Cancel;
+  readonly #packets: LentPackets | undefined;
   #corked = false;
 
   /** The socket under the client, which has authenticated on it. */
@@ -44,6 +46,7 @@ export class SshConnection {
       clock,
       (seconds) => this.#lost(`nothing was heard from it for ${seconds} s`),
     );
+    this.#packets = LentPackets.begin(client, socket);
     if (socket.destroyed) this.#lost('the server closed it');
   }
 
@@ -98,6 +101,10 @@ export class SshConnection {
 
   forget(pipe: ChannelPipe): void {
     this.#pipes.delete(pipe);
+  }
+
+  took(chunk: Uint8Array): void {
+    this.#packets?.took(chunk);
   }
 
   close(): void {

@@ -1,0 +1,127 @@
+import type { Socket } from 'node:net';
+import type { Client } from 'ssh2';
+import { keepRead, lend, redirect } from '../../runtime/lent-reads.ts';
+
+type OnPayload = (payload: Uint8Array) => unknown;
+
+/** What ssh2 reads with: it decrypts a packet where it lies in what was read, unless that ends before the packet does. */
+interface Decipher {
+  _onPayload: OnPayload;
+  /** As far as it is there. */
+  readonly _packet: Uint8Array | null;
+}
+interface Protocol {
+  readonly _decipher: Decipher;
+}
+interface Inside {
+  readonly _protocol?: { readonly _decipher?: Partial<Decipher> };
+}
+
+/** Several of a server's packets: only the last is cut, and put together by ssh2 in memory of its own. */
+const READ_BYTES = 256 * 1024;
+/** Less than this is copied, so that what is kept of it does not keep all of the memory. */
+const LENT_FROM_BYTES = 4_096;
+
+/** In CHANNEL_DATA: type, channel and length stand before the data (RFC 4254, 5.2). */
+const BEFORE_DATA_BYTES = 9;
+/** Nothing of it is kept: it holds numbers alone. */
+const WINDOW_ADJUST = 93;
+
+/**
+ * Reads of an SSH connection into memory that serves again, from the end of authentication on. ssh2 keeps parts of what it is given: so the memory serves again only
+ * when all that lay in it is known to have been taken by owners of channels at once.
+ */
+export class LentPackets {
+  readonly #socket: Socket;
+  readonly #protocol: Protocol;
+  /** The one whose payloads are looked at; each exchange of keys brings another. */
+  #decipher: Decipher | undefined;
+  readonly #onPayload: OnPayload = (payload) => this.#look(payload);
+  #ssh2OnPayload: OnPayload = () => undefined;
+  /** What an owner took last. */
+  #taken: Uint8Array | undefined;
+  #memory = Buffer.allocUnsafeSlow(READ_BYTES);
+  /** Of the last read a part was kept: the next one is copied. */
+  #keeps = false;
+
+  /** Undefined where ssh2 or Node is made otherwise inside: all comes to ssh2 as by itself. */
+  static begin(client: Client, socket: Socket): LentPackets | undefined {
+    const { _protocol: protocol } = client as unknown as Inside;
+    if (!isKnown(protocol) || socket.readableLength > 0) return undefined;
+    const packets = new LentPackets(protocol, socket);
+    return packets.#redirect() ? packets : undefined;
+  }
+
+  private constructor(protocol: Protocol, socket: Socket) {
+    this.#protocol = protocol;
+    this.#socket = socket;
+  }
+
+  /** An owner of a channel has all of the chunk, and has said `keepRead` if that is to last. */
+  took(chunk: Uint8Array): void {
+    this.#taken = chunk;
+  }
+
+  #redirect(): boolean {
+    const onRead = (bytes: number): boolean => this.#read(bytes);
+    return redirect(this.#socket, this.#memory, onRead, () => this.#memory);
+  }
+
+  /** False: no more in this turn of the event loop. */
+  #read(bytes: number): boolean {
+    const here = this.#memory.subarray(0, bytes);
+    const isLent = bytes >= LENT_FROM_BYTES && !this.#keeps;
+    this.#keeps = lend(isLent ? here : Buffer.from(here), this.#onChunk);
+    if (this.#keeps && isLent) this.#memory = Buffer.allocUnsafeSlow(READ_BYTES);
+    if (bytes < READ_BYTES) return true;
+    setImmediate(resume, this.#socket);
+    return false;
+  }
+
+  readonly #onChunk = (chunk: Uint8Array): void => {
+    const decipher = this.#watch();
+    this.#socket.emit('data', chunk);
+    const isWatched =
+      decipher === this.#protocol._decipher && decipher._onPayload === this.#onPayload;
+    // A packet of which only the tail is missing is not copied.
+    if (!isWatched || decipher._packet?.buffer === chunk.buffer) keepRead();
+  };
+
+  #watch(): Decipher {
+    const { _decipher: decipher } = this.#protocol;
+    if (decipher !== this.#decipher) {
+      this.#decipher = decipher;
+      this.#ssh2OnPayload = decipher._onPayload;
+      decipher._onPayload = this.#onPayload;
+    }
+    return decipher;
+  }
+
+  #look(payload: Uint8Array): unknown {
+    this.#taken = undefined;
+    const result = this.#ssh2OnPayload(payload);
+    if (payload[0] !== WINDOW_ADJUST && !isDataOf(payload, this.#taken)) keepRead();
+    return result;
+  }
+}
+
+/** Whether the chunk is all of the data of a payload that begins with other things. */
+function isDataOf(payload: Uint8Array, chunk: Uint8Array | undefined): boolean {
+  return (
+    chunk?.buffer === payload.buffer &&
+    chunk.byteOffset === payload.byteOffset + BEFORE_DATA_BYTES &&
+    chunk.length === payload.length - BEFORE_DATA_BYTES
+  );
+}
+
+function isKnown(protocol: Inside['_protocol']): protocol is Protocol {
+  const decipher = protocol?._decipher;
+  return (
+    typeof decipher?._onPayload === 'function' &&
+    (decipher._packet === null || decipher._packet instanceof Uint8Array)
+  );
+}
+
+function resume(socket: Socket): void {
+  socket.resume();
+}
