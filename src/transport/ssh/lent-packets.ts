@@ -1,14 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Client } from 'ssh2';
 import { keepRead, lend, redirect } from '../../runtime/lent-reads.ts';
+import { isBetweenPackets, type PacketState, wholePacketBytes } from './whole-packets.ts';
 
 type OnPayload = (payload: Uint8Array) => unknown;
 
 /** What ssh2 reads with: it decrypts a packet where it lies in what was read, unless that ends before the packet does. */
-interface Decipher {
+interface Decipher extends PacketState {
   _onPayload: OnPayload;
-  /** As far as it is there. */
-  readonly _packet: Uint8Array | null;
 }
 interface Protocol {
   readonly _decipher: Decipher;
@@ -17,8 +16,8 @@ interface Inside {
   readonly _protocol?: { readonly _decipher?: Partial<Decipher> };
 }
 
-/** Several of a server's packets: only the last is cut, and put together by ssh2 in memory of its own. */
-const READ_BYTES = 256 * 1024;
+/** Several of a server's packets, of 32 KiB. No more is read in a turn of the event loop, so that what a person types does not wait for it. */
+const MEMORY_BYTES = 256 * 1024;
 /** Less than this is copied, so that what is kept of it does not keep all of the memory. */
 const LENT_FROM_BYTES = 4_096;
 
@@ -29,7 +28,8 @@ const WINDOW_ADJUST = 93;
 
 /**
  * Reads of an SSH connection into memory that serves again, from the end of authentication on. ssh2 keeps parts of what it is given: so the memory serves again only
- * when all that lay in it is known to have been taken by owners of channels at once.
+ * when all that lay in it is known to have been taken by owners of channels at once. A packet that is not whole waits for its rest where that can be seen; ssh2 would
+ * put it together in memory of its own.
  */
 export class LentPackets {
   readonly #socket: Socket;
@@ -40,9 +40,11 @@ export class LentPackets {
   #ssh2OnPayload: OnPayload = () => undefined;
   /** What an owner took last. */
   #taken: Uint8Array | undefined;
-  #memory = Buffer.allocUnsafeSlow(READ_BYTES);
-  /** Of the last read a part was kept: the next one is copied. */
-  #keeps = false;
+  #memory = Buffer.allocUnsafeSlow(MEMORY_BYTES);
+  /** At the start of the memory: a packet that is not whole. */
+  #heldBytes = 0;
+  /** Something was kept: what comes next is copied. */
+  #isKept = false;
 
   /** Undefined where ssh2 or Node is made otherwise inside: all comes to ssh2 as by itself. */
   static begin(client: Client, socket: Socket): LentPackets | undefined {
@@ -64,18 +66,34 @@ export class LentPackets {
 
   #redirect(): boolean {
     const onRead = (bytes: number): boolean => this.#read(bytes);
-    return redirect(this.#socket, this.#memory, onRead, () => this.#memory);
+    const next = (): Uint8Array => this.#memory.subarray(this.#heldBytes);
+    return redirect(this.#socket, this.#memory, onRead, next);
   }
 
   /** False: no more in this turn of the event loop. */
   #read(bytes: number): boolean {
-    const here = this.#memory.subarray(0, bytes);
-    const isLent = bytes >= LENT_FROM_BYTES && !this.#keeps;
-    this.#keeps = lend(isLent ? here : Buffer.from(here), this.#onChunk);
-    if (this.#keeps && isLent) this.#memory = Buffer.allocUnsafeSlow(READ_BYTES);
-    if (bytes < READ_BYTES) return true;
+    const memory = this.#memory;
+    const end = this.#heldBytes + bytes;
+    const decipher = this.#protocol._decipher;
+    let given = wholePacketBytes(decipher, memory, end);
+    this.#give(memory.subarray(0, given));
+    const isNextWhole = decipher === this.#protocol._decipher && isBetweenPackets(decipher);
+    if (given < end && !isNextWhole) {
+      this.#give(memory.subarray(given, end));
+      given = end;
+    }
+    memory.copy(this.#memory, 0, given, end);
+    this.#heldBytes = end - given;
+    if (end < MEMORY_BYTES) return true;
     setImmediate(resume, this.#socket);
     return false;
+  }
+
+  #give(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    const isLent = bytes.length >= LENT_FROM_BYTES && !this.#isKept;
+    this.#isKept = lend(isLent ? bytes : Buffer.from(bytes), this.#onChunk);
+    if (this.#isKept && isLent) this.#memory = Buffer.allocUnsafeSlow(MEMORY_BYTES);
   }
 
   readonly #onChunk = (chunk: Uint8Array): void => {
@@ -83,7 +101,7 @@ export class LentPackets {
     this.#socket.emit('data', chunk);
     const isWatched =
       decipher === this.#protocol._decipher && decipher._onPayload === this.#onPayload;
-    // A packet of which only the tail is missing is not copied.
+    // A packet of which nothing but the tail is missing is not copied by ssh2.
     if (!isWatched || decipher._packet?.buffer === chunk.buffer) keepRead();
   };
 
@@ -105,7 +123,7 @@ export class LentPackets {
   }
 }
 
-/** Whether the chunk is all of the data of a payload that begins with other things. */
+/** Whether the chunk is all of the data of a payload. */
 function isDataOf(payload: Uint8Array, chunk: Uint8Array | undefined): boolean {
   return (
     chunk?.buffer === payload.buffer &&
