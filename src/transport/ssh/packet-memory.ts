@@ -71,10 +71,8 @@ class PacketMemory {
   }
 
   #take(bytes: number): Buffer {
-    const { writable, writableLength } = this.#socket;
-    if (writableLength === 0) this.#used = 0;
-    // What is not going to be written must not take the place of what still waits.
-    if (!writable || bytes > MEMORY_BYTES - this.#used) return Buffer.allocUnsafe(bytes);
+    if (this.#socket.writableLength === 0) this.#used = 0;
+    if (bytes > MEMORY_BYTES - this.#used) return Buffer.allocUnsafe(bytes);
     this.#memory ??= Buffer.allocUnsafeSlow(MEMORY_BYTES);
     const start = this.#used;
     this.#used += bytes;
