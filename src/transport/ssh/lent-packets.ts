@@ -17,7 +17,7 @@ interface Inside {
 }
 
 /** Several of a server's packets, of 32 KiB. No more is read in a turn of the event loop, so that what a person types does not wait for it. */
-const MEMORY_BYTES = 256 * 1024;
+const MEMORY_BYTES = 128 * 1024;
 /** Less than this is copied, so that what is kept of it does not keep all of the memory. */
 const LENT_FROM_BYTES = 4_096;
 
