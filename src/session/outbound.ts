@@ -44,6 +44,7 @@ export class Outbound {
   fill(now: number, roomBytes: number, out: Uint8Array[]): void {
     const replay = this.#replay;
     const before = replay.sent;
+    this.#path.expectWord(this.#scheduler.expectsWord(now));
     let starved = false;
     if (replay.hasUnsent) {
       const mayFly = this.#path.limitBytes - replay.inFlight;

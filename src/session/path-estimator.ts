@@ -35,8 +35,9 @@ const FIRST_PINGS = 4;
 const DRY_MS = 4;
 /** After that so much of the product may go out at once; each acknowledged byte then lets two follow. */
 const REFILL_GAIN = 0.5;
-/** Time on top of the round trip for the endpoints' own turns. */
+/** Time on top of the round trip for the endpoints' own turns, and as long as a word is expected, which would wait behind that. */
 const TURN_MS = 2;
+const TURN_BEFORE_WORD_MS = 1;
 /** How long the other end may sit on an acknowledgement without the path running empty. */
 const ACK_SLACK_MS = 8;
 /** A DATA frame takes the path for no longer than this; one above 16 KiB for much less. */
@@ -73,6 +74,7 @@ export class PathEstimator {
   #pongs = 0;
   #measuringSince = 0;
   #wishesPing = false;
+  #turnMs = TURN_MS;
   /** Bounds what is in flight while the queue fills again; Infinity otherwise. */
   #refillBytes = Number.POSITIVE_INFINITY;
 
@@ -106,6 +108,11 @@ export class PathEstimator {
     const wish = this.#wishesPing;
     this.#wishesPing = false;
     return wish;
+  }
+
+  /** Whether a word of a sparse stream is expected: then less may be in flight on top of the path's product. */
+  expectWord(isExpected: boolean): void {
+    this.#turnMs = isExpected ? TURN_BEFORE_WORD_MS : TURN_MS;
   }
 
   /** A new pipe, on which bytes from `position` on are sent: nothing of the last one holds. */
@@ -174,7 +181,7 @@ export class PathEstimator {
   /** Acknowledgements come in steps, so that a part of what counts as in flight has arrived already: half a step at any time. */
   get #slackBytes(): number {
     const steps = Math.min(ACK_EVERY_BYTES / 2, this.#rate.value * ACK_SLACK_MS);
-    return steps + this.#rate.value * TURN_MS;
+    return steps + this.#rate.value * this.#turnMs;
   }
 
   #noteRtt(rttMs: number, now: number): void {

@@ -40,10 +40,14 @@ export class Scheduler {
     return this.#woken.size + this.#sparse.size + this.#bulk.size === 0;
   }
 
+  /** A sparse stream has spoken just now, and will most likely do so again. */
+  expectsWord(now: number): boolean {
+    return now - this.#lastWordAt <= CALM_AFTER_MS;
+  }
+
   /** How much may lie in the pipe's buffer at this moment. */
   mostQueuedBytes(now: number): number {
-    const isCalm = now - this.#lastWordAt > CALM_AFTER_MS;
-    return isCalm ? MOST_QUEUED_WHEN_CALM_BYTES : MOST_QUEUED_BYTES;
+    return this.expectsWord(now) ? MOST_QUEUED_BYTES : MOST_QUEUED_WHEN_CALM_BYTES;
   }
 
   /** The stream may have become able to send. */
