@@ -56,6 +56,8 @@ class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
   #onWritten: (() => void) | undefined;
   #paused = false;
   #corked = false;
+  /** Something written before this turn is not out. */
+  #isBehind = false;
   #readEnded = false;
   #writeEnded = false;
   /** Set once, by what happened first. */
@@ -104,7 +106,7 @@ class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
     if (this.#outcome !== undefined || this.#writeEnded) return true;
     this.#cork();
     // A few bytes that wait are not to hold all the memory that they were read into.
-    const isCopied = chunk.length < BLOCK_BYTES && isLending() && this.bufferedBytes > 0;
+    const isCopied = chunk.length < BLOCK_BYTES && isLending() && this.#isBehind;
     if (this.#writes < MOST_WRITES) this.#send(isCopied ? new Uint8Array(chunk) : chunk);
     else this.#hold(chunk);
     return this.#marks.onWritten(this.bufferedBytes);
@@ -156,6 +158,7 @@ class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
   #cork(): void {
     if (this.#corked) return;
     this.#corked = true;
+    this.#isBehind = this.bufferedBytes > 0;
     this.#writable.cork();
     process.nextTick(uncork, this);
     afterRead(this);

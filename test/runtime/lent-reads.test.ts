@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setImmediate as immediate } from 'node:timers/promises';
+import { lend } from '../../src/runtime/lent-reads.ts';
 import type { BytePipe } from '../../src/runtime/pipe.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
 import { splice } from '../../src/runtime/splice.ts';
@@ -88,6 +89,32 @@ describe('memory that sockets read into', function () {
     far.resume();
     while (length < data.length) await once(far, 'data');
     assert.equal(sha256(Buffer.concat(pieces)), sha256(data));
+  });
+
+  it('is not held by a few bytes for a socket that is behind, nor copied for one that is not', async () => {
+    const [near, far] = await pair();
+    const pipe = duplexPipe(near, 'a socket');
+    let length = 0;
+    const changeBeforeItLeaves = (): void => {
+      const memory = Buffer.alloc(1_000, 'a');
+      lend(memory, (chunk) => {
+        for (const at of [0, 500]) pipe.write(chunk.subarray(at, at + 500));
+        memory.fill('b');
+      });
+      length += memory.length;
+    };
+    changeBeforeItLeaves();
+    while (pipe.bufferedBytes === 0) {
+      pipe.write(Buffer.alloc(1 << 20, 'c'));
+      length += 1 << 20;
+      await immediate();
+    }
+    changeBeforeItLeaves();
+    far.setEncoding('latin1');
+    let text = '';
+    while (text.length < length) text += (await once(far, 'data'))[0];
+    assert.equal(text.slice(0, 1_000), 'b'.repeat(1_000));
+    assert.equal(text.slice(-1_000), 'a'.repeat(1_000));
   });
 
   it('is left to an owner who keeps what is handed out', async () => {

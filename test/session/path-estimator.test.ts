@@ -59,6 +59,16 @@ describe('the path estimator', () => {
     assert.ok((road.path.minRttMs ?? 0) < 52);
   });
 
+  it('lets a millisecond of the path less be in flight while a word is expected', () => {
+    const road = new Road(10_000, 50);
+    road.run(1_000);
+    const calm = road.path.limitBytes;
+    road.path.expectWord(true);
+    assert.ok(Math.abs(calm - road.path.limitBytes - road.path.bytesPerMs) < 1);
+    road.path.expectWord(false);
+    assert.equal(road.path.limitBytes, calm);
+  });
+
   it('doubles each round trip while it starts', () => {
     const road = new Road(1e9, 50);
     const rounds = [1, 2, 3, 4, 5].map(() => {
