@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { daemonPaths } from '../../../src/daemon/paths.ts';
@@ -9,6 +9,14 @@ import { until } from '../../transport/ssh-support.ts';
 
 describe('a worker that is held', () => {
   const folder = tempFolder();
+  let started: ChildProcess | undefined;
+
+  afterEach(async () => {
+    if (started === undefined || started.exitCode !== null) return;
+    const exited = once(started, 'exit');
+    started.kill('SIGKILL');
+    await exited;
+  });
 
   function hold() {
     const env = { PATH: process.env['PATH'], HOME: folder.path };
@@ -17,6 +25,7 @@ describe('a worker that is held', () => {
       env,
       stdio: ['pipe', 'ignore', 'inherit'],
     });
+    started = child;
     return { child, paths: daemonPaths(env) };
   }
 
@@ -32,8 +41,5 @@ describe('a worker that is held', () => {
     const { child, paths } = hold();
     child.stdin.end('[]');
     await until(() => existsSync(paths.controlSocket));
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
   });
 });
