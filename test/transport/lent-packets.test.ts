@@ -9,6 +9,8 @@ import { socketPair } from '../support/socket-pair.ts';
 const CHANNEL_DATA = 94;
 const WINDOW_ADJUST = 93;
 const BEFORE_DATA_BYTES = 9;
+/** Less is copied, and a read may end with less. */
+const LENT_FROM_BYTES = 4_096;
 const ROUNDS = 12;
 
 /** Takes each read for one payload. */
@@ -42,7 +44,7 @@ describe('memory that an SSH connection reads into', () => {
     memories = new Set();
     kept = [];
     const onPayload = (payload: Buffer): void => {
-      memories.add(payload.buffer);
+      if (payload.length >= LENT_FROM_BYTES) memories.add(payload.buffer);
       handle(payload);
     };
     protocol = { _decipher: new StubDecipher(onPayload) };
@@ -186,7 +188,7 @@ describe('memory that an SSH connection reads into', () => {
         protocol._decipher = new StubDecipher((rest) => given.push(Buffer.from(rest)));
       };
       await read(first, second.subarray(0, 20_000));
-      assert.deepEqual(given, [first, second.subarray(0, 20_000)]);
+      assert.deepEqual(Buffer.concat(given), Buffer.concat([first, second.subarray(0, 20_000)]));
     });
   });
 
