@@ -4,13 +4,13 @@ import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import { duplexPipe } from '../runtime/socket-pipe.ts';
 import type { PipeSource } from './pipe-source.ts';
-import type { ListenAddress } from './values.ts';
+import type { ListenAddress, ListenWay } from './values.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
-/** More than so many connections at once are closed as they come. Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's. */
+/** More than so many connections at once are closed as they come. Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's or a descriptor that is no listening socket. */
 export async function listen(
-  address: ListenAddress,
+  way: ListenWay,
   connections: number,
   log: Logger,
   onPipe: (pipe: BytePipe) => void,
@@ -22,14 +22,14 @@ export async function listen(
     onPipe(duplexPipe(socket, `${socket.remoteAddress}:${socket.remotePort}`));
   });
   server.maxConnections = connections;
-  await bind(server, address);
+  await bind(server, way);
   // What breaks after it listens, such as too many open files, concerns one connection.
   server.on('error', (error) => log.warn('a connection was not taken', { why: error.message }));
   server.on('drop', () => log.debug('a connection is refused', { limit: connections }));
-  const port = boundPort(server);
-  log.info('the agent is listening', { address: `${address.host}:${port}`, pid: process.pid });
-  if (!LOOPBACK.test(address.host)) {
-    log.warn('everybody who reaches this address may try the secret', { address: address.host });
+  const { host, port } = boundTo(server, way);
+  log.info('the agent is listening', { address: `${host}:${port}`, pid: process.pid });
+  if (!LOOPBACK.test(host)) {
+    log.warn('everybody who reaches this address may try the secret', { address: host });
   }
   return {
     port,
@@ -38,12 +38,11 @@ export async function listen(
   };
 }
 
-function bind(server: Server, { host, port }: ListenAddress): Promise<void> {
+function bind(server: Server, way: ListenWay): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(refusal(cause, `${host}:${port}`)),
-    );
-    server.listen({ host, port, exclusive: true }, () => {
+    const where = 'fd' in way ? `descriptor ${way.fd}` : `${way.host}:${way.port}`;
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(refusal(cause, where)));
+    server.listen('fd' in way ? { fd: way.fd } : { ...way, exclusive: true }, () => {
       server.removeAllListeners('error');
       resolve();
     });
@@ -60,9 +59,11 @@ function refusal(cause: NodeJS.ErrnoException, where: string): EpmuxError {
   return new EpmuxError('USAGE', `the agent can't listen on ${where}: ${cause.message}`, { cause });
 }
 
-function boundPort(server: Server): number {
-  const address = server.address();
-  return address !== null && typeof address === 'object' ? address.port : 0;
+/** The host as it was named. */
+function boundTo(server: Server, way: ListenWay): ListenAddress {
+  const bound = server.address();
+  const { address = '', port = 0 } = bound !== null && typeof bound === 'object' ? bound : {};
+  return { host: 'fd' in way ? address : way.host, port };
 }
 
 function stop(server: Server, sockets: ReadonlySet<Socket>, withinMs: number): Promise<void> {

@@ -1,20 +1,21 @@
 import { EpmuxError } from '../protocol/errors.ts';
-import { limitWord } from '../runtime/limits.ts';
 import type { LogLevel } from '../runtime/logger.ts';
 import { didYouMean } from '../runtime/spelling.ts';
 import { SESSION_DEFAULTS } from '../session/config.ts';
-import { AGENT_LIMITS, type AgentLimits, agentLimits } from './limits.ts';
+import { type AgentLimits, agentLimits } from './limits.ts';
 import {
   type ListenAddress,
+  type ListenWay,
   parseAddress,
   parseAllow,
+  parseDescriptor,
   parseDuration,
   parseLevel,
   parsePort,
 } from './values.ts';
 
 export interface AgentOptions {
-  readonly listen: ListenAddress;
+  readonly listen: ListenWay;
   /** Speak on stdin and stdout instead of listening. */
   readonly stdio: boolean;
   readonly secretFile: string | undefined;
@@ -36,7 +37,7 @@ export type AgentRequest =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' };
 
-export const AGENT_DEFAULTS = {
+const AGENT_DEFAULTS = {
   host: '127.0.0.1',
   port: 9001,
   epmdPort: 4369,
@@ -45,10 +46,12 @@ export const AGENT_DEFAULTS = {
 } as const;
 
 const ANY_PORT: ListenAddress = { host: AGENT_DEFAULTS.host, port: 0 };
+const LISTENING = ['--listen', '--port', '--listen-fd'] as const;
 
 const VALUE_OPTIONS = [
   '--listen',
   '--port',
+  '--listen-fd',
   '--secret-file',
   '--pushed',
   '--grace',
@@ -61,28 +64,6 @@ const VALUE_OPTIONS = [
 type ValueOption = (typeof VALUE_OPTIONS)[number];
 const FLAGS = ['--stdio', '--help', '-h', '--version'] as const;
 type Flag = (typeof FLAGS)[number];
-
-export const AGENT_HELP = `epmux agent [options] [-- CMD…]
-
-The dyno's side of the tunnel. With CMD it runs CMD as its child, passes signals on and exits with its code.
-
-  --listen HOST:PORT   where to listen (default 127.0.0.1:9001)
-  --port PORT          the same on 127.0.0.1; also EPMUX_AGENT_PORT
-  --stdio              speak on stdin and stdout instead of listening
-  --secret-file FILE   the shared secret, at least 16 bytes; else EPMUX_SECRET
-  --pushed FOLDER      what \`epmux up\` starts: takes the secret from FOLDER, removes FOLDER, listens on a
-                       free port, prints it, and ends with its last session
-  --grace TIME         how long a session waits for a new connection (default 15m)
-  --epmd-port PORT     this host's epmd (default ERL_EPMD_PORT, else 4369)
-  --allow NAME=PORT    lets the tunnel open port/NAME, a loopback port; repeatable
-  --stall TIME         how long a tunnel that does not drain may keep a node waiting (default 30s)
-  --limit NAME=NUMBER  another bound than the default; repeatable, also EPMUX_AGENT_LIMITS. There are
-${limitNames()}
-  --log-level LEVEL    error, warn, info or debug (default info; warn with CMD)
-  --version, --help
-
-TIME is a number with ms, s, m or h; a bare number means seconds.
-`;
 
 interface Collected {
   readonly flags: Set<Flag>;
@@ -104,8 +85,8 @@ export function parseAgentOptions(
   if (stdio && given.command.length > 0) {
     throw usage('--stdio needs stdin and stdout for itself: it does not go with a command to run');
   }
-  if (stdio && (given.values.has('--listen') || given.values.has('--port'))) {
-    throw usage('--stdio and --listen or --port exclude each other');
+  if (stdio && LISTENING.some((name) => given.values.has(name))) {
+    throw usage('--stdio and --listen, --port or --listen-fd exclude each other');
   }
   const pushed = given.values.get('--pushed');
   if (pushed !== undefined) refuseBeside(given);
@@ -117,7 +98,7 @@ export function parseAgentOptions(
   return {
     kind: 'run',
     options: {
-      listen: pushed === undefined ? listenAddress(given.values, env) : ANY_PORT,
+      listen: listenWay(given.values, env),
       stdio,
       secretFile: given.values.get('--secret-file'),
       pushed,
@@ -178,20 +159,24 @@ function collect(argv: readonly string[]): Collected {
   return { flags, values, allow, limits, command };
 }
 
-/** In lines under the option's explanation. */
-function limitNames(): string {
-  const lines = [''];
-  for (const name of Object.keys(AGENT_LIMITS).map(limitWord)) {
-    if ((lines.at(-1) ?? '').length + name.length > 74) lines.push('');
-    lines.push(`${lines.pop() ?? ''} ${name}`);
-  }
-  return lines.map((line) => `                      ${line}`).join('\n');
-}
-
 function addAllowed(allow: Map<string, number>, text: string): void {
   const [name, port] = parseAllow(text);
   if (allow.has(name)) throw usage(`--allow names ${name} twice`);
   allow.set(name, port);
+}
+
+function listenWay(
+  values: ReadonlyMap<ValueOption, string>,
+  env: Readonly<Record<string, string | undefined>>,
+): ListenWay {
+  const descriptor = values.get('--listen-fd');
+  if (descriptor === undefined) {
+    return values.has('--pushed') ? ANY_PORT : listenAddress(values, env);
+  }
+  if (values.has('--listen') || values.has('--port')) {
+    throw usage('--listen-fd is a socket that has its port: drop --listen and --port');
+  }
+  return { fd: parseDescriptor('--listen-fd', descriptor) };
 }
 
 function listenAddress(

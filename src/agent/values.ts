@@ -7,6 +7,9 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** Where to listen, or a socket that listens already, by its descriptor. */
+export type ListenWay = ListenAddress | { readonly fd: number };
+
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 const LONGEST_MS = 24 * UNIT_MS.h;
 /** A name that fits into a target text and reads well in a log. */
@@ -18,6 +21,13 @@ export function parsePort(what: string, text: string, lowest: 0 | 1): number {
     throw usage(`${what}: ${text} is not a port (${lowest} to 65535)`);
   }
   return port;
+}
+
+/** Not one of stdin, stdout and stderr. */
+export function parseDescriptor(what: string, text: string): number {
+  const fd = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(fd > 2)) throw usage(`${what}: ${text} is not a descriptor (3 or more)`);
+  return fd;
 }
 
 /** `HOST:PORT`, with brackets around an IPv6 address. */

@@ -98,6 +98,12 @@ describe('the agent as a program', () => {
     assert.match(started.stderr, /^epmux: .*\(PORT_TAKEN\)\nhint: /);
   });
 
+  it('ends when it is handed a descriptor that is no socket', async () => {
+    const started = await run(['--listen-fd', '3']);
+    assert.equal(await started.exitCode(), 2);
+    assert.match(started.stderr, /^epmux: .*descriptor 3: .*EINVAL.* \(USAGE\)\n/);
+  });
+
   it('runs the app without a tunnel when the port is taken', async () => {
     const port = String(await takenPort());
     const started = await run(['--port', port, '--', 'sh', '-c', 'echo runs; read line; exit 4']);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { AGENT_HELP } from '../../src/agent/help.ts';
 import { AGENT_LIMITS, agentLimits } from '../../src/agent/limits.ts';
-import { AGENT_HELP, type AgentOptions, parseAgentOptions } from '../../src/agent/options.ts';
+import { type AgentOptions, parseAgentOptions } from '../../src/agent/options.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { limitWord } from '../../src/runtime/limits.ts';
 
@@ -63,7 +64,11 @@ describe('the options of epmux agent', () => {
     assert.deepEqual(parsed(['--port', '7002'], env).listen, { host: '127.0.0.1', port: 7002 });
     assert.deepEqual(parsed(['--listen', '[::1]:0'], env).listen, { host: '::1', port: 0 });
     assert.deepEqual(parsed(['--listen', 'localhost:1']).listen, { host: 'localhost', port: 1 });
-    assert.equal(parsed([], { EPMUX_AGENT_PORT: '' }).listen.port, 9001);
+    assert.deepEqual(parsed([], { EPMUX_AGENT_PORT: '' }).listen, {
+      host: '127.0.0.1',
+      port: 9001,
+    });
+    assert.deepEqual(parsed(['--listen-fd', '3'], env).listen, { fd: 3 });
   });
 
   it('of a pushed agent name its folder, and leave the port to chance whatever the environment says', () => {
@@ -71,6 +76,7 @@ describe('the options of epmux agent', () => {
     assert.equal(options.pushed, '/tmp/x');
     assert.deepEqual(options.listen, { host: '127.0.0.1', port: 0 });
     assert.equal(options.logLevel, 'error');
+    assert.deepEqual(parsed(['--pushed', '/x', '--listen-fd', '4']).listen, { fd: 4 });
   });
 
   it('look for epmd where Erlang does', () => {
@@ -123,6 +129,9 @@ describe('the options of epmux agent', () => {
     [['--listen', '9001'], /9001 is not HOST:PORT/],
     [['--listen', '::1:9001'], /::1:9001 is not HOST:PORT/],
     [['--listen', '127.0.0.1:1', '--port', '2'], /drop --port/],
+    [['--listen-fd', '3', '--port', '2'], /drop --listen and --port/],
+    [['--listen-fd', '2'], /2 is not a descriptor \(3 or more\)/],
+    [['--listen-fd', '3', '--stdio'], /exclude each other/],
     [['--grace', '5 minutes'], /--grace: 5 minutes is not a time/],
     [['--grace', '0'], /outside of 1ms to 24h/],
     [['--stall', '25h'], /outside of 1ms to 24h/],
@@ -148,7 +157,7 @@ describe('the options of epmux agent', () => {
 
   it('are all in the help', () => {
     const options =
-      'listen port stdio secret-file grace epmd-port allow stall log-level version help';
+      'listen port listen-fd stdio secret-file grace epmd-port allow stall log-level version help';
     for (const option of options.split(' ')) assert.match(AGENT_HELP, new RegExp(`--${option}\\b`));
   });
 });

@@ -89,13 +89,13 @@ export class PushHost {
     );
   }
 
-  /** The Node processes of its sessions, also of those that have ended: command lines by their pids. */
+  /** The Node processes of its sessions, also of those that have ended: command lines by their pids. An agent that has started calls itself so. */
   processes(): Map<number, string> {
     const found = new Map<number, string>();
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
       const environment = textOf(`/proc/${pid}/environ`).split('\0');
       const command = textOf(`/proc/${pid}/cmdline`).split('\0').join(' ').trim();
-      if (environment.includes(`TMPDIR=${this.#root}/tmp`) && command.includes('node')) {
+      if (environment.includes(`TMPDIR=${this.#root}/tmp`) && /node|^epmux agent/.test(command)) {
         found.set(Number(pid), command);
       }
     }

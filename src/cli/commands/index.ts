@@ -11,7 +11,7 @@ export interface CommandEntry {
 export const AGENT = {
   name: 'agent',
   summary: "the dyno's side of a tunnel",
-  help: async () => (await import('../../agent/options.ts')).AGENT_HELP,
+  help: async () => (await import('../../agent/help.ts')).AGENT_HELP,
 } as const;
 
 export const COMMANDS: readonly CommandEntry[] = [

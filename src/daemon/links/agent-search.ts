@@ -30,6 +30,12 @@ const ANOTHER_AGENT: readonly ErrorCode[] = ['SECRET_REFUSED', 'VERSION_MISMATCH
 /** The agent that was pushed is gone, or something else has its port now. */
 const PUSHED_IS_GONE: readonly ErrorCode[] = ['AGENT_MISSING', 'NOT_AN_AGENT', ...ANOTHER_AGENT];
 
+interface FreshAgent {
+  readonly agent: PushedAgent;
+  /** Undefined: it is still to be opened. */
+  readonly pipe: Promise<BytePipe> | undefined;
+}
+
 export interface AgentSearchOptions {
   readonly choice: Exclude<AgentChoice, 'none'>;
   readonly agent: AgentWay;
@@ -106,9 +112,11 @@ export class AgentSearch {
       if (this.#found === 'listening' || !isNotThisAgent(error)) throw error;
       refusal = error;
     }
-    const cannotPush = await (pushing ?? this.#push(carrier, signal));
-    if (this.#pushed !== undefined) return this.#attachPushed(this.#pushed, carrier, signal);
-    return this.#goWithout(refusal, cannotPush, carrier);
+    const pushed = await (pushing ?? this.#push(carrier, signal));
+    if (pushed instanceof EpmuxError || pushed === undefined) {
+      return this.#goWithout(refusal, pushed, carrier);
+    }
+    return this.#attachPushed(pushed.agent, carrier, signal, pushed.pipe);
   }
 
   async #attachListening(
@@ -146,11 +154,11 @@ export class AgentSearch {
     { port, secret, node }: PushedAgent,
     carrier: Carrier,
     signal: AbortSignal,
+    pipe = carrier.openAgentPipe(signal, port),
   ): Promise<Connection> {
     const { agent, onStep } = this.#options;
     try {
-      const pipe = await carrier.openAgentPipe(signal, port);
-      const connection = await this.#attach(pipe, secret, signal);
+      const connection = await this.#attach(await pipe, secret, signal);
       this.#found = 'pushed';
       void this.#orphans.end(() => carrier.openAgentPipe(signal, port), secret);
       onStep(`attached to the pushed agent (${agent.agentSoftware}, Node.js ${node})`);
@@ -171,8 +179,8 @@ export class AgentSearch {
     return this.#options.agent.attach(pipe, Buffer.from(secret, 'utf8'), signal);
   }
 
-  /** Sets `#pushed`, or gives the reason why it can't. */
-  async #push(carrier: Carrier, signal: AbortSignal): Promise<EpmuxError | undefined> {
+  /** Sets `#pushed`, or gives the reason why it can't. The pipe opens while the agent starts. */
+  async #push(carrier: Carrier, signal: AbortSignal): Promise<FreshAgent | EpmuxError | undefined> {
     const { clock, logger, epmdPort, agentFile, onStep } = this.#options;
     if (carrier.exec === undefined) return undefined;
     const known = this.#cannotPush;
@@ -182,11 +190,22 @@ export class AgentSearch {
     carrier.onClosed((error) => {
       broken = error ?? new EpmuxError('PIPE_LOST', `${carrier.label} is closed`);
     });
+    let pipe: Promise<BytePipe> | undefined;
+    const onPort = (port: number): void => {
+      pipe = carrier.openAgentPipe(signal, port);
+      pipe.catch(() => undefined);
+    };
     try {
-      this.#pushed = await pushAgent(carrier, { epmdPort, clock, logger, agentFile }, signal);
+      const options = { epmdPort, clock, logger, agentFile, onPort };
+      const agent = await pushAgent(carrier, options, signal);
+      this.#pushed = agent;
       this.#cannotPush = undefined;
-      return undefined;
+      return { agent, pipe };
     } catch (error) {
+      void pipe?.then(
+        (opened) => opened.close(),
+        () => undefined,
+      );
       if (!hasCode(error, ['AGENT_MISSING', 'PIPE_LOST'])) throw error;
       if (broken !== undefined) throw broken;
       logger.debug('no agent can be pushed', { reason: error.message, code: error.code });

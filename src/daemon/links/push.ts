@@ -44,6 +44,8 @@ export interface PushOptions {
   readonly logger: Logger;
   /** The agent's bundle, if not the one beside this program. */
   readonly agentFile?: string | undefined;
+  /** Called once the dyno takes connections on the agent's port: they wait there until it answers. It may still fail to start. */
+  readonly onPort?: (port: number) => void;
 }
 
 /**
@@ -76,7 +78,7 @@ export async function pushAgent(
     const talk = new PushTalk(dyno.io);
     limit.signal.addEventListener('abort', () => talk.fail(abortError(limit.signal)));
     if (limit.signal.aborted) throw abortError(limit.signal);
-    return await converse(talk, code, packing, options.epmdPort, limit);
+    return await converse(talk, code, packing, options, limit);
   } catch (error) {
     if (complaint !== '') logger.debug('while an agent was pushed', { stderr: complaint });
     if (signal.aborted) throw abortError(signal);
@@ -92,7 +94,7 @@ async function converse(
   talk: PushTalk,
   code: Uint8Array,
   packing: Promise<Uint8Array>,
-  epmdPort: number,
+  { epmdPort, onPort }: PushOptions,
   limit: Limit,
 ): Promise<PushedAgent> {
   const begun = await talk.next();
@@ -108,10 +110,17 @@ async function converse(
   await talk.send(Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), packed]));
   const greeting = await talk.next();
   if (greeting.word !== 'ready') throw cannot(unready(greeting));
+  const port = portIn(await talk.next());
+  onPort?.(port);
   const { word, text } = await talk.next();
-  const port = word === 'port' ? Number(text) : 0;
-  if (!(Number.isInteger(port) && port > 0 && port < 65_536)) throw cannot(text);
+  if (word !== 'started') throw cannot(text);
   return { port, secret: header.secret, node: greeting.text };
+}
+
+function portIn({ word, text }: PushAnswer): number {
+  const port = word === 'port' ? Number(text) : 0;
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw cannot(text);
 }
 
 function unready({ word, text }: PushAnswer): string {

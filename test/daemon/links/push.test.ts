@@ -115,15 +115,15 @@ describe('pushing an agent', function () {
       const secret = readFileSync(folder + '/secret', 'utf8');
       writeFileSync(${JSON.stringify(report)}, JSON.stringify({ argv: process.argv.slice(2), modes, secret }));
       rmSync(folder, { recursive: true });
-      console.log(4242);
+      console.log('ready');
     `);
     const { port, secret } = await push(carrier, file);
     const told = JSON.parse(readFileSync(report, 'utf8'));
-    assert.equal(port, 4242);
+    assert.ok(port > 0);
     assert.deepEqual(told.modes, ['700', '600', '600']);
     assert.equal(told.secret, secret);
     assert.equal(told.argv[0], '--pushed');
-    assert.deepEqual(told.argv.slice(2), ['--epmd-port', String(epmdPort)]);
+    assert.deepEqual(told.argv.slice(2), ['--listen-fd', '3', '--epmd-port', String(epmdPort)]);
   });
 
   it('starts nothing of an upload that was damaged', async () => {
@@ -170,6 +170,23 @@ describe('pushing an agent', function () {
     await assert.rejects(pushed, { code: 'INTERRUPTED' });
   });
 
+  it('has a port that takes connections before the agent answers, and drops them when it never does', async () => {
+    const file = stub(`
+      import { createServer } from 'node:net';
+      createServer(() => process.exit(3)).listen({ fd: 3 });
+    `);
+    const opening: Promise<BytePipe>[] = [];
+    const onPort = (port: number): void => void opening.push(carrier.openAgentPipe(never, port));
+    const options = { epmdPort, clock: systemClock, logger: silentLogger, agentFile: file, onPort };
+    const pushed = pushAgent(carrier, options, never);
+    await assert.rejects(pushed, { code: 'AGENT_MISSING', message: /exit 3/ });
+    const pipe = await opening[0];
+    assert.ok(pipe !== undefined);
+    const onEnd = () => pipe.end();
+    const idle = { onBytes: () => assert.fail(), onWritable: () => undefined, onEnd };
+    await new Promise<void>((done) => pipe.start({ ...idle, onClosed: () => done() }));
+  });
+
   it('tells why an agent does not start', async () => {
     const failed = push(carrier, stub("console.error('epmux: no way'); process.exit(3);"));
     await assert.rejects(failed, { code: 'AGENT_MISSING', message: /exit 3: epmux: no way/ });
@@ -192,7 +209,14 @@ describe('the command that begins a push', () => {
       assert.equal(run.stderr, '');
       assert.equal(
         run.stdout,
-        `epmux-push begin\nepmux-push ready ${process.version}\nepmux-push failed the upload was cut short\n`,
+        [
+          'begin',
+          `ready ${process.version}`,
+          `port ${/\d+(?=\n.*\n$)/.exec(run.stdout)?.[0]}`,
+          'failed the upload was cut short',
+        ]
+          .map((answer) => `epmux-push ${answer}\n`)
+          .join(''),
       );
     });
   }
