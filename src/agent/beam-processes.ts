@@ -20,23 +20,32 @@ export const PROCESS_LIMITS = {
 } as const;
 
 const COMM_BYTES = 64;
+/** One after the other, a hundred processes take a tenth of a second. */
+const READS_AT_ONCE = 32;
 const STAT_BYTES = 1_024;
 /** The helper that every BEAM has as a child, whatever the BEAM itself is called. */
 const CHILD_SETUP = 'erl_child_setup';
 
 /** The BEAMs of this user. Empty where there is no such folder. What can't be read is left out. */
 export async function beamProcesses(proc: string, uid: number): Promise<readonly BeamProcess[]> {
+  const own = await ownProcesses(proc, uid);
   const pids = new Set<number>();
-  for (const pid of await ownProcesses(proc, uid)) {
-    const comm = await readText(join(proc, String(pid), 'comm'), COMM_BYTES);
-    if (comm?.startsWith('beam')) pids.add(pid);
-    else if (comm?.trimEnd() === CHILD_SETUP) {
-      const parent = await parentOf(proc, pid);
-      if (parent !== undefined && (await isOwn(proc, parent, uid))) pids.add(parent);
+  for (let at = 0; at < own.length && pids.size < PROCESS_LIMITS.beams; at += READS_AT_ONCE) {
+    const some = own.slice(at, at + READS_AT_ONCE);
+    for (const pid of await Promise.all(some.map((each) => beamBehind(proc, each, uid)))) {
+      if (pid !== undefined && pids.size < PROCESS_LIMITS.beams) pids.add(pid);
     }
-    if (pids.size >= PROCESS_LIMITS.beams) break;
   }
   return Promise.all([...pids].map((pid) => describe(proc, pid)));
+}
+
+/** The process itself where it is a BEAM, its parent where it is a BEAM's helper. */
+async function beamBehind(proc: string, pid: number, uid: number): Promise<number | undefined> {
+  const comm = await readText(join(proc, String(pid), 'comm'), COMM_BYTES);
+  if (comm?.startsWith('beam')) return pid;
+  if (comm?.trimEnd() !== CHILD_SETUP) return undefined;
+  const parent = await parentOf(proc, pid);
+  return parent !== undefined && (await isOwn(proc, parent, uid)) ? parent : undefined;
 }
 
 async function ownProcesses(proc: string, uid: number): Promise<readonly number[]> {
