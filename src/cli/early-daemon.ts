@@ -1,4 +1,3 @@
-import { HEROKU_FLAG } from '../daemon/expected.ts';
 import { daemonPaths } from '../daemon/paths.ts';
 import { type StartedDaemon, startIfNone } from '../daemon/start-detached.ts';
 import { LOG_LEVELS } from '../runtime/logger.ts';
@@ -6,6 +5,8 @@ import type { Environment } from './io.ts';
 
 /** A daemon that starts while the command is still being read. */
 export interface EarlyDaemon {
+  /** Nobody has taken it, or ended it, so far. */
+  readonly isWaiting: boolean;
   /** For whoever needs it; once. */
   take(): StartedDaemon | undefined;
   /** Ends it, unless it was taken. */
@@ -24,16 +25,25 @@ export function startEarly(words: readonly string[], env: Environment): EarlyDae
   if (words.some((word) => WITHOUT.test(word))) return undefined;
   const level = logLevel(words);
   if (level === undefined) return undefined;
-  const isHeroku = words.some((word) => APP.test(word)) && !words.some((word) => VIA.test(word));
-  const args = isHeroku ? [...level, HEROKU_FLAG] : level;
-  let started = startIfNone(daemonPaths(env), process.argv[1] ?? '', args);
+  let started = startIfNone(daemonPaths(env), process.argv[1] ?? '', level);
   if (started === undefined) return undefined;
   const take = (): StartedDaemon | undefined => {
     const taken = started;
     started = undefined;
     return taken;
   };
-  return { take, giveUp: () => take()?.giveUp() };
+  return {
+    get isWaiting() {
+      return started !== undefined;
+    },
+    take,
+    giveUp: () => take()?.giveUp(),
+  };
+}
+
+/** Whether an `up` with these words asks Heroku itself, and not through a proxy of its own. */
+export function asksHeroku(words: readonly string[]): boolean {
+  return words.some((word) => APP.test(word)) && !words.some((word) => VIA.test(word));
 }
 
 /** The level as the daemon takes it; undefined: it is none. */

@@ -15,6 +15,9 @@ async function main(): Promise<number> {
   const early = first === 'up' ? await import('./early-daemon.ts') : undefined;
   const earlyDaemon = early?.startEarly(rest, process.env);
   process.once('exit', () => earlyDaemon?.giveUp());
+  if (earlyDaemon !== undefined && early?.asksHeroku(rest) === true) {
+    (await import('../heroku/prepare.ts')).prepareHeroku(process.env);
+  }
   const io = processIo(earlyDaemon);
   process.on('SIGINT', () => io.interrupt());
   process.on('uncaughtException', (thrown) => void fail(thrown).then(exit));

@@ -44,6 +44,7 @@ export function createDynos(
     settings: herokuSettings(env),
     proxy: () => proxySettings(secrets.given.proxyVariables ?? env, via),
     token: () => secrets.given.herokuToken,
+    ahead: secrets.ahead,
     home: env['HOME'] || homedir(),
     dial: createDialer(via, clock),
     agentPort,

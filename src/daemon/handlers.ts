@@ -22,6 +22,7 @@ import {
   upSecrets,
   way,
 } from './validate.ts';
+import { herokuAhead } from './validate-ahead.ts';
 
 const MAX_PING_MS = 600_000;
 const MAX_SILENCE_MS = 60_000;
@@ -98,9 +99,13 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
   return {
     ...supervisionHandlers(daemon.supervised),
     up: {
-      params: object<Params<'up'>>({ spec: tunnelSpec, secrets: upSecrets }),
-      async run({ spec, secrets }, call) {
-        const { tunnel, alreadyUp } = await tunnels.up(spec, secrets, call);
+      params: object<Params<'up'>>({
+        spec: tunnelSpec,
+        secrets: upSecrets,
+        ahead: optional(herokuAhead),
+      }),
+      async run({ spec, secrets, ahead }, call) {
+        const { tunnel, alreadyUp } = await tunnels.up(spec, secrets, call, ahead);
         return { alreadyUp, tunnel: tunnel.status(), leading: daemon.leading };
       },
     },

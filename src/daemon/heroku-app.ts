@@ -1,9 +1,11 @@
+import type { HerokuAhead } from '../heroku/ahead.ts';
 import type { Dyno } from '../heroku/answers.ts';
 import { type HerokuClient, herokuClient } from '../heroku/client.ts';
 import { herokuTransport } from '../heroku/exec-transport.ts';
-import { sshKeysOnce } from '../heroku/keys.ts';
+import { FirstAnswers } from '../heroku/first-answers.ts';
+import { type SshKeyPair, sshKeysOnce } from '../heroku/keys.ts';
 import { pause } from '../heroku/pause.ts';
-import { addonUrlOf, execWarnings, preflight } from '../heroku/preflight.ts';
+import { addonUrlOf, execFacts, execObstacle, execWarnings } from '../heroku/preflight.ts';
 import type { ProxySettings } from '../heroku/proxy.ts';
 import type { HerokuSettings } from '../heroku/settings.ts';
 import { EpmuxError } from '../protocol/errors.ts';
@@ -26,6 +28,8 @@ export interface HerokuAppOptions {
   readonly token: () => string | undefined;
   /** As `token`. */
   readonly proxy: () => ProxySettings | undefined;
+  /** What Heroku has told already. */
+  readonly ahead?: HerokuAhead | undefined;
   /** Where `.netrc` is. */
   readonly home: string;
   readonly dial: Dialer;
@@ -41,7 +45,8 @@ export class HerokuApp {
   readonly name: string;
   readonly #options: HerokuAppOptions;
   /** One pair for the tunnel's life. */
-  readonly #keys = sshKeysOnce();
+  readonly #keys: () => Promise<SshKeyPair>;
+  readonly #first: FirstAnswers;
   #client: { readonly made: string; readonly client: HerokuClient } | undefined;
   #addonUrl: string | undefined;
   #variables: { readonly at: number; readonly found: Promise<Variables> } | undefined;
@@ -49,25 +54,31 @@ export class HerokuApp {
   #registerAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: HerokuAppOptions) {
-    this.name = options.app;
+    const { app, ahead, clock } = options;
+    this.name = app;
     this.#options = options;
+    this.#first = new FirstAnswers(ahead, clock);
+    this.#keys = sshKeysOnce(ahead === undefined ? undefined : async () => ahead.keys);
   }
 
   /** Whether Exec leads into it; gives what a person should know although it does. */
   async check(signal: AbortSignal): Promise<readonly string[]> {
     // Made and loaded while Heroku is asked; whoever needs them hears of a failure.
     this.#keys().catch(() => undefined);
-    const asked = preflight(this.#now().platform, signal);
-    loadSsh().catch(() => undefined);
+    const first = this.#first.facts();
+    const asked = first ?? execFacts(this.#now().platform, signal);
+    if (first === undefined) loadSsh().catch(() => undefined);
     const facts = await asked;
+    const obstacle = execObstacle(facts);
+    if (obstacle !== undefined) throw obstacle;
     this.#addonUrl = addonUrlOf(facts);
     this.#known = facts.configVars ?? {};
     this.#variables = { at: this.#options.clock.now(), found: Promise.resolve(this.#known) };
     return execWarnings(facts);
   }
 
-  dynos(signal: AbortSignal): Promise<readonly Dyno[]> {
-    return this.#now().platform.dynos(signal);
+  async dynos(signal: AbortSignal): Promise<readonly Dyno[]> {
+    return this.#first.dynos() ?? this.#now().platform.dynos(signal);
   }
 
   /** The app's config vars: secrets. Empty when the key may not read them; while Heroku can't tell, what it told last. */
@@ -87,6 +98,8 @@ export class HerokuApp {
       dyno,
       manager: {
         register: async (name, key, signal) => {
+          const first = this.#first.reservation(name);
+          if (first !== undefined) return first;
           await this.#turn(signal);
           return this.#now().manager(this.#addonUrl).register(name, key, signal);
         },

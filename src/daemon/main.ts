@@ -1,10 +1,8 @@
 import type { LogLevel } from '../runtime/logger.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
-import { HEROKU_FLAG } from './expected.ts';
 
-/** `epmux daemon`: until its last tunnel is taken down or a signal ends it. Throws what it can't start with. What it is expected for begins while it loads. */
+/** `epmux daemon`: until its last tunnel is taken down or a signal ends it. Throws what it can't start with. */
 export async function runDaemon(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  if (args.includes(HEROKU_FLAG)) (await import('../heroku/prepare.ts')).prepareHeroku(env);
   return (await import('./worker.ts')).runWorker(args, env);
 }
 

@@ -1,3 +1,4 @@
+import type { HerokuAhead } from '../heroku/ahead.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
 import type { Redactor } from './redact.ts';
@@ -11,9 +12,18 @@ export class TunnelSecrets {
   readonly #spec: TunnelSpec;
   readonly #store: SecretStore;
   readonly #redactor: Redactor;
+  /** What Heroku has told the caller of `up`: for the tunnel's beginning alone. */
+  readonly ahead: HerokuAhead | undefined;
   #given: UpSecrets;
 
-  constructor(spec: TunnelSpec, given: UpSecrets, store: SecretStore, redactor: Redactor) {
+  constructor(
+    spec: TunnelSpec,
+    given: UpSecrets,
+    store: SecretStore,
+    redactor: Redactor,
+    ahead?: HerokuAhead,
+  ) {
+    this.ahead = ahead;
     this.#spec = spec;
     this.#given = given;
     this.#store = store;

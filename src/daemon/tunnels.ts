@@ -1,3 +1,4 @@
+import type { HerokuAhead } from '../heroku/ahead.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -64,15 +65,16 @@ export class Tunnels {
 
   /**
    * Brings it up, or makes sure that it is. A tunnel that does not come up, or whose last caller is gone before it does, is taken away again.
-   * Fails with TUNNEL_EXISTS and as `tunnelReady` does.
+   * Fails with TUNNEL_EXISTS and as `tunnelReady` does. `ahead`: what Heroku has told the caller, for a tunnel that is new.
    */
   async up(
     spec: TunnelSpec,
     given: UpSecrets,
     call: ReadyCall,
+    ahead?: HerokuAhead,
   ): Promise<{ readonly tunnel: Tunnel; readonly alreadyUp: boolean }> {
     const known = this.#entries.get(spec.name);
-    const entry = known ?? this.#add(spec, given);
+    const entry = known ?? this.#add(spec, given, [], ahead);
     const { tunnel } = entry;
     const alreadyUp = known?.tunnel.status().state === 'up';
     if (known !== undefined) {
@@ -140,13 +142,18 @@ export class Tunnels {
     await Promise.all(this.all.map((tunnel) => tunnel.close()));
   }
 
-  #add(spec: TunnelSpec, given: UpSecrets, links: readonly LinkMemory[] = []): Entry {
+  #add(
+    spec: TunnelSpec,
+    given: UpSecrets,
+    links: readonly LinkMemory[] = [],
+    ahead?: HerokuAhead,
+  ): Entry {
     const most = this.#options.parts.limits.tunnels;
     if (this.#entries.size >= most) {
       throw new EpmuxError('BUSY', `there are ${most} tunnels already`);
     }
     const { parts, secrets, redactor } = this.#options;
-    const known = new TunnelSecrets(spec, given, secrets, redactor);
+    const known = new TunnelSecrets(spec, given, secrets, redactor, ahead);
     const tunnel = new Tunnel(spec, known, parts, links);
     const { onChanged } = this.#options;
     tunnel.watch({ onStep: () => undefined, onAttemptFailed: () => undefined, onChanged });

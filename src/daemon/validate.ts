@@ -48,6 +48,25 @@ export function list<T>(check: Check<T>, most: number): Check<readonly T[]> {
   };
 }
 
+const MAX_FIELDS = 10_000;
+
+/** An object whose fields have any names. */
+export function record<T>(
+  name: Check<string>,
+  check: Check<T>,
+): Check<Readonly<Record<string, T>>> {
+  return (value, at) => {
+    const isOne = typeof value === 'object' && value !== null && !Array.isArray(value);
+    const fields = isOne ? Object.entries(value) : [];
+    if (!isOne || fields.length > MAX_FIELDS) {
+      throw wrong(at, `an object of at most ${MAX_FIELDS} fields`);
+    }
+    return Object.fromEntries(
+      fields.map(([key, field]) => [name(key, `a name in ${at}`), check(field, `${at}.${key}`)]),
+    );
+  };
+}
+
 export function text(longest: number): Check<string> {
   return (value, at) => {
     if (typeof value !== 'string' || value === '' || value.length > longest) {

@@ -42,7 +42,6 @@ function parse(args: readonly string[]): WorkerOptions {
         stay: { type: 'boolean', default: false },
         memory: { type: 'boolean', default: false },
         held: { type: 'boolean', default: false },
-        heroku: { type: 'boolean', default: false },
         restarts: { type: 'string', default: '0' },
       },
     });

@@ -2,7 +2,7 @@ import { EpmuxError } from '../protocol/errors.ts';
 import { checked, Reservation, Reservations } from './answers.ts';
 import { type Credentials, withApiKey } from './credentials.ts';
 import { callJson, type HttpCall, type HttpPorts } from './http.ts';
-import { type HerokuSettings, parseUrl } from './settings.ts';
+import { EXEC_MANAGER_URL, type HerokuSettings, parseUrl } from './settings.ts';
 
 /** Heroku Exec's own service: which dynos have their SSH server up, and whom they let in. */
 export interface ExecManager {
@@ -26,7 +26,6 @@ export interface ExecManagerOptions {
 
 const LIST_LIMIT_MS = 10_000;
 const REGISTER_LIMIT_MS = 15_000;
-const DEFAULT_URL = 'https://exec-manager.heroku.com';
 
 /** Throws CONFIG_INVALID when a HEROKU_EXEC_URL can't be read. */
 export function execManager(options: ExecManagerOptions): ExecManager {
@@ -64,7 +63,7 @@ type Ask = (
 ) => Promise<unknown>;
 
 function asker({ app, settings, addonUrl, credentials, http }: ExecManagerOptions): Ask {
-  const named = parseUrl('HEROKU_EXEC_URL', addonUrl ?? settings.execUrl ?? DEFAULT_URL);
+  const named = parseUrl('HEROKU_EXEC_URL', addonUrl ?? settings.execUrl ?? EXEC_MANAGER_URL);
   const base = `${named.protocol}//${named.host}${addonUrl === undefined ? '/api/v2' : '/api/v1'}`;
   const own = addonUrl === undefined ? undefined : credentialsOf(named);
   return ({ path, ...question }, signal) => {

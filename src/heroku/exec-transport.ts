@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Address, hostPort } from '../transport/address.ts';
 import type { Dialer } from '../transport/dial.ts';
+import { dialNow } from '../transport/dial-now.ts';
 import { loadSsh } from '../transport/ssh/load.ts';
 import { pinnedHostKey } from '../transport/ssh/pinned-host-key.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -36,30 +37,32 @@ export function herokuTransport(options: HerokuTransportOptions): Transport {
   return {
     target,
     async connect(signal) {
-      const [keys, { registeredKey, sshTransport }] = await Promise.all([
-        options.keys(),
-        loadSsh(),
-      ]);
+      const keys = await options.keys();
       const reservation = await manager.register(dyno, keys.publicKey, signal);
       const address = tunnelAddress(reservation.tunnel_host);
-      const ssh = sshTransport({
-        target,
-        address,
-        user: reservation.client_user,
-        hostKeys: pinnedHostKey(
-          reservation.proxy_public_key,
-          hostPort(address),
-          'Heroku’s exec manager',
-        ),
-        identities: registeredKey(keys.privateKey, 'the key just registered'),
-        dial,
-        agentPort,
-        clock,
-        logger,
-      });
-      return ssh.connect(signal).catch((error: unknown) => {
+      const dialled = dialNow(dial, address, signal);
+      try {
+        const { registeredKey, sshTransport } = await loadSsh();
+        const ssh = sshTransport({
+          target,
+          address,
+          user: reservation.client_user,
+          hostKeys: pinnedHostKey(
+            reservation.proxy_public_key,
+            hostPort(address),
+            'Heroku’s exec manager',
+          ),
+          identities: registeredKey(keys.privateKey, 'the key just registered'),
+          dial: dialled.dial,
+          agentPort,
+          clock,
+          logger,
+        });
+        return await ssh.connect(signal);
+      } catch (error) {
+        dialled.drop();
         throw withOwnHint(error, app, dyno);
-      });
+      }
     },
   };
 }

@@ -45,7 +45,8 @@ export function prepareSshKeys(): void {
   prepared.catch(() => undefined);
 }
 
-function nextSshKeys(): Promise<SshKeyPair> {
+/** The pair that was begun before, or a new one. */
+export function nextSshKeys(): Promise<SshKeyPair> {
   const next = prepared ?? makeSshKeys();
   prepared = undefined;
   return next;

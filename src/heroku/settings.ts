@@ -12,6 +12,9 @@ export interface HerokuSettings {
   readonly gitHosts: { readonly ssh: string; readonly https: string };
 }
 
+/** Unless HEROKU_EXEC_URL names another. */
+export const EXEC_MANAGER_URL = 'https://exec-manager.heroku.com';
+
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** Reads HEROKU_API_URL, HEROKU_HOST, HEROKU_GIT_HOST, HEROKU_EXEC_URL and HEROKU_HEADERS. Throws CONFIG_INVALID. */

@@ -55,6 +55,26 @@ describe('a tunnel to Heroku', () => {
     assert.equal(readFileSync(daemon.paths.logFile, 'utf8').includes(TOKEN), false);
   });
 
+  it('begins with what its caller was told, which is written nowhere', async () => {
+    await start();
+    const app = { name: 'my-app', generation: 'cedar', space: undefined, stack: undefined };
+    const configVars = { RELEASE_COOKIE: 'a secret of the app' };
+    const ahead = {
+      facts: { app, enabled: false, buildpacks: undefined, configVars },
+      dynos: [],
+      keys: { privateKey: 'a private key', publicKey: 'a public key' },
+      reservations: {},
+    };
+    const refused = client.call('up', { spec, secrets: { herokuToken: TOKEN }, ahead });
+    await assert.rejects(refused, { code: 'EXEC_DISABLED' });
+    const log = readFileSync(daemon.paths.logFile, 'utf8');
+    for (const secret of ['a secret of the app', 'a private key', TOKEN]) {
+      assert.equal(log.includes(secret), false);
+    }
+    const again = client.call('up', { spec, secrets: { herokuToken: TOKEN } });
+    await assert.rejects(again, { code: 'HEROKU_UNAVAILABLE' });
+  });
+
   it('has an app and dynos that are named as such, or is no tunnel', async () => {
     await start();
     for (const way of [

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { tunnelName, tunnelSpec, upSecrets } from '../../src/daemon/validate.ts';
+import { herokuAhead } from '../../src/daemon/validate-ahead.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 
 const SPEC = {
@@ -72,6 +73,46 @@ describe('what comes over the control socket or from the state file', () => {
     for (const name of ['prod', 'host:9001', 'user@host', 'é']) tunnelName(name, 'name');
     for (const name of ['', '-x', 'a b', 'a/b', 'a\\b', 'a\nb', 'x'.repeat(65)]) {
       refusal(() => tunnelName(name, 'name'));
+    }
+  });
+});
+
+describe('what a command was told by Heroku', () => {
+  const AHEAD = {
+    facts: {
+      app: { name: 'my-app', generation: 'cedar', space: { name: 'sea', shield: false } },
+      enabled: true,
+      buildpacks: ['https://github.com/heroku/exec-buildpack'],
+      configVars: { EMPTY: '', COOKIE: 'secret' },
+    },
+    dynos: [{ id: '1', name: 'web.1', type: 'web', state: 'up' }],
+    keys: { privateKey: 'secret', publicKey: 'ssh-rsa AAAA' },
+    reservations: {
+      'web.1': { tunnel_host: 'a.example.com', client_user: 'u', proxy_public_key: 'ssh-rsa B' },
+    },
+  };
+
+  it('is taken as it is', () => {
+    assert.deepEqual(herokuAhead(AHEAD, 'ahead'), AHEAD);
+  });
+
+  it('is refused by the name of the wrong field, without what stands there', () => {
+    const { facts } = AHEAD;
+    const wrong: readonly (readonly [object, RegExp])[] = [
+      [{ ...AHEAD, keys: { privateKey: 7, publicKey: 'secret' } }, /^ahead\.keys\.privateKey /],
+      [
+        { ...AHEAD, facts: { ...facts, configVars: { COOKIE: { secret: 1 } } } },
+        /configVars\.COOKIE /,
+      ],
+      [{ ...AHEAD, facts: { ...facts, configVars: ['secret'] } }, /configVars has to be an object/],
+      [{ ...AHEAD, reservations: { '': {} } }, /^a name in ahead\.reservations /],
+      [{ ...AHEAD, dynos: [{ secret: 1 }] }, /^ahead\.dynos\[0\]\.id /],
+    ];
+    for (const [value, message] of wrong) {
+      const error = refusal(() => herokuAhead(value, 'ahead'));
+      assert.equal(error.code, 'CONTROL_PROTOCOL');
+      assert.match(error.message, message);
+      assert.doesNotMatch(error.message, /secret/);
     }
   });
 });

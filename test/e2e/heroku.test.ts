@@ -15,6 +15,8 @@ describe(`a tunnel to an app at Heroku${missing === undefined ? '' : ` (left out
   let app: StandInApp;
   let laptop: Laptop;
   let me: ErlangNode;
+  /** What Heroku was asked by the first `up`. */
+  let asked: string[];
 
   before(async function () {
     if (missing !== undefined) return this.skip();
@@ -27,6 +29,7 @@ describe(`a tunnel to an app at Heroku${missing === undefined ? '' : ` (left out
     laptop = await Laptop.start();
     Object.assign(laptop.env, heroku.env, { EPMUX_COOKIE: COOKIE });
     await laptop.run('up', '-a', 'my-app', '--agent', 'none');
+    asked = [...heroku.requests];
     me = await laptop.node('me');
   });
 
@@ -55,6 +58,14 @@ describe(`a tunnel to an app at Heroku${missing === undefined ? '' : ` (left out
       ['web.1', 'web.2', 'worker.1'].map((dyno) => [dyno, nameOf(dyno)]),
     );
     assert.equal(JSON.stringify(now).includes(heroku.token), false);
+  });
+
+  it('was asked of Heroku once, by the command while the daemon started', () => {
+    const questions = ['', '/config-vars', '/dynos', '/features/runtime-heroku-exec'];
+    assert.deepEqual(asked.sort(), [
+      ...questions.map((question) => `GET /apps/my-app${question}`),
+      ...['web.1', 'web.2', 'worker.1'].map((dyno) => `PUT /api/v2/${dyno}`),
+    ]);
   });
 
   it('leads one local node to all of them', async () => {

@@ -12,6 +12,7 @@ import { withStartedDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
 import { renderNodes } from '../terminal/status-view.ts';
 import { createSteps, type Steps } from '../terminal/steps.ts';
+import { askHerokuAhead } from '../way/ahead.ts';
 import { withExecEnabled } from '../way/enable-exec.ts';
 import { withHostKeyAccepted } from '../way/new-host-key.ts';
 import { WAY_OPTIONS } from '../way/options.ts';
@@ -87,11 +88,14 @@ async function bringUp(
   io: Io,
 ): Promise<UpResult> {
   const steps = createSteps(io);
+  // One that is there already asks as fast itself.
+  const ahead = io.earlyDaemon?.isWaiting ? askHerokuAhead(spec, io) : undefined;
   try {
     steps.begin('reaching the daemon');
-    const result = await withStartedDaemon(io, level, (daemon) =>
-      askUp(daemon, spec, secrets, steps, io),
-    );
+    const result = await withStartedDaemon(io, level, async (daemon) => {
+      const told = await ahead?.answers();
+      return askUp(daemon, { spec, secrets, ...(told && { ahead: told }) }, steps, io);
+    });
     steps.finish();
     return result;
   } catch (error) {
@@ -99,13 +103,14 @@ async function bringUp(
     if (error instanceof EpmuxError && error.code === 'EXEC_DISABLED') steps.finish();
     else steps.fail();
     throw error;
+  } finally {
+    ahead?.drop();
   }
 }
 
 async function askUp(
   daemon: ControlClient,
-  spec: TunnelSpec,
-  secrets: UpSecrets,
+  { secrets, ...params }: ControlMethods['up'][0],
   steps: Steps,
   io: Io,
 ): Promise<UpResult> {
@@ -116,7 +121,7 @@ async function askUp(
     (accepted) =>
       daemon.call(
         'up',
-        { spec, secrets: { ...secrets, ...accepted } },
+        { ...params, secrets: { ...secrets, ...accepted } },
         {
           timeoutMs: UP_TIMEOUT_MS,
           signal: io.interrupted,

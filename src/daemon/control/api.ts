@@ -2,6 +2,7 @@
  * What commands may ask of the daemon, and what it answers: JSON-RPC 2.0, one JSON text a line, over the control socket.
  * While a request runs the daemon may send `progress` notifications that carry the request's id.
  */
+import type { HerokuAhead } from '../../heroku/ahead.ts';
 import type { ProxyVariables } from '../../heroku/proxy.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { ExecRequest } from '../../transport/transport.ts';
@@ -160,8 +161,9 @@ export interface ControlMethods {
     { readonly known?: string; readonly waitMs?: number },
     { readonly digest: string; readonly memory?: string; readonly restarts: number },
   ];
+  /** `ahead`: what the caller has asked Heroku while the daemon started. */
   up: [
-    { readonly spec: TunnelSpec; readonly secrets: UpSecrets },
+    { readonly spec: TunnelSpec; readonly secrets: UpSecrets; readonly ahead?: HerokuAhead },
     { readonly alreadyUp: boolean; readonly tunnel: TunnelStatus; readonly leading: Leading },
   ];
   down: [

@@ -21,8 +21,6 @@ function workerOptions(args: readonly string[]): string[] {
       options: {
         'log-level': { type: 'string' },
         stay: { type: 'boolean', default: false },
-        // For the worker that is held alone.
-        heroku: { type: 'boolean', default: false },
       },
     });
     const level = values['log-level'];
