@@ -131,10 +131,7 @@ function authenticate(
   );
 }
 
-/**
- * A key that the server was told of is shown right behind the first question, which only tells what the server takes: a client may send several
- * requests without waiting (RFC 4252, 5).
- */
+/** A key that the server was told of is shown in place of the first question, which only tells what the server takes. */
 function authHandler(
   client: Client,
   user: string,
@@ -145,22 +142,16 @@ function authHandler(
   client.once('handshake', ({ serverHostKey }) => {
     hostKeyAlgorithm = serverHostKey;
   });
-  let isAnswerComing = false;
   return (methods, partial, next) => {
-    if (isAnswerComing) {
-      isAnswerComing = false;
-      return;
-    }
+    const key = methods === null ? authenticator.registered : undefined;
     const answer = authenticator.next(methods, partial);
     if (answer instanceof EpmuxError) {
       settle.fail(answer);
       return;
     }
-    next(answer satisfies AnyAuthMethod);
-    if (methods !== null) return;
-    const key = authenticator.registered;
-    isAnswerComing = key !== undefined && signAtOnce(client, user, key, hostKeyAlgorithm);
-    if (isAnswerComing) authenticator.useRegistered();
+    const ask = (): void => next(answer satisfies AnyAuthMethod);
+    if (key === undefined) ask();
+    else if (signAtOnce(client, user, key, hostKeyAlgorithm, ask)) authenticator.useRegistered();
   };
 }
 
