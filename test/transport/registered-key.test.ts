@@ -9,6 +9,7 @@ import { silentLogger } from '../../src/runtime/logger.ts';
 import { directDialer } from '../../src/transport/dial.ts';
 import { connectSsh } from '../../src/transport/ssh/connect.ts';
 import { registeredKey } from '../../src/transport/ssh/identities.ts';
+import { until } from './ssh-support.ts';
 
 const HOST_KEYS = {
   rsa: generateKeyPairSync('rsa', {
@@ -29,9 +30,12 @@ describe('a key that the SSH server was told of', () => {
   let letsIn: boolean;
   /** Says that there is an authentication service only when it was asked something. */
   let isSlowToAccept: boolean;
+  /** What the server's library says of what came. */
+  let debugged: string[];
 
   beforeEach(() => {
     asked = [];
+    debugged = [];
     letsIn = true;
     isSlowToAccept = false;
   });
@@ -41,7 +45,8 @@ describe('a key that the SSH server was told of', () => {
     hostKey: string,
     algorithm: 'rsa-sha2-512' | 'ssh-rsa' | 'ecdsa-sha2-nistp256',
   ): Promise<void> => {
-    server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
+    const debug = (text: string) => debugged.push(text);
+    server = new ssh2.Server({ hostKeys: [hostKey], debug }, (client) => {
       client.on('error', () => undefined);
       if (isSlowToAccept) acceptWhenAsked(client);
       client.on('authentication', (auth) => {
@@ -89,6 +94,11 @@ describe('a key that the SSH server was told of', () => {
     isSlowToAccept = true;
     await connect(HOST_KEYS.rsa, 'rsa-sha2-512');
     assert.deepEqual(asked, ['signed']);
+  });
+
+  it('is shown with the server’s first word answered, which a server may wait for before it says the next', async () => {
+    await connect(HOST_KEYS.rsa, 'rsa-sha2-512');
+    await until(() => debugged.some((text) => text.endsWith('Received IGNORE')));
   });
 
   it('that is refused is shown once', async () => {

@@ -19,6 +19,7 @@ import type { Identities, IdentitySet } from './identities.ts';
 import { reusePacketMemory } from './packet-memory.ts';
 import { signAtOnce } from './sign-at-once.ts';
 import { watchSilence } from './silence.ts';
+import { leaveHostKeysUnasked } from './unasked-host-keys.ts';
 
 export interface SshOptions {
   readonly address: Address;
@@ -101,6 +102,7 @@ function authenticate(
       watch(client, at, authenticator, options.logger, settle);
       reusePacketMemory(client, socket);
       authenticateEarly(client);
+      leaveHostKeysUnasked(client);
       try {
         client.connect({
           sock: socket,
