@@ -8,7 +8,9 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { findProgram } from '../src/cli/erlang/programs.ts';
 import { freePort } from '../test/support/erlang.ts';
+import { namespacesMissing } from '../test/support/heroku/namespace.ts';
 import { quantile } from './bounds/usage.ts';
 import { PacketPath } from './packet-path/path.ts';
 
@@ -16,6 +18,14 @@ const ROUND_TRIP_MS = 50;
 const ROUNDS = 15;
 const GREETER =
   'require("net").createServer((s) => s.write("!")).listen(+process.argv[1], "127.0.0.1")';
+
+const PROGRAMS = ['ip', 'socat', 'ssh', 'ssh-keygen'];
+const missing = PROGRAMS.filter((name) => findProgram(name, process.env) === undefined);
+const why = namespacesMissing() ?? (missing.length > 0 ? `${missing.join(', ')} not found` : '');
+if (why !== '') {
+  console.error(`packet-path: ${why}`);
+  process.exit(1);
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'epmux-packets-'));
 const file = (name: string): string => join(folder, name);
