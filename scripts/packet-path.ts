@@ -19,7 +19,10 @@ const ROUNDS = 15;
 const GREETER =
   'require("net").createServer((s) => s.write("!")).listen(+process.argv[1], "127.0.0.1")';
 
-const PROGRAMS = ['ip', 'socat', 'ssh', 'ssh-keygen'];
+/** For one connection, for the dyno's start, and for all rounds of epmux. */
+const [DIAL_MS, START_MS, RUN_MS] = [10_000, 30_000, 120_000];
+
+const PROGRAMS = ['ip', 'socat', 'ssh', 'ssh-keygen', 'sshd'];
 const missing = PROGRAMS.filter((name) => findProgram(name, process.env) === undefined);
 const why = namespacesMissing() ?? (missing.length > 0 ? `${missing.join(', ')} not found` : '');
 if (why !== '') {
@@ -32,7 +35,9 @@ const file = (name: string): string => join(folder, name);
 const path = await PacketPath.start(ROUND_TRIP_MS);
 try {
   for (const name of ['key', 'host']) {
-    spawnSync('ssh-keygen', ['-q', '-t', 'rsa', '-m', 'PEM', '-N', '', '-f', file(name)]);
+    const options = ['-q', '-t', 'rsa', '-m', 'PEM', '-N', '', '-f', file(name)];
+    const { status } = spawnSync('ssh-keygen', options, { stdio: 'inherit' });
+    if (status !== 0) throw new Error(`ssh-keygen: exit ${status}`);
   }
   const port = await freePort();
   await startDyno(port);
@@ -66,14 +71,18 @@ async function startDyno(port: number): Promise<void> {
   ];
   const sshd = options.flatMap((option) => ['-o', option]);
   const started = [
-    ['/usr/sbin/sshd', '-D', '-f', '/dev/null', ...sshd],
+    [findProgram('sshd', process.env) ?? '', '-D', '-f', '/dev/null', ...sshd],
     [process.execPath, '-e', GREETER, String(port)],
   ];
   for (const command of started) {
     const [program = '', ...args] = [...path.dyno.prefix, ...command];
     spawn(program, args, { stdio: 'ignore' });
   }
-  while ((await bySsh(port, 1).catch(() => [])).length === 0) await delay(100);
+  const deadline = performance.now() + START_MS;
+  while ((await bySsh(port, 1).catch(() => [])).length === 0) {
+    if (performance.now() > deadline) throw new Error('nothing came out of the dyno within 30 s');
+    await delay(100);
+  }
 }
 
 async function bySsh(port: number, rounds = ROUNDS): Promise<number[]> {
@@ -96,7 +105,7 @@ async function bySsh(port: number, rounds = ROUNDS): Promise<number[]> {
   const taken: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const start = performance.now();
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'], timeout: DIAL_MS });
     const isThere = await Promise.race([
       once(child.stdout, 'data').then(() => true),
       once(child, 'exit').then(() => false),
@@ -113,11 +122,13 @@ async function byEpmux(checkout: string, port: number): Promise<number[]> {
   const script = join(checkout, 'scripts', 'packet-path', 'dial.ts');
   const command = [process.execPath, '--import', 'tsx', script, folder, String(port), `${ROUNDS}`];
   const [program = '', ...args] = [...path.laptop.prefix, ...command];
-  const child = spawn(program, args, { cwd: checkout, stdio: ['ignore', 'pipe', 'inherit'] });
+  const stdio = ['ignore', 'pipe', 'inherit'] as const;
+  const child = spawn(program, args, { cwd: checkout, stdio: [...stdio], timeout: RUN_MS });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;
   });
-  await once(child, 'close');
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`${script}: exit ${code}`);
   return JSON.parse(text) as number[];
 }

@@ -36,7 +36,10 @@ export class PacketPath {
 
   static async start(roundTripMs: number): Promise<PacketPath> {
     const laptop = await startEnd('laptop', 1, PacketPath.LAPTOP);
-    const dyno = await startEnd('dyno', 2, PacketPath.DYNO);
+    const dyno = await startEnd('dyno', 2, PacketPath.DYNO).catch(async (error: unknown) => {
+      await stopEnd(laptop);
+      throw error;
+    });
     const join = (from: End, to: End) =>
       from.relay.on('message', (packet) => {
         setTimeout(() => to.relay.send(packet, PORT, to.address), roundTripMs / 2);
@@ -47,12 +50,14 @@ export class PacketPath {
   }
 
   async stop(): Promise<void> {
-    for (const { namespace, relay, tunnel } of this.#ends) {
-      tunnel.kill('SIGKILL');
-      relay.close();
-      await namespace.stop();
-    }
+    for (const end of this.#ends) await stopEnd(end);
   }
+}
+
+async function stopEnd({ namespace, relay, tunnel }: End): Promise<void> {
+  tunnel.kill('SIGKILL');
+  relay.close();
+  await namespace.stop();
 }
 
 /** A namespace with a network device whose packets come to this process as datagrams. */

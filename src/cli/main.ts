@@ -15,9 +15,6 @@ async function main(): Promise<number> {
   const early = first === 'up' ? await import('./early-daemon.ts') : undefined;
   const earlyDaemon = early?.startEarly(rest, process.env);
   process.once('exit', () => earlyDaemon?.giveUp());
-  if (earlyDaemon !== undefined && early?.asksHeroku(rest) === true) {
-    (await import('../heroku/prepare.ts')).prepareHeroku(process.env);
-  }
   const io = processIo(earlyDaemon);
   process.on('SIGINT', () => io.interrupt());
   process.on('uncaughtException', (thrown) => void fail(thrown).then(exit));
@@ -27,6 +24,9 @@ async function main(): Promise<number> {
       // The reader of our output is gone (`epmux nodes | head -1`): nothing is left to do, and nothing went wrong.
       process.exit(0);
     });
+  }
+  if (earlyDaemon !== undefined && early?.asksHeroku(rest) === true) {
+    (await import('../heroku/prepare.ts')).prepareHeroku(process.env);
   }
   if (first === '__complete') {
     return (await import('./completion/complete.ts')).printCompletions(rest, io);

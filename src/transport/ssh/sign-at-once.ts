@@ -15,7 +15,7 @@ interface Inside {
 
 /**
  * Calls `ask`, which lets ssh2 send its first question; in place of that the key goes out, signed. True: it did. `hostKeyAlgorithm`: what the server has just
- * proved itself by. A server that has Nagle's algorithm on, as OpenSSH's has for so long, holds each of its small answers back until the one before was acknowledged.
+ * proved itself by.
  */
 export function signAtOnce(
   client: Client,
