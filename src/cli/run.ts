@@ -46,6 +46,8 @@ function watchInterrupts(signal: AbortSignal): {
   let stop = (): void => undefined;
   const interrupted = new Promise<never>((_resolve, reject) => {
     const fire = (): void => reject(new EpmuxError('INTERRUPTED', 'interrupted'));
+    // It may have come while this was being loaded.
+    if (signal.aborted) fire();
     signal.addEventListener('abort', fire, { once: true });
     stop = () => signal.removeEventListener('abort', fire);
   });
