@@ -15,9 +15,6 @@ export interface EarlyDaemon {
 
 /** With these nothing runs in the background. */
 const WITHOUT = /^(--foreground|--help|-h$|--$)/;
-const APP = /^(-a|-r|--app$|--app=|--remote$|--remote=)/;
-/** Heroku is asked through it. */
-const VIA = /^--via(=|$)/;
 const LEVEL = /^--log-level(?:=(.*))?$/;
 
 /** For an `up` with these words that will most likely need one: to start takes it longer than to find that out. Undefined: none was started. */
@@ -39,11 +36,6 @@ export function startEarly(words: readonly string[], env: Environment): EarlyDae
     take,
     giveUp: () => take()?.giveUp(),
   };
-}
-
-/** Whether an `up` with these words asks Heroku itself, and not through a proxy of its own. */
-export function asksHeroku(words: readonly string[]): boolean {
-  return words.some((word) => APP.test(word)) && !words.some((word) => VIA.test(word));
 }
 
 /** The level as the daemon takes it; undefined: it is none. */

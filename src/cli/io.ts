@@ -1,5 +1,6 @@
 import type { EarlyDaemon } from './early-daemon.ts';
 import { isStylish, type Paint, paintFor } from './terminal/style.ts';
+import type { HerokuQuestions } from './way/ahead.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -30,9 +31,12 @@ export interface Io {
   readonly columns: number;
   /** On its way for this command. */
   readonly earlyDaemon?: EarlyDaemon | undefined;
+  /** Asked for this command before it was read. */
+  readonly herokuQuestions?: HerokuQuestions | undefined;
 }
 
 export interface ProcessIo extends Io {
+  herokuQuestions?: HerokuQuestions | undefined;
   interrupt(): void;
 }
 

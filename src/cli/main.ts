@@ -25,8 +25,8 @@ async function main(): Promise<number> {
       process.exit(0);
     });
   }
-  if (earlyDaemon !== undefined && early?.asksHeroku(rest) === true) {
-    (await import('../heroku/prepare.ts')).prepareHeroku(process.env);
+  if (earlyDaemon !== undefined) {
+    await (await import('./early-heroku.ts')).prepareForHeroku(rest, io);
   }
   if (first === '__complete') {
     return (await import('./completion/complete.ts')).printCompletions(rest, io);

@@ -19,17 +19,28 @@ export interface HerokuAhead {
 /** The others are registered by whoever needs them, at a pace that spares the exec manager. */
 const MOST_RESERVATIONS = 5;
 
+/** What comes first whichever dynos are wanted. Changes nothing at Heroku. */
+export interface FirstQuestions {
+  readonly facts: Promise<ExecFacts>;
+  readonly dynos: Promise<readonly Dyno[]>;
+}
+
+/** Asks at once. What fails waits for whoever wants the answer. */
+export function askFirst({ platform }: HerokuClient, signal: AbortSignal): FirstQuestions {
+  const facts = execFacts(platform, signal);
+  const dynos = platform.dynos(signal);
+  for (const asked of [facts, dynos]) asked.catch(() => undefined);
+  return { facts, dynos };
+}
+
 /** Asks what a way into the selected dynos takes. Throws what the client throws; whoever asks again then learns it. */
 export async function askAhead(
   client: HerokuClient,
   selectors: readonly string[],
   signal: AbortSignal,
+  first: FirstQuestions = askFirst(client, signal),
 ): Promise<HerokuAhead> {
-  const [facts, dynos, keys] = await Promise.all([
-    execFacts(client.platform, signal),
-    client.platform.dynos(signal),
-    nextSshKeys(),
-  ]);
+  const [facts, dynos, keys] = await Promise.all([first.facts, first.dynos, nextSshKeys()]);
   if (execObstacle(facts) !== undefined) return { facts, dynos, keys, reservations: {} };
   const manager = client.manager(addonUrlOf(facts));
   const { wanted } = formationOf(dynos, selectors);

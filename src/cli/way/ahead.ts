@@ -1,5 +1,6 @@
 import type { TunnelSpec } from '../../daemon/control/api.ts';
-import { askAhead, type HerokuAhead } from '../../heroku/ahead.ts';
+import { askAhead, askFirst, type FirstQuestions, type HerokuAhead } from '../../heroku/ahead.ts';
+import type { HerokuClient } from '../../heroku/client.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import type { Io } from '../io.ts';
 import { callersHeroku } from './heroku-client.ts';
@@ -17,20 +18,41 @@ export interface Ahead {
   drop(): void;
 }
 
-/** Begins to ask. Undefined where Heroku has nothing to tell. Throws CONFIG_INVALID. */
-export function askHerokuAhead(
-  { way, via }: Pick<TunnelSpec, 'way' | 'via'>,
-  io: Pick<Io, 'env' | 'interrupted'>,
-): Ahead | undefined {
-  if (way.kind !== 'heroku') return undefined;
+/** What Heroku is asked of an app before it is known what else the command wants. */
+export interface HerokuQuestions {
+  readonly app: string;
+  readonly client: HerokuClient;
+  readonly first: FirstQuestions;
+  /** Aborted when nobody needs the answers. */
+  readonly signal: AbortSignal;
+  drop(): void;
+}
+
+type AskingIo = Pick<Io, 'env' | 'interrupted'>;
+
+/** Asks at once, by the proxy if one is given. Throws CONFIG_INVALID. */
+export function beginToAsk(app: string, via: string | undefined, io: AskingIo): HerokuQuestions {
   const needed = new AbortController();
   const signal = AbortSignal.any([io.interrupted, needed.signal]);
-  const client = callersHeroku(way.app, via, io, silentLogger);
-  const asked = askAhead(client, way.dynos, signal).then(
+  const client = callersHeroku(app, via, io, silentLogger);
+  const first = askFirst(client, signal);
+  return { app, client, first, signal, drop: () => needed.abort() };
+}
+
+/** Goes on with what was asked without a proxy, if that was of this app, else begins. Undefined where Heroku has nothing to tell. Throws CONFIG_INVALID. */
+export function askHerokuAhead(
+  { way, via }: Pick<TunnelSpec, 'way' | 'via'>,
+  io: AskingIo & Pick<Io, 'herokuQuestions'>,
+): Ahead | undefined {
+  if (way.kind !== 'heroku') return undefined;
+  const early = io.herokuQuestions;
+  const isOfThis = early?.app === way.app && via === undefined;
+  if (!isOfThis) early?.drop();
+  const { client, first, signal, drop } = isOfThis ? early : beginToAsk(way.app, via, io);
+  const asked = askAhead(client, way.dynos, signal, first).then(
     (told) => (JSON.stringify(told).length > MAX_CHARS ? undefined : told),
     () => undefined,
   );
-  const drop = (): void => needed.abort();
   return {
     async answers() {
       const limit = setTimeout(drop, LATER_MS);
