@@ -5,11 +5,11 @@ import type { Environment } from './io.ts';
 
 /** A daemon that starts while the command is still being read. */
 export interface EarlyDaemon {
-  /** Nobody has taken it, or ended it, so far. */
+  /** Nobody has taken it so far. */
   readonly isWaiting: boolean;
-  /** For whoever needs it; once. */
+  /** For whoever needs it, who releases it once it answers; once. */
   take(): StartedDaemon | undefined;
-  /** Ends it, unless it was taken. */
+  /** Ends it, unless it was released. */
   giveUp(): void;
 }
 
@@ -22,19 +22,19 @@ export function startEarly(words: readonly string[], env: Environment): EarlyDae
   if (words.some((word) => WITHOUT.test(word))) return undefined;
   const level = logLevel(words);
   if (level === undefined) return undefined;
-  let started = startIfNone(daemonPaths(env), process.argv[1] ?? '', level);
+  const started = startIfNone(daemonPaths(env), process.argv[1] ?? '', level);
   if (started === undefined) return undefined;
-  const take = (): StartedDaemon | undefined => {
-    const taken = started;
-    started = undefined;
-    return taken;
-  };
+  let isWaiting = true;
   return {
     get isWaiting() {
-      return started !== undefined;
+      return isWaiting;
     },
-    take,
-    giveUp: () => take()?.giveUp(),
+    take: () => {
+      if (!isWaiting) return undefined;
+      isWaiting = false;
+      return started;
+    },
+    giveUp: () => started.giveUp(),
   };
 }
 

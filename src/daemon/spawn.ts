@@ -80,7 +80,7 @@ async function startAndAwait(
 
 /**
  * A greeted connection to the daemon, which is started in the background when none runs. Two at once end with one daemon. Fails with
- * DAEMON_START_FAILED (with the reason), DAEMON_VERSION, INTERRUPTED, or what `ensureFolders` fails with.
+ * DAEMON_START_FAILED (with the reason), DAEMON_VERSION, INTERRUPTED (one that is still starting for it is ended), or what `ensureFolders` fails with.
  */
 export async function ensureDaemon(
   paths: DaemonPaths,
@@ -102,7 +102,10 @@ export async function ensureDaemon(
     if (running?.isAlone) start();
     return running?.client ?? (await startAndAwait(paths, start, limit, started));
   } catch (error) {
-    if (options.signal?.aborted) throw new EpmuxError('INTERRUPTED', 'interrupted');
+    if (options.signal?.aborted) {
+      for (const child of children) child.giveUp();
+      throw new EpmuxError('INTERRUPTED', 'interrupted');
+    }
     if (!timeout.aborted) throw fileError(error, paths.stderrFile);
     const said = children.at(-1)?.reason();
     throw new EpmuxError(

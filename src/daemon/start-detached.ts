@@ -12,9 +12,9 @@ export interface StartedDaemon {
   readonly ended: () => { readonly code: number | null } | undefined;
   /** What it wrote to its stderr, shortened from the front. */
   readonly reason: () => string;
-  /** Lets go of what tells the reason. Idempotent. */
+  /** It stays; what tells the reason is let go of. Idempotent. */
   release(): void;
-  /** Ends it in order: nobody needs it. */
+  /** Ends it in order, for nobody needs it, unless it was released. */
   giveUp(): void;
 }
 
@@ -58,7 +58,9 @@ export function startDetached(
       if (!isReleased) closeSync(log);
       isReleased = true;
     },
-    giveUp: () => void child.kill('SIGTERM'),
+    giveUp: () => {
+      if (!isReleased) child.kill('SIGTERM');
+    },
   };
 }
 

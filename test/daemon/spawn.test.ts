@@ -120,11 +120,20 @@ describe('the daemon in the background', function () {
     });
   });
 
-  it('is not waited for any longer when the command is interrupted', async () => {
-    const program = join(folder.path, 'idle.ts');
-    writeFileSync(program, 'setTimeout(() => {}, 3_000);');
-    const signal = AbortSignal.timeout(100);
-    await assert.rejects(ensureDaemon(paths, { script: program, signal }), { code: 'INTERRUPTED' });
+  it('is not waited for any longer when the command is interrupted, and ends', async () => {
+    const [program, told] = [join(folder.path, 'idle.ts'), join(folder.path, 'pid')];
+    writeFileSync(
+      program,
+      `import fs from 'node:fs'; fs.writeFileSync('${told}.new', String(process.pid));
+      fs.renameSync('${told}.new', '${told}'); setTimeout(() => {}, 60_000);`,
+    );
+    const interrupt = new AbortController();
+    const ensuring = ensureDaemon(paths, { script: program, signal: interrupt.signal });
+    while (!existsSync(told)) await new Promise((resolve) => setTimeout(resolve, 20));
+    pids.push(Number(readFileSync(told, 'utf8')));
+    interrupt.abort();
+    await assert.rejects(ensuring, { code: 'INTERRUPTED' });
+    await gone(pids[0] ?? 0);
   });
 
   it('of another version is told apart', async () => {
