@@ -94,9 +94,9 @@ export class Formation implements Dynos {
     const { target, connect } = this.#options.app.transport(dyno.name ?? '');
     return {
       target,
-      connect: async (signal) => {
+      connect: async (signal, first) => {
         await this.#confirm(dyno);
-        return connect(signal);
+        return connect(signal, first);
       },
     };
   }

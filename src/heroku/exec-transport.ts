@@ -36,7 +36,7 @@ export function herokuTransport(options: HerokuTransportOptions): Transport {
   const target = `heroku://${app}/${dyno}`;
   return {
     target,
-    async connect(signal) {
+    async connect(signal, first) {
       const keys = await options.keys();
       const reservation = await manager.register(dyno, keys.publicKey, signal);
       const address = tunnelAddress(reservation.tunnel_host);
@@ -58,7 +58,7 @@ export function herokuTransport(options: HerokuTransportOptions): Transport {
           clock,
           logger,
         });
-        return await ssh.connect(signal);
+        return await ssh.connect(signal, first);
       } catch (error) {
         dialled.drop();
         throw withOwnHint(error, app, dyno);

@@ -50,7 +50,7 @@ export function createTransport(way: PlainWay, options: TransportOptions): Trans
   const target = `ssh://${way.user}@${hostPort(address)}`;
   return {
     target,
-    async connect(signal) {
+    async connect(signal, first) {
       const ssh = await loadSsh();
       const folder = join(options.home ?? homedir(), '.ssh');
       const transport = ssh.sshTransport({
@@ -75,7 +75,7 @@ export function createTransport(way: PlainWay, options: TransportOptions): Trans
         clock,
         logger,
       });
-      return transport.connect(signal);
+      return transport.connect(signal, first);
     },
   };
 }

@@ -59,9 +59,13 @@ export interface RemoteProcess {
   close(): void;
 }
 
+/** What a carrier is asked for first: a process, or the agent's pipe (`openAgentPipe`, with the same port). */
+export type FirstRequest = ExecRequest | { readonly agentPort: number | undefined };
+
 /** How to reach a dyno; holds no connection itself. */
 export interface Transport {
   /** For logs and `status`, without secrets: `ssh://user@host:22`, `tcp://127.0.0.1:9001`, `command: kubectl`. */
   readonly target: string;
-  connect(signal: AbortSignal): Promise<Carrier>;
+  /** `first`: looked at when the carrier might begin with that before it is known to stand. It has to be asked for all the same. */
+  connect(signal: AbortSignal, first?: () => FirstRequest | undefined): Promise<Carrier>;
 }

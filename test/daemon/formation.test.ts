@@ -5,7 +5,7 @@ import { Formation, type FormationApp } from '../../src/daemon/formation.ts';
 import type { Dyno } from '../../src/heroku/answers.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
-import type { Transport } from '../../src/transport/transport.ts';
+import type { FirstRequest, Transport } from '../../src/transport/transport.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const STEP_MS = 100;
@@ -22,6 +22,8 @@ class FakeApp implements FormationApp {
   readonly #clock: ManualClock;
   /** When it was asked for its dynos. */
   readonly looks: number[] = [];
+  /** What connections were told will be asked for first. */
+  readonly foreseen: (FirstRequest | undefined)[] = [];
 
   constructor(clock: ManualClock) {
     this.#clock = clock;
@@ -45,7 +47,10 @@ class FakeApp implements FormationApp {
   transport(name: string): Transport {
     return {
       target: name,
-      connect: () => Promise.reject(new EpmuxError('CONNECT_FAILED', 'as far as it gets')),
+      connect: (_signal, first) => {
+        this.foreseen.push(first?.());
+        return Promise.reject(new EpmuxError('CONNECT_FAILED', 'as far as it gets'));
+      },
     };
   }
 }
@@ -140,7 +145,8 @@ describe('a formation', () => {
       const [lost] = dynos;
       assert.ok(lost !== undefined);
       formation.onLinkLost();
-      return formation.transport(lost).connect(new AbortController().signal);
+      const first = (): FirstRequest => ({ agentPort: 7 });
+      return formation.transport(lost).connect(new AbortController().signal, first);
     };
 
     it('does not let it connect to another dyno of the same name', async () => {
@@ -158,6 +164,7 @@ describe('a formation', () => {
       const again = assert.rejects(connect(), { code: 'CONNECT_FAILED' });
       await pass(1_200);
       await again;
+      assert.deepEqual(app.foreseen, [{ agentPort: 7 }]);
       app.failure = new EpmuxError('HEROKU_UNAVAILABLE', 'away');
       const blindly = assert.rejects(connect(), { code: 'CONNECT_FAILED' });
       await pass(2_000);

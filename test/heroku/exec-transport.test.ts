@@ -110,6 +110,19 @@ describe('the way into a dyno', () => {
     far.stop();
   });
 
+  it('begins with what will be asked for first', async () => {
+    const request = { command: 'exit 7' };
+    let looks = 0;
+    const carrier = await transportTo(manager).connect(never, () => {
+      looks += 1;
+      return request;
+    });
+    assert.equal(looks, 1);
+    const remote = await carrier.exec?.(request, never);
+    assert.equal((await remote?.exited)?.code, 7);
+    carrier.close();
+  });
+
   it('registers the same key anew for each connection', async () => {
     const transport = transportTo(manager);
     for (let i = 0; i < 2; i += 1) (await transport.connect(never)).close();

@@ -1,34 +1,26 @@
-import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
-import type { Carrier } from '../../transport/transport.ts';
+import type { Carrier, FirstRequest } from '../../transport/transport.ts';
 import type { AgentChoice, AgentKind } from '../control/api.ts';
 import { type LinkMemory, MAX_SESSIONS } from '../memory.ts';
+import {
+  ANOTHER_AGENT,
+  foundInstead,
+  GOES_WITHOUT,
+  hasCode,
+  isNotThisAgent,
+  PUSHED_IS_GONE,
+} from './agent-refusals.ts';
 import type { AgentWay } from './agent-way.ts';
 import type { Connection } from './connection-loop.ts';
 import { Orphans } from './orphan.ts';
 import { type PushedAgent, pushAgent } from './push.ts';
+import { PUSH_REQUEST } from './push-script.ts';
 
 /** A dyno that could not take an agent is not asked again for so long: its connection may break more often than that. */
 const PUSH_AGAIN_MS = 5 * 60_000;
-
-/** Why no session comes of what listens, or does not listen, on the agent's port: with these another agent may be pushed. */
-const NOT_THIS_AGENT = {
-  AGENT_MISSING: 'no agent listens there',
-  NOT_AN_AGENT: 'what listens there is no agent',
-  SECRET_MISSING: 'no secret is known for an agent that listens there',
-  SECRET_REFUSED: 'the agent that listens there has another secret',
-  VERSION_MISMATCH: 'the agent that listens there is of another version',
-  UNSUPPORTED: 'the agent that listens there is of another version',
-} as const satisfies Partial<Record<ErrorCode, string>>;
-type NotThisAgent = keyof typeof NOT_THIS_AGENT;
-/** With the others a person would want to know rather than go without. */
-const GOES_WITHOUT: readonly ErrorCode[] = ['AGENT_MISSING', 'NOT_AN_AGENT', 'SECRET_MISSING'];
-/** By these an agent shows that it is not the one that knows the session. */
-const ANOTHER_AGENT: readonly ErrorCode[] = ['SECRET_REFUSED', 'VERSION_MISMATCH'];
-/** The agent that was pushed is gone, or something else has its port now. */
-const PUSHED_IS_GONE: readonly ErrorCode[] = ['AGENT_MISSING', 'NOT_AN_AGENT', ...ANOTHER_AGENT];
 
 interface FreshAgent {
   readonly agent: PushedAgent;
@@ -64,6 +56,8 @@ export class AgentSearch {
   #found: AgentKind | undefined;
   #whyNone: string | undefined;
   #cannotPush: { readonly error: EpmuxError; readonly until: number } | undefined;
+  /** Asked for while the carrier was still on its way. */
+  #askedSecret: Promise<string | undefined> | undefined;
 
   constructor(options: AgentSearchOptions) {
     this.#options = options;
@@ -92,18 +86,37 @@ export class AgentSearch {
     return this.#whyNone;
   }
 
+  /** Before a carrier is there: begins to look for the secret. Gives what `attach` will ask the carrier for first, as far as that is known by then. */
+  foresee(): () => FirstRequest | undefined {
+    if (this.#pushed !== undefined) return () => ({ agentPort: this.#pushed?.port });
+    let known: { readonly secret: string | undefined } | undefined;
+    this.#askedSecret = this.#options.secret();
+    this.#askedSecret.then(
+      (secret) => {
+        known = { secret };
+      },
+      () => undefined,
+    );
+    return () => {
+      if (known === undefined) return undefined;
+      const isPush = this.#isInVain(known.secret) && this.#whyNoPush === undefined;
+      return isPush ? PUSH_REQUEST : { agentPort: undefined };
+    };
+  }
+
   /**
    * Undefined: there is none, and the choice is to go without. Fails as `AgentWay.attach` does, with AGENT_MISSING where there has to be one, and with
    * what the secret fails with.
    */
   async attach(carrier: Carrier, signal: AbortSignal): Promise<Connection | undefined> {
     if (this.#pushed !== undefined) return this.#attachPushed(this.#pushed, carrier, signal);
-    const secret = await this.#options.secret();
+    const asked = this.#askedSecret ?? this.#options.secret();
+    this.#askedSecret = undefined;
+    const secret = await asked;
     const looking = this.#attachListening(secret, carrier, signal);
     looking.catch(() => undefined);
-    // Whatever listens there, no session comes of it without a secret: one is pushed meanwhile, and all that the look still tells is why there was no other.
-    const isInVain = secret === undefined && this.#found !== 'listening';
-    const pushing = isInVain ? this.#push(carrier, signal) : undefined;
+    // One is pushed meanwhile, and all that the look still tells is why there was no other.
+    const pushing = this.#isInVain(secret) ? this.#push(carrier, signal) : undefined;
     pushing?.catch(() => undefined);
     let refusal: EpmuxError;
     try {
@@ -179,12 +192,23 @@ export class AgentSearch {
     return this.#options.agent.attach(pipe, Buffer.from(secret, 'utf8'), signal);
   }
 
+  /** Whatever listens there, no session comes of it without a secret. */
+  #isInVain(secret: string | undefined): boolean {
+    return secret === undefined && this.#found !== 'listening';
+  }
+
+  /** It was tried a short while ago. */
+  get #whyNoPush(): EpmuxError | undefined {
+    const known = this.#cannotPush;
+    return known !== undefined && this.#options.clock.now() < known.until ? known.error : undefined;
+  }
+
   /** Sets `#pushed`, or gives the reason why it can't. The pipe opens while the agent starts. */
   async #push(carrier: Carrier, signal: AbortSignal): Promise<FreshAgent | EpmuxError | undefined> {
     const { clock, logger, epmdPort, agentFile, onStep } = this.#options;
     if (carrier.exec === undefined) return undefined;
-    const known = this.#cannotPush;
-    if (known !== undefined && clock.now() < known.until) return known.error;
+    const known = this.#whyNoPush;
+    if (known !== undefined) return known;
     onStep('pushing an agent');
     let broken: EpmuxError | undefined;
     carrier.onClosed((error) => {
@@ -218,7 +242,7 @@ export class AgentSearch {
     const { choice, logger, onStep } = this.#options;
     const reason = cannotPush?.message;
     if (choice === 'auto' && carrier.dial !== undefined && hasCode(refusal, GOES_WITHOUT)) {
-      const found = NOT_THIS_AGENT[refusal.code as NotThisAgent];
+      const found = foundInstead(refusal);
       const why = reason === undefined ? found : `${found}, and none can be pushed (${reason})`;
       this.#whyNone = why;
       logger.info('going without an agent', { reason: why });
@@ -230,12 +254,4 @@ export class AgentSearch {
       cause: refusal,
     });
   }
-}
-
-function hasCode(error: unknown, codes: readonly ErrorCode[]): error is EpmuxError {
-  return error instanceof EpmuxError && codes.includes(error.code);
-}
-
-function isNotThisAgent(error: unknown): error is EpmuxError {
-  return error instanceof EpmuxError && Object.hasOwn(NOT_THIS_AGENT, error.code);
 }

@@ -162,7 +162,7 @@ export class DynoLink implements Link {
     if (this.#carrier !== undefined) return this.#carrier;
     const transport = this.#options.transport();
     this.#options.handlers.onStep(`connecting to ${transport.target}`);
-    const carrier = await transport.connect(signal);
+    const carrier = await transport.connect(signal, this.#search?.foresee());
     if (signal.aborted) {
       carrier.close();
       throw new EpmuxError('INTERRUPTED', 'the attempt was given up');

@@ -1,3 +1,5 @@
+import type { ExecRequest } from '../../transport/transport.ts';
+
 /**
  * What the dyno answers begins with this, on a line of its own (a login shell's start-up files may print too), followed by a word and what belongs to it:
  * `begin` (nothing else reads its stdin: the upload may travel), `ready VERSION` (Node is there), `none [VERSION]` (no Node, or an older one only), `port PORT` (where
@@ -132,7 +134,9 @@ echo "${PUSH_MARK}none $old"
 `;
 
 /** For any login shell: the dyno's may be no POSIX shell. Nothing secret stands in it. */
-export const PUSH_COMMAND: string = `exec sh -c '${oneLine(SHELL).replaceAll("'", `'\\''`)}'`;
+export const PUSH_REQUEST: ExecRequest = {
+  command: `exec sh -c '${oneLine(SHELL).replaceAll("'", `'\\''`)}'`,
+};
 
 function oneLine(text: string): string {
   return text.trim().replace(/\s*\n\s*/g, ' ');

@@ -7,7 +7,7 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Carrier, RemoteProcess } from '../../transport/transport.ts';
-import { LEAST_NODE, PUSH_COMMAND } from './push-script.ts';
+import { LEAST_NODE, PUSH_REQUEST } from './push-script.ts';
 import { type PushAnswer, PushTalk } from './push-talk.ts';
 
 /** For the first word: what runs no commands, or another one, may say nothing for ever. */
@@ -71,7 +71,7 @@ export async function pushAgent(
   let complaint = '';
   try {
     limit.set(READY_MS, `its shell said nothing for ${READY_MS / 1_000} s`);
-    dyno = await exec({ command: PUSH_COMMAND }, limit.signal);
+    dyno = await exec(PUSH_REQUEST, limit.signal);
     dyno.onStderr((chunk) => {
       complaint = `${complaint}${Buffer.from(chunk).toString('utf8')}`.slice(-MAX_STDERR_CHARS);
     });

@@ -1,10 +1,5 @@
 import type { Socket } from 'node:net';
-import ssh2, {
-  type AnyAuthMethod,
-  type AuthHandlerMiddleware,
-  type Client,
-  type ClientErrorExtensions,
-} from 'ssh2';
+import ssh2, { type Client, type ClientErrorExtensions } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -14,10 +9,11 @@ import type { Dialer } from '../dial.ts';
 import { Authenticator } from './authenticator.ts';
 import { SshConnection } from './connection.ts';
 import { authenticateEarly } from './early-authentication.ts';
+import type { ChannelRequest, EarlyChannel } from './early-channel.ts';
+import { Entry } from './entry.ts';
 import type { HostKeyCheck, HostKeys } from './host-keys.ts';
 import type { Identities, IdentitySet } from './identities.ts';
 import { reusePacketMemory } from './packet-memory.ts';
-import { signAtOnce } from './sign-at-once.ts';
 import { watchSilence } from './silence.ts';
 import { leaveHostKeysUnasked } from './unasked-host-keys.ts';
 
@@ -47,14 +43,34 @@ const CIPHERS = [
   'aes256-ctr',
 ] as const;
 
+/** Hosts that cut the connection off when a channel was asked for early: they are asked for one thing after the other. */
+const unhurried = new Set<string>();
+const MOST_UNHURRIED = 100;
+
+/** A client that has authenticated; or not a byte came for so long before the keys were exchanged; or the server ended the connection rather than answer what came early. */
+type Outcome =
+  | { readonly client: Client; readonly early: EarlyChannel | undefined }
+  | 'silent'
+  | 'cut off';
+
+interface Patience {
+  readonly silentS: number;
+  readonly first: () => ChannelRequest | undefined;
+}
+
 /**
- * An authenticated connection. Throws what the dialer throws, HOST_KEY_UNKNOWN, HOST_KEY_MISMATCH, SSH_KEY_UNUSABLE, SSH_AUTH_REFUSED, or CONNECT_FAILED
+ * An authenticated connection. `first`: looked at when the server is asked to let the user in, for a channel that may be asked for along with it. Throws what the dialer throws, HOST_KEY_UNKNOWN, HOST_KEY_MISMATCH, SSH_KEY_UNUSABLE, SSH_AUTH_REFUSED, or CONNECT_FAILED
  * when what answers is no SSH server or the connection broke.
  */
-export async function connectSsh(options: SshOptions, signal: AbortSignal): Promise<SshConnection> {
+export async function connectSsh(
+  options: SshOptions,
+  signal: AbortSignal,
+  first: () => ChannelRequest | undefined = nothing,
+): Promise<SshConnection> {
   const [check, identities] = await Promise.all([options.hostKeys(), options.identities()]);
   try {
-    return await open(options, check, identities, signal, SILENT_S);
+    const early = unhurried.has(hostPort(options.address)) ? nothing : first;
+    return await open(options, check, identities, signal, { silentS: SILENT_S, first: early });
   } finally {
     identities.dispose();
   }
@@ -65,29 +81,38 @@ async function open(
   check: HostKeyCheck,
   identities: IdentitySet,
   signal: AbortSignal,
-  silentS: number,
+  patience: Patience,
 ): Promise<SshConnection> {
   const { address, clock, logger } = options;
   const at = hostPort(address);
   const socket = await options.dial(address, signal);
-  const client = await authenticate(options, socket, check, identities, signal, silentS);
-  if (client !== 'silent') return new SshConnection(client, socket, at, clock);
+  const outcome = await authenticate(options, socket, check, identities, signal, patience);
+  if (typeof outcome === 'object') {
+    return new SshConnection(outcome.client, socket, at, clock, outcome.early);
+  }
   socket.destroy();
-  logger.debug('the SSH server is silent; another connection is tried', { at });
-  return open(options, check, identities, signal, Number.POSITIVE_INFINITY);
+  logger.debug('another SSH connection is tried', { at, why: outcome });
+  if (outcome === 'silent') {
+    const silentS = Number.POSITIVE_INFINITY;
+    return open(options, check, identities, signal, { ...patience, silentS });
+  }
+  const again = await open(options, check, identities, signal, { ...patience, first: nothing });
+  if (unhurried.size < MOST_UNHURRIED) unhurried.add(at);
+  return again;
 }
 
-/** 'silent': not a byte came for so long before the keys were exchanged. */
+function nothing(): undefined {}
+
 function authenticate(
   options: SshOptions,
   socket: Socket,
   check: HostKeyCheck,
   identities: IdentitySet,
   signal: AbortSignal,
-  silentS: number,
-): Promise<Client | 'silent'> {
+  patience: Patience,
+): Promise<Outcome> {
   const at = hostPort(options.address);
-  return attempt<Client | 'silent'>(
+  return attempt<Outcome>(
     {
       what: `connecting to ${at}`,
       signal,
@@ -99,7 +124,16 @@ function authenticate(
     (settle) => {
       const client = new ssh2.Client();
       const authenticator = new Authenticator(options.user, at, identities);
-      watch(client, at, authenticator, options.logger, settle);
+      const entry = new Entry({
+        client,
+        user: options.user,
+        authenticator,
+        first: patience.first,
+        clock: options.clock,
+        onRefused: settle.fail,
+        onUnanswered: () => settle.succeed('cut off'),
+      });
+      watch(client, at, authenticator, entry, options.logger, settle);
       reusePacketMemory(client, socket);
       authenticateEarly(client);
       leaveHostKeysUnasked(client);
@@ -113,7 +147,7 @@ function authenticate(
           keepaliveCountMax: Number.POSITIVE_INFINITY,
           algorithms: { cipher: [...CIPHERS], serverHostKey: [...check.algorithms] },
           hostVerifier: hostVerifier(check, settle),
-          authHandler: authHandler(client, options.user, authenticator, settle),
+          authHandler: entry.handler,
         });
       } catch (cause) {
         settle.fail(new EpmuxError('INTERNAL', `SSH to ${at} could not begin`, { cause }));
@@ -122,7 +156,7 @@ function authenticate(
         () => socket.bytesRead,
         options.clock,
         () => settle.succeed('silent'),
-        silentS,
+        patience.silentS,
       );
       client.once('handshake', unwatch);
       return () => {
@@ -133,32 +167,8 @@ function authenticate(
   );
 }
 
-/** A key that the server was told of is shown in place of the first question, which only tells what the server takes. */
-function authHandler(
-  client: Client,
-  user: string,
-  authenticator: Authenticator,
-  settle: Settle<Client>,
-): AuthHandlerMiddleware {
-  let hostKeyAlgorithm = '';
-  client.once('handshake', ({ serverHostKey }) => {
-    hostKeyAlgorithm = serverHostKey;
-  });
-  return (methods, partial, next) => {
-    const key = methods === null ? authenticator.registered : undefined;
-    const answer = authenticator.next(methods, partial);
-    if (answer instanceof EpmuxError) {
-      settle.fail(answer);
-      return;
-    }
-    const ask = (): void => next(answer satisfies AnyAuthMethod);
-    if (key === undefined) ask();
-    else if (signAtOnce(client, user, key, hostKeyAlgorithm, ask)) authenticator.useRegistered();
-  };
-}
-
 /** Asks once; when keys are exchanged again later, the server has to show the same one. */
-function hostVerifier(check: HostKeyCheck, settle: Settle<Client | 'silent'>) {
+function hostVerifier(check: HostKeyCheck, settle: Settle<Outcome>) {
   let trusted: Buffer | undefined;
   return (key: Buffer, verify: (valid: boolean) => void): void => {
     if (trusted !== undefined) {
@@ -187,16 +197,18 @@ function watch(
   client: Client,
   at: string,
   authenticator: Authenticator,
+  entry: Entry,
   logger: Logger,
-  settle: Settle<Client | 'silent'>,
+  settle: Settle<Outcome>,
 ): void {
-  let authenticating = false;
+  const fail = (error: EpmuxError): void => {
+    // Had it answered, whether it lets the user in or not, this would be settled.
+    if (entry.early !== undefined) settle.succeed('cut off');
+    else settle.fail(error);
+  };
   const broke = (why: string, cause?: unknown): void =>
-    settle.fail(new EpmuxError('CONNECT_FAILED', `${at} ${why}`, { cause }));
-  client.once('handshake', () => {
-    authenticating = true;
-  });
-  client.once('ready', () => settle.succeed(client));
+    fail(new EpmuxError('CONNECT_FAILED', `${at} ${why}`, { cause }));
+  client.once('ready', () => settle.succeed({ client, early: entry.early }));
   client.on('banner', (message) =>
     logger.debug('SSH banner', { at, message: message.slice(0, 1_024) }),
   );
@@ -207,15 +219,15 @@ function watch(
       logger.debug('SSH authentication', { at, message });
     } else if (level === 'client-socket') {
       broke(`broke the connection during the SSH handshake: ${message}`, error);
-    } else if (level === undefined && authenticating) {
-      settle.fail(authenticator.refused(message));
+    } else if (level === undefined && entry.hasBegun) {
+      fail(authenticator.refused(message));
     } else {
       broke(`is no SSH server that epmux can talk to: ${message}`, error);
     }
   });
   const closed = (): void =>
     broke(
-      `closed the connection during the SSH ${authenticating ? 'authentication' : 'handshake'}`,
+      `closed the connection during the SSH ${entry.hasBegun ? 'authentication' : 'handshake'}`,
     );
   client.once('end', closed);
   client.once('close', closed);

@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net';
-import type { Client } from 'ssh2';
+import type { Client, ClientCallback } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { attempt } from '../attempt.ts';
 import { CarrierLife } from '../carrier-life.ts';
 import type { ExecRequest, RemoteProcess } from '../transport.ts';
 import { ChannelPipe } from './channel-pipe.ts';
-import { execRefusal, openProcess, SshProcess } from './exec.ts';
+import { type ChannelRequest, type EarlyChannel, openChannel } from './early-channel.ts';
+import { execRefusal, SshProcess } from './exec.ts';
 import { LentPackets } from './lent-packets.ts';
 import { type RefusedCode, refusal } from './refusal.ts';
 import { watchSilence } from './silence.ts';
@@ -14,7 +15,6 @@ import { watchSilence } from './silence.ts';
 const CHANNEL_LIMIT_MS = 10_000;
 /** How long the goodbye may take to leave. */
 const CLOSE_LIMIT_MS = 1_000;
-const LOOPBACK = '127.0.0.1';
 
 /** One authenticated SSH connection and the pipes on it. Its loss ends them all with PIPE_LOST. */
 export class SshConnection {
@@ -26,11 +26,13 @@ export class SshConnection {
   readonly #pipes = new Set<ChannelPipe>();
   readonly #stopWatch: Cancel;
   readonly #packets: LentPackets | undefined;
+  readonly #early: EarlyChannel | undefined;
   #corked = false;
 
-  /** The socket under the client, which has authenticated on it. */
-  constructor(client: Client, socket: Socket, label: string, clock: Clock) {
+  /** The socket under the client, which has authenticated on it. `early`: asked for before that. */
+  constructor(client: Client, socket: Socket, label: string, clock: Clock, early?: EarlyChannel) {
     this.client = client;
+    this.#early = early;
     this.label = label;
     this.#socket = socket;
     this.#clock = clock;
@@ -68,7 +70,7 @@ export class SshConnection {
   forward(port: number, refused: RefusedCode, signal: AbortSignal): Promise<ChannelPipe> {
     const label = `port ${port} behind ${this.label}`;
     return this.#open<ChannelPipe>(label, signal, (done) => {
-      this.client.forwardOut(LOOPBACK, 0, LOOPBACK, port, (error, channel) =>
+      this.#channel(port, (error, channel) =>
         done(error ? refusal(error, label, refused) : new ChannelPipe(channel, this, label)),
       );
     });
@@ -78,7 +80,7 @@ export class SshConnection {
   exec(request: ExecRequest, signal: AbortSignal): Promise<RemoteProcess> {
     const label = `a process behind ${this.label}`;
     return this.#open<RemoteProcess>(label, signal, (done) => {
-      openProcess(this.client, request, (error, channel) =>
+      this.#channel(request, (error, channel) =>
         done(error ? execRefusal(error, label) : new SshProcess(channel, this, label)),
       );
     });
@@ -114,6 +116,11 @@ export class SshConnection {
       this.#socket.destroy(),
     );
     this.#socket.once('close', cancel);
+  }
+
+  #channel(request: ChannelRequest, opened: ClientCallback): void {
+    if (this.#early?.give(request, opened) === true) return;
+    openChannel(this.client, request, opened);
   }
 
   #open<T extends { close(): void }>(

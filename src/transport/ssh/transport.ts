@@ -1,5 +1,6 @@
-import type { Carrier, Transport } from '../transport.ts';
+import type { Carrier, FirstRequest, Transport } from '../transport.ts';
 import { connectSsh, type SshOptions } from './connect.ts';
+import type { ChannelRequest } from './early-channel.ts';
 import { holdTerminal } from './pty.ts';
 
 export interface SshTransportOptions extends SshOptions {
@@ -12,10 +13,14 @@ export interface SshTransportOptions extends SshOptions {
 /** An SSH server whose loopback is the dyno's. */
 export function sshTransport(options: SshTransportOptions): Transport {
   const { target } = options;
+  const channelOf = (request: FirstRequest | undefined): ChannelRequest | undefined => {
+    if (request === undefined || 'command' in request) return request;
+    return request.agentPort ?? options.agentPort;
+  };
   return {
     target,
-    async connect(signal): Promise<Carrier> {
-      const connection = await connectSsh(options, signal);
+    async connect(signal, first): Promise<Carrier> {
+      const connection = await connectSsh(options, signal, () => channelOf(first?.()));
       holdTerminal(connection, target, options.logger);
       return {
         label: target,

@@ -1,18 +1,15 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentChoice, LinkState, LinkStatus } from '../../../src/daemon/control/api.ts';
-import { DynoLink } from '../../../src/daemon/links/dyno-link.ts';
+import type { DynoLink } from '../../../src/daemon/links/dyno-link.ts';
+import { PUSH_REQUEST } from '../../../src/daemon/links/push-script.ts';
 import type { LinkMemory } from '../../../src/daemon/memory.ts';
-import type { EpmuxError } from '../../../src/protocol/errors.ts';
-import { systemClock } from '../../../src/runtime/clock.ts';
-import { SESSION_DEFAULTS } from '../../../src/session/config.ts';
-import { Session } from '../../../src/session/session.ts';
-import type { Carrier, Transport } from '../../../src/transport/transport.ts';
+import type { Carrier, FirstRequest, Transport } from '../../../src/transport/transport.ts';
 import { agentBundle } from '../../support/agent-process.ts';
 import { ErlangHost, type ErlangNode } from '../../support/erlang.ts';
 import { PushHost } from '../../support/push-host.ts';
 import { TestAgent } from '../../support/test-agent.ts';
-import { LogBook } from '../../transport/ssh-support.ts';
+import { SeenOfLink, searchingLink } from './searching-link.ts';
 
 const SECRET = 'a secret of sixteen bytes';
 
@@ -33,10 +30,8 @@ describe('a link to a host that may have no agent', function () {
   let agentFile = '';
   let link: DynoLink | undefined;
   let listening: TestAgent | undefined;
-  let steps: string[];
-  let failures: EpmuxError[];
-  let nodes: string[] | undefined;
-  let log: LogBook;
+  let seen: SeenOfLink;
+  let foreseen: (FirstRequest | undefined)[];
 
   before(async () => {
     agentFile = await agentBundle();
@@ -51,10 +46,8 @@ describe('a link to a host that may have no agent', function () {
     await dyno?.stop();
   });
   beforeEach(() => {
-    steps = [];
-    failures = [];
-    nodes = undefined;
-    log = new LogBook();
+    seen = new SeenOfLink();
+    foreseen = [];
   });
   afterEach(async () => {
     await link?.close();
@@ -68,29 +61,24 @@ describe('a link to a host that may have no agent', function () {
     to: PushHost,
     { choice = 'auto', agentPort = 1, secret, inherited, transport }: Wanted = {},
   ): DynoLink => {
-    link = new DynoLink({
-      dyno: null,
-      choice,
-      epmdPort: dyno.epmdPort,
-      transport: () => transport ?? to.transport(agentPort),
-      secret: async () => secret,
-      createSession: (id) => new Session('daemon', SESSION_DEFAULTS, id, systemClock.now()),
-      inherited,
-      agentFile,
-      clock: systemClock,
-      logger: log,
-      handlers: {
-        onChange: () => undefined,
-        onAttemptFailed: (error) => failures.push(error),
-        onStep: (step) => steps.push(step),
-        onDirectory: (directory) => {
-          nodes = directory?.nodes.map(({ name }) => name);
-        },
-      },
-    });
+    const { epmdPort } = dyno;
+    const way = watched(transport ?? to.transport(agentPort));
+    link = searchingLink(
+      { choice, epmdPort, transport: () => way, secret, inherited, agentFile },
+      seen,
+    );
     link.start();
     return link;
   };
+  /** Notes what is said to be asked for first, once it has been. */
+  const watched = (way: Transport): Transport => ({
+    ...way,
+    async connect(signal, first) {
+      const carrier = await way.connect(signal, first);
+      foreseen.push(first?.());
+      return carrier;
+    },
+  });
   const until = async (fits: () => boolean): Promise<void> => {
     while (!fits()) await delay(10);
   };
@@ -110,20 +98,22 @@ describe('a link to a host that may have no agent', function () {
     const { mode, agent, whyDirect, incarnation } = await reaches('up');
     assert.deepEqual([mode, agent, whyDirect], ['agent', 'pushed', null]);
     assert.match(
-      steps.join('\n'),
+      seen.steps.join('\n'),
       /pushing an agent\nattached to the pushed agent \(epmux\/.* v\d/,
     );
-    await until(() => nodes?.includes(app.name) === true);
+    await until(() => seen.nodes?.includes(app.name) === true);
     for (let cut = 1; cut <= 2; cut += 1) {
       await host.sshd.resetConnections();
       await until(() => link?.status().resumes === cut);
       assert.equal((await reaches('up')).incarnation, incarnation);
       assert.equal(link?.status().agent, 'pushed');
     }
+    const ofPushed = { agentPort: closing.memory().pushed?.port };
+    assert.deepEqual(foreseen, [PUSH_REQUEST, ofPushed, ofPushed]);
     const { rttMs } = link?.status() ?? {};
     assert.match(String(rttMs), /^\d+(\.\d\d?)?$/, 'rounded to hundredths');
     assert.equal(host.processes().size, 1);
-    assert.deepEqual(nodes, [app.name]);
+    assert.deepEqual(seen.nodes, [app.name]);
     await closing.close();
     await host.deserted();
   });
@@ -156,8 +146,8 @@ describe('a link to a host that may have no agent', function () {
     for (const pid of host.processes().keys()) process.kill(pid, 'SIGKILL');
     await until(() => ![null, incarnation].includes(link?.status().incarnation ?? null));
     await reaches('up');
-    assert.equal(failures[0]?.code, 'AGENT_MISSING');
-    assert.match(failures[0]?.message ?? '', /pushed there is gone/);
+    assert.equal(seen.failures[0]?.code, 'AGENT_MISSING');
+    assert.match(seen.failures[0]?.message ?? '', /pushed there is gone/);
   });
 
   it('goes on with the one that another worker had pushed, and ends the session that was left', async () => {
@@ -171,7 +161,7 @@ describe('a link to a host that may have no agent', function () {
     assert.equal(after.memory().sessions?.length, 1);
     assert.deepEqual(after.memory().pushed, inherited.pushed);
     assert.equal(host.processes().size, 1);
-    await until(() => failures.some(({ code }) => code === 'SESSION_LOST'));
+    await until(() => seen.failures.some(({ code }) => code === 'SESSION_LOST'));
     await before.close();
   });
 
@@ -188,8 +178,9 @@ describe('a link to a host that may have no agent', function () {
   it('uses the one that listens', async () => {
     begin(host, { agentPort: await listen(SECRET), secret: SECRET });
     assert.equal((await reaches('up')).agent, 'listening');
-    assert.match(steps.at(-1) ?? '', /^attached to the agent/);
+    assert.match(seen.steps.at(-1) ?? '', /^attached to the agent/);
     assert.equal(host.processes().size, 0);
+    assert.deepEqual(foreseen, [{ agentPort: undefined }]);
   });
 
   for (const [what, secret] of [
@@ -199,7 +190,7 @@ describe('a link to a host that may have no agent', function () {
     it(`pushes one beside an agent with ${what}`, async () => {
       begin(host, { agentPort: await listen(SECRET), secret });
       assert.equal((await reaches('up')).agent, 'pushed');
-      assert.match(steps.at(-1) ?? '', /^attached to the pushed agent/);
+      assert.match(seen.steps.at(-1) ?? '', /^attached to the pushed agent/);
     });
   }
 
@@ -212,10 +203,10 @@ describe('a link to a host that may have no agent', function () {
     begin(bare);
     const { mode, agent, whyDirect } = await reaches('up');
     assert.deepEqual([mode, agent], ['direct', null]);
-    await until(() => nodes?.includes(app.name) === true);
+    await until(() => seen.nodes?.includes(app.name) === true);
     const why = /no agent listens there, and none can be pushed \(no Node\.js was found there.*\)/;
-    assert.match(steps.join('\n'), why);
-    assert.match(log.lines.join('\n'), why);
+    assert.match(seen.steps.join('\n'), why);
+    assert.match(seen.log.lines.join('\n'), why);
     assert.match(whyDirect ?? '', why);
     assert.deepEqual(bare.files(), []);
   });
@@ -223,29 +214,30 @@ describe('a link to a host that may have no agent', function () {
   it('goes without where no secret is known and none can be pushed', async () => {
     begin(bare, { agentPort: await listen(SECRET) });
     assert.equal((await reaches('up')).mode, 'direct');
-    assert.match(steps.join('\n'), /no secret is known .*, and none can be pushed/);
+    assert.match(seen.steps.join('\n'), /no secret is known .*, and none can be pushed/);
   });
 
   it('does not go without when the secret is wrong and none can be pushed', async () => {
     begin(bare, { agentPort: await listen(SECRET), secret: 'another secret of enough bytes' });
     await reaches('failed');
-    assert.equal(failures[0]?.code, 'SECRET_REFUSED');
+    assert.equal(seen.failures[0]?.code, 'SECRET_REFUSED');
   });
 
   it('fails where one is required and none can be pushed, and does not look for Node each time', async () => {
     begin(bare, { choice: 'require' });
-    await until(() => failures.length === 3);
-    for (const { code, message } of failures) {
+    await until(() => seen.failures.length === 3);
+    for (const { code, message } of seen.failures) {
       assert.equal(code, 'AGENT_MISSING');
       assert.match(message, /nothing listens on .*, and none can be pushed: no Node\.js/);
     }
-    assert.equal(steps.filter((step) => step === 'pushing an agent').length, 1);
+    assert.equal(seen.steps.filter((step) => step === 'pushing an agent').length, 1);
   });
 
   it('goes without at once when told to', async () => {
     begin(host, { choice: 'none' });
     const { mode, whyDirect } = await reaches('up');
     assert.deepEqual([mode, whyDirect], ['direct', '--agent none']);
-    assert.ok(!steps.includes('pushing an agent'));
+    assert.ok(!seen.steps.includes('pushing an agent'));
+    assert.deepEqual(foreseen, [undefined]);
   });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from '../../../src/cli/erlang/programs.ts';
 import { type PushedAgent, pushAgent } from '../../../src/daemon/links/push.ts';
-import { PUSH_COMMAND } from '../../../src/daemon/links/push-script.ts';
+import { PUSH_REQUEST } from '../../../src/daemon/links/push-script.ts';
 import type { EpmuxError } from '../../../src/protocol/errors.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
@@ -205,7 +205,11 @@ describe('the command that begins a push', () => {
     it(`is understood by ${shell}${missing ? ' (left out: it is not on this machine)' : ''}`, function () {
       if (missing) this.skip();
       const env = { PATH: process.env['PATH'], HOME: home.path };
-      const run = spawnSync(shell, ['-c', PUSH_COMMAND], { input: '{', encoding: 'utf8', env });
+      const run = spawnSync(shell, ['-c', PUSH_REQUEST.command ?? ''], {
+        input: '{',
+        encoding: 'utf8',
+        env,
+      });
       assert.equal(run.stderr, '');
       assert.equal(
         run.stdout,

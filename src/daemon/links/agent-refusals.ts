@@ -1,0 +1,39 @@
+/** What the errors of an attach tell of the agent that was to be attached to. */
+import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+
+/** Why no session comes of what listens, or does not listen, on the agent's port: with these another agent may be pushed. */
+const NOT_THIS_AGENT: Partial<Record<ErrorCode, string>> = {
+  AGENT_MISSING: 'no agent listens there',
+  NOT_AN_AGENT: 'what listens there is no agent',
+  SECRET_MISSING: 'no secret is known for an agent that listens there',
+  SECRET_REFUSED: 'the agent that listens there has another secret',
+  VERSION_MISMATCH: 'the agent that listens there is of another version',
+  UNSUPPORTED: 'the agent that listens there is of another version',
+};
+/** With the others a person would want to know rather than go without. */
+export const GOES_WITHOUT: readonly ErrorCode[] = [
+  'AGENT_MISSING',
+  'NOT_AN_AGENT',
+  'SECRET_MISSING',
+];
+/** By these an agent shows that it is not the one that knows the session. */
+export const ANOTHER_AGENT: readonly ErrorCode[] = ['SECRET_REFUSED', 'VERSION_MISMATCH'];
+/** The agent that was pushed is gone, or something else has its port now. */
+export const PUSHED_IS_GONE: readonly ErrorCode[] = [
+  'AGENT_MISSING',
+  'NOT_AN_AGENT',
+  ...ANOTHER_AGENT,
+];
+
+export function hasCode(error: unknown, codes: readonly ErrorCode[]): error is EpmuxError {
+  return error instanceof EpmuxError && codes.includes(error.code);
+}
+
+export function isNotThisAgent(error: unknown): error is EpmuxError {
+  return error instanceof EpmuxError && Object.hasOwn(NOT_THIS_AGENT, error.code);
+}
+
+/** What is there in place of the agent, or that nothing is. */
+export function foundInstead({ code }: EpmuxError): string {
+  return NOT_THIS_AGENT[code] ?? code;
+}

@@ -1,0 +1,71 @@
+import type { Client, ClientCallback } from 'ssh2';
+import type { ExecRequest } from '../transport.ts';
+import { openProcess } from './exec.ts';
+
+/** A port of the server's loopback, or a process. */
+export type ChannelRequest = number | ExecRequest;
+type Outcome = Parameters<ClientCallback>;
+
+const LOOPBACK = '127.0.0.1';
+/** Among the reasons for which a server opens no channel (RFC 4254, 5.1): nobody may, or nobody who is not let in yet. */
+const PROHIBITED = 1;
+
+/** Throws when the client is not connected. */
+export function openChannel(client: Client, request: ChannelRequest, opened: ClientCallback): void {
+  if (typeof request !== 'number') openProcess(client, request, opened);
+  else client.forwardOut(LOOPBACK, 0, LOOPBACK, request, opened);
+}
+
+/**
+ * A channel that is asked for right behind the request to let the user in, which a server works through first: so it is open a round trip sooner. For one taker; what it
+ * says until then waits, and it ends with its client. What a server prohibits is asked for once more: it may have been too early for it.
+ */
+export class EarlyChannel {
+  readonly #client: Client;
+  readonly #request: ChannelRequest;
+  readonly #outcome: Promise<Outcome>;
+  #exit: unknown[] | undefined;
+  #isTaken = false;
+
+  /** Throws when the client is not connected. */
+  constructor(client: Client, request: ChannelRequest) {
+    this.#client = client;
+    this.#request = request;
+    this.#outcome = new Promise((resolve) => {
+      openChannel(client, request, (error, channel) => {
+        channel?.on('error', () => undefined);
+        channel?.once('exit', (...exit: unknown[]) => {
+          this.#exit = exit;
+        });
+        resolve([error, channel]);
+      });
+    });
+  }
+
+  /** False: something else is asked for here, or it was taken. */
+  give(request: ChannelRequest, opened: ClientCallback): boolean {
+    if (this.#isTaken || request !== this.#request) return false;
+    this.#isTaken = true;
+    void this.#outcome.then(([error, channel]) => {
+      if (isProhibited(error)) {
+        this.#again(opened);
+        return;
+      }
+      opened(error, channel);
+      if (this.#exit !== undefined) channel.emit('exit', ...this.#exit);
+    });
+    return true;
+  }
+
+  #again(opened: ClientCallback): void {
+    try {
+      openChannel(this.#client, this.#request, opened);
+    } catch {
+      // Not connected any more, of which the connection tells.
+    }
+  }
+}
+
+function isProhibited(error: Error | undefined): boolean {
+  return (error as { readonly reason?: unknown } | undefined)?.reason === PROHIBITED;
+}
