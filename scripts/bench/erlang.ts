@@ -16,13 +16,13 @@ export const APP = `app@${HOST}`;
 const BUILT = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 const PORT_PLEASE2 = 122;
 
-/** The laptop's node of each way. */
-const nodes = new WeakMap<Way, ErlangNode>();
+/** The laptop's node of each way, and the port of the app's. */
+const nodes = new WeakMap<Way, { readonly node: ErlangNode; readonly appPort: number }>();
 
-export function nodeOf(one: Way): ErlangNode {
-  const node = nodes.get(one);
-  if (node === undefined) throw new Error('this way has no node');
-  return node;
+export function nodesOf(one: Way): { readonly node: ErlangNode; readonly appPort: number } {
+  const known = nodes.get(one);
+  if (known === undefined) throw new Error('this way has no node');
+  return known;
 }
 
 const absent = (): string | undefined => (hasErlang() ? undefined : 'no Erlang here');
@@ -95,11 +95,14 @@ function kind(
     absent,
     async start(stage, hop) {
       let node: ErlangNode | undefined;
+      let appPort = 0;
       const started = await way(async (later) => {
-        node = await lead(later, await startDyno(later), hop, stage);
+        const dyno = await startDyno(later);
+        appPort = dyno.nodePort;
+        node = await lead(later, dyno, hop, stage);
         return 0;
       });
-      if (node !== undefined) nodes.set(started, node);
+      if (node !== undefined) nodes.set(started, { node, appPort });
       return started;
     },
   };

@@ -1,6 +1,7 @@
 /** Two real Erlang nodes over a path of 50 ms: what a person at a remote shell feels. */
 import type { ErlangNode } from '../../../test/support/erlang.ts';
-import { APP, erlangWays, nodeOf } from '../erlang.ts';
+import { APP, erlangWays, nodesOf } from '../erlang.ts';
+import { heldWhile } from '../held.ts';
 import { startServer } from '../processes.ts';
 import type { Build, Stage } from '../stage.ts';
 import { percentile } from '../stats.ts';
@@ -15,6 +16,8 @@ const COLUMNS: readonly Column[] = [
   { key: 'erpc95', title: 'p95', digits: 1 },
   { key: 'erpcBeside50', title: 'while 20 MB move the other way p50, ms', digits: 1 },
   { key: 'erpcBeside95', title: 'p95', digits: 1 },
+  { key: 'held50', title: 'in the kernel behind the app’s node p50, MB', digits: 1 },
+  { key: 'held95', title: 'p95', digits: 1 },
   { key: 'up', title: '20 MB binary to the app, MB/s', digits: 1 },
   { key: 'down', title: 'from it', digits: 1 },
 ];
@@ -53,16 +56,19 @@ export function erlangSuite(stage: Stage, build: Build, quick: boolean, rounds?:
     rounds: rounds ?? (quick ? 1 : 5),
     hop: async (port) => (await startServer(stage.node('path', port, ROUND_TRIP_MS))).port,
     async measure(_stage, way) {
-      const node = nodeOf(way);
+      const { node, appPort } = nodesOf(way);
       // Connects, and fills the path once.
       await times(node, `Fetch(), ${calls(1)}`);
       const idle = await times(node, calls(quick ? 30 : 100));
-      const beside = await times(node, BESIDE);
+      const [beside, held] = await heldWhile(appPort, () => times(node, BESIDE));
       return {
         erpc50: percentile(idle, 0.5),
         erpc95: percentile(idle, 0.95),
         erpcBeside50: percentile(beside, 0.5),
         erpcBeside95: percentile(beside, 0.95),
+        ...(held.length === 0
+          ? {}
+          : { held50: percentile(held, 0.5), held95: percentile(held, 0.95) }),
         up: rate(await times(node, UP)),
         down: rate(await times(node, '[Timed(Fetch)]')),
       };

@@ -25,7 +25,7 @@ interface Extent {
   readonly besideMs: number;
   readonly opens: number;
 }
-const FULL: Extent = { rounds: 5, transferMs: 800, rttCount: 2_000, besideMs: 1_000, opens: 200 };
+const FULL: Extent = { rounds: 5, transferMs: 800, rttCount: 10_000, besideMs: 1_000, opens: 200 };
 const QUICK: Extent = { rounds: 2, transferMs: 250, rttCount: 500, besideMs: 250, opens: 50 };
 
 export function loopbackSuite(kinds: readonly WayKind[], quick: boolean, rounds?: number): Suite {
