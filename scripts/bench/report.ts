@@ -14,6 +14,9 @@ export interface Report {
   readonly bars: readonly Bar[];
 }
 
+const QUICK =
+  'Of programs that have only just begun: in their first seconds all are slower, and not alike. The bars are meant for a whole run.';
+
 /** For a person, in Markdown. */
 export function tables(report: Report): string {
   const { date, cores, processor, node, load, quick } = report;
@@ -21,6 +24,7 @@ export function tables(report: Report): string {
   const head = [
     `${date}, ${cores} cores (${processor}), Node ${node}${quick ? ', `--quick`' : ''}; load before and after ${loads}.`,
     'Medians of alternating rounds; in brackets the lowest and the highest.',
+    ...(quick ? [QUICK] : []),
   ];
   return [head.join('\n'), ...report.suites.map(suiteTable), barTable(report.bars)].join('\n\n');
 }
