@@ -1,7 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DaemonStatus } from '../../src/daemon/control/api.ts';
@@ -99,6 +107,11 @@ export class EpmuxPeer implements Peer {
 
   log(): string {
     return this.#log.slice(-20_000);
+  }
+
+  wholeLog(): string {
+    const daemon = readFileSync(join(this.#epmuxHome, 'daemon.log'), 'utf8');
+    return `the agent:\n${this.#log}\nthe daemon:\n${daemon.slice(-MAX_LOG_BYTES)}`;
   }
 
   async stop(): Promise<void> {

@@ -32,5 +32,7 @@ export interface Peer {
   resumes(): Promise<number | undefined>;
   /** For a failure's report. */
   log(): string;
+  /** All that its processes have logged, where that is more. */
+  wholeLog?(): string;
   stop(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /** Who may stand between the nodes, and what each of them needs. */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { namespacesMissing } from '../../test/support/heroku/namespace.ts';
 import { officialCli } from '../../test/support/heroku/official-cli.ts';
@@ -7,7 +8,7 @@ import { builtPrograms, EpmuxPeer, type Programs } from './epmux-peer.ts';
 import { HerokuPeer, HerokuSite, requireCli } from './heroku-peer.ts';
 import type { Peer } from './peer.ts';
 import { Run, type RunOptions } from './run.ts';
-import type { Measured } from './scorecard.ts';
+import { type Measured, scorecard } from './scorecard.ts';
 import { compileModule, LoopbackSite, type Site } from './site.ts';
 import { KEEPALIVE, SshPeer } from './ssh-peer.ts';
 
@@ -92,7 +93,9 @@ async function measureAt(
 ): Promise<Measured> {
   try {
     const leading = await peer.up();
-    return await Run.measure(site, peer, leading, folder, options);
+    const measured = await Run.measure(site, peer, leading, folder, options);
+    if (!scorecard(measured).passed) options.say(`what was logged: ${keepLog(peer)}`);
+    return measured;
   } catch (error) {
     options.say(peer.log());
     throw error;
@@ -100,6 +103,13 @@ async function measureAt(
     await peer.stop();
     await site.stop();
   }
+}
+
+/** In a file of its own, for whoever wants to know why a promise was not kept. */
+function keepLog(peer: Peer): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'epmux-chaos-log-')), 'log');
+  writeFileSync(file, peer.wholeLog?.() ?? peer.log());
+  return file;
 }
 
 function makePeer(name: Exclude<PeerName, 'heroku'>, site: Site, programs: Programs): Peer {

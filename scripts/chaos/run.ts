@@ -53,6 +53,7 @@ export class Run {
   readonly #holdings: Holdings;
   /** Acts that nobody has waited for yet. */
   #pending: { act: Act; done: Done }[] = [];
+  #last: Act | undefined;
   #interventions = 0;
   #warmUpBytes = 0;
 
@@ -97,6 +98,7 @@ export class Run {
     const seconds = (Date.now() - begunAt) / 1_000;
     const holdings = await this.#holdingsAfter();
     await this.#load.settle();
+    this.#noteLate();
     const books = await this.#load.arrived();
     const { handshakes } = this.#load;
     const { cuts, ends, resumes, falseNodedowns, broken } = this.#record;
@@ -161,6 +163,7 @@ export class Run {
     if (isLong || isEnd(act.kind)) await this.#recover();
     if (isLong) await this.#load.quieten(true);
     const done = await this.#sabotage.perform(act);
+    this.#last = act;
     this.#pending.push({ act, done });
     if (isEnd(act.kind)) await this.#expectEnd(act.kind, done);
     if (act.waits || isLong || isEnd(act.kind)) await this.#recover();
@@ -227,6 +230,15 @@ export class Run {
   #unexpected(one: Nodedown): void {
     const act = this.#pending.at(-1)?.act;
     if (act !== undefined) this.#record.falseNodedowns.push({ ...one, act });
+  }
+
+  /** Nodedowns when all acts had been recovered from. */
+  #noteLate(): void {
+    const act = this.#last;
+    if (act === undefined) return;
+    for (const one of this.#load.takeNodedowns()) {
+      this.#record.falseNodedowns.push({ ...one, act });
+    }
   }
 
   #followFrom(kind: End): string[] {
