@@ -15,7 +15,8 @@ const COLUMNS: readonly Column[] = [
   { key: 'beside8up', title: 'beside 8 bulk up, p50, ms', digits: 2 },
   { key: 'beside8down', title: 'down', digits: 2 },
   { key: 'open', title: 'opening a stream, ms', digits: 3 },
-  { key: 'cpu', title: 'CPU s/GB', digits: 2 },
+  { key: 'cpu', title: 'CPU s/GB, 1 stream', digits: 2 },
+  { key: 'cpu16', title: '16 streams', digits: 2 },
 ];
 
 interface Extent {
@@ -58,7 +59,12 @@ export function loopbackSuite(kinds: readonly WayKind[], quick: boolean, rounds?
         beside8up: await beside(8, 'up'),
         beside8down: await beside(8, 'down'),
         open: await opening(stage, way, extent.opens),
-        ...(kindHasRelays(way.relays()) ? { cpu: (up1.cpuPerGb + down1.cpuPerGb) / 2 } : {}),
+        ...(kindHasRelays(way.relays())
+          ? {
+              cpu: (up1.cpuPerGb + down1.cpuPerGb) / 2,
+              cpu16: (up16.cpuPerGb + down16.cpuPerGb) / 2,
+            }
+          : {}),
       };
     },
   };
