@@ -6,7 +6,7 @@ import { addonUrlOf, execWarnings, preflight } from '../../heroku/preflight.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { createDialer } from '../../transport/create.ts';
-import type { Carrier } from '../../transport/transport.ts';
+import type { Carrier, ExecRequest } from '../../transport/transport.ts';
 import type { HerokuWay } from '../../transport/way.ts';
 import type { Io } from '../io.ts';
 import { callersHeroku } from '../way/heroku-client.ts';
@@ -52,8 +52,8 @@ export class HerokuExec {
     return this.#client.platform.configVars(this.#signal);
   }
 
-  /** A connection into web.1, if it is meant, else into the first that is meant and up. Throws EXEC_DISABLED and others. */
-  async connect(): Promise<Carrier> {
+  /** A connection into web.1, if it is meant, else into the first that is meant and up, for this request. Throws EXEC_DISABLED and others. */
+  async connect(request: ExecRequest): Promise<Carrier> {
     const { way, via, logger, io } = this.#options;
     const keys = sshKeysOnce();
     // Made while Heroku is asked; a failure shows when they are needed.
@@ -73,7 +73,7 @@ export class HerokuExec {
       clock: systemClock,
       logger,
     });
-    return transport.connect(this.#signal);
+    return transport.connect(this.#signal, () => request);
   }
 
   /** Every dyno that is meant, and those that only the exec manager knows. */

@@ -69,7 +69,7 @@ async function startOverTunnel(
 }
 
 async function startAlone(source: ExecSource, request: ExecRequest): Promise<RunningProcess> {
-  const carrier = await connect(source);
+  const carrier = await connect(source, request);
   try {
     if (carrier.exec === undefined) {
       throw new EpmuxError('INTERNAL', `${carrier.label} can't run commands`);
@@ -82,12 +82,12 @@ async function startAlone(source: ExecSource, request: ExecRequest): Promise<Run
   }
 }
 
-function connect(source: ExecSource): Promise<Carrier> {
+function connect(source: ExecSource, request: ExecRequest): Promise<Carrier> {
   const { spec, yes, logger, io } = source;
   const { way, via } = spec;
   if (way.kind === 'heroku') {
     const heroku = herokuOf(source, 'exec');
-    return withExecEnabled(spec, yes, io, () => heroku.connect());
+    return withExecEnabled(spec, yes, io, () => heroku.connect(request));
   }
   if (way.kind === 'ssh') return connectSsh({ way, via, logger, io });
   throw new EpmuxError('USAGE', `exec needs SSH, and ${spec.name} leads another way`, {

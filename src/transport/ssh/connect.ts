@@ -88,6 +88,7 @@ async function open(
   const socket = await options.dial(address, signal);
   const outcome = await authenticate(options, socket, check, identities, signal, patience);
   if (typeof outcome === 'object') {
+    if (outcome.early !== undefined) logger.debug('a channel came along with the way in', { at });
     return new SshConnection(outcome.client, socket, at, clock, outcome.early);
   }
   socket.destroy();

@@ -41,6 +41,12 @@ describe(`epmux exec --app${missing === undefined ? '' : ` (left out: ${missing}
     assert.equal((await run(['-d', 'worker', '--', 'hostname'])).stdout, hostOf('worker.1'));
   });
 
+  it('asks for the command along with the way in', async () => {
+    const { code, stderr } = await run(['--log-level', 'debug', '--', 'exit 7']);
+    assert.equal(code, 7);
+    assert.match(stderr, /a channel came along with the way in/);
+  });
+
   it('shows which dynos have Exec running', async () => {
     const { code, stdout } = await run(['--status']);
     assert.deepEqual(
