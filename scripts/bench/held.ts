@@ -4,12 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const LOOK_EVERY_MS = 100;
+const LOOK_LIMIT_MS = 5_000;
 const MB = 1e6;
 const run = promisify(execFile);
 
 /**
  * The result of the work, and what lay at each look between who listens on the port and who reads from there, MB: in the send buffer of the one and the receive buffer
- * of the other. No looks: there is no `ss`.
+ * of the other. No looks: there is no `ss`, or it failed.
  */
 export async function heldWhile<T>(port: number, work: () => Promise<T>): Promise<[T, number[]]> {
   let isOver = false;
@@ -42,7 +43,9 @@ async function look(port: number, isOver: () => boolean): Promise<number[]> {
 
 /** The sum of a column of `ss`: 0 Recv-Q, 1 Send-Q. */
 async function queues(filter: string, column: 0 | 1): Promise<number> {
-  const { stdout } = await run('ss', ['-tnH', 'state', 'established', filter]);
+  const { stdout } = await run('ss', ['-tnH', 'state', 'established', filter], {
+    timeout: LOOK_LIMIT_MS,
+  });
   const lines = stdout.trim().split('\n').filter(Boolean);
   return lines.reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[column]), 0) / MB;
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 
 const NEWKEYS = 21;
+
 /** Finds in one direction of an SSH connection where its encrypted part begins (RFC 4253, 4.2, 6 and 7.3). */
 class PlainPart {
   #held = Buffer.alloc(0);

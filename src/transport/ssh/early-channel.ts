@@ -33,6 +33,7 @@ export class EarlyChannel {
     this.#request = request;
     this.#outcome = new Promise((resolve) => {
       openChannel(client, request, (error, channel) => {
+        // Its taker, or the end of the connection, tells.
         channel?.on('error', () => undefined);
         channel?.once('exit', (...exit: unknown[]) => {
           this.#exit = exit;
