@@ -1,4 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import type { Dyno } from './answers.ts';
 import type { AppInfo, Platform } from './platform.ts';
 
 /** What decides whether Heroku Exec leads into an app. */
@@ -39,12 +40,27 @@ export async function execFacts(platform: Platform, signal: AbortSignal): Promis
   }
 }
 
-/** The facts of an app that Exec leads into. Throws EXEC_UNSUPPORTED, EXEC_NEEDS_BUILDPACK or EXEC_DISABLED, or what asking throws. */
-export async function preflight(platform: Platform, signal: AbortSignal): Promise<ExecFacts> {
-  const facts = await execFacts(platform, signal);
-  const obstacle = execObstacle(facts);
-  if (obstacle !== undefined) throw obstacle;
-  return facts;
+export interface Preflight {
+  readonly facts: ExecFacts;
+  readonly dynos: readonly Dyno[];
+}
+
+/**
+ * An app that Exec leads into, and its dynos, asked at once. Throws EXEC_UNSUPPORTED, EXEC_NEEDS_BUILDPACK or EXEC_DISABLED, or what asking throws; what is
+ * wrong with the app counts before what is wrong with its dynos.
+ */
+export async function preflight(platform: Platform, signal: AbortSignal): Promise<Preflight> {
+  const needed = new AbortController();
+  const dynos = platform.dynos(AbortSignal.any([signal, needed.signal]));
+  dynos.catch(() => undefined);
+  try {
+    const facts = await execFacts(platform, signal);
+    const obstacle = execObstacle(facts);
+    if (obstacle !== undefined) throw obstacle;
+    return { facts, dynos: await dynos };
+  } finally {
+    needed.abort();
+  }
 }
 
 /** Why Exec leads nowhere; the first of several. */

@@ -51,10 +51,10 @@ describe("the demo's stand-in for Heroku, to the client of src/heroku", () => {
 
   it('is an app that Exec leads into, with config vars and dynos', async () => {
     const { platform } = client();
-    const { enabled, configVars } = await preflight(platform, never);
-    assert.equal(enabled, true);
-    assert.deepEqual(configVars, { EPMUX_SECRET: 'of the agents' });
-    assert.deepEqual(await platform.dynos(never), [
+    const { facts, dynos } = await preflight(platform, never);
+    assert.equal(facts.enabled, true);
+    assert.deepEqual(facts.configVars, { EPMUX_SECRET: 'of the agents' });
+    assert.deepEqual(dynos, [
       { id: 'a', name: 'web.1', type: 'web', state: 'up' },
       { id: 'b', name: 'worker.1', type: 'worker', state: 'starting' },
     ]);

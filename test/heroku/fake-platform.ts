@@ -11,6 +11,8 @@ export class FakePlatform implements Platform {
   packs: string[] = [];
   /** What each look at the dynos shows; the last one for ever. */
   looks: Dyno[][] = [];
+  /** Of the last question for the dynos. */
+  dynosSignal: AbortSignal | undefined;
   /** By the name of a call. */
   failures: Partial<Record<keyof Platform, Error>> = {};
 
@@ -18,7 +20,8 @@ export class FakePlatform implements Platform {
     return this.#answer('info', this.appInfo);
   }
 
-  dynos(): Promise<Dyno[]> {
+  dynos(signal?: AbortSignal): Promise<Dyno[]> {
+    this.dynosSignal = signal;
     const next = (this.looks.length > 1 ? this.looks.shift() : this.looks[0]) ?? [];
     return this.#answer('dynos', next);
   }

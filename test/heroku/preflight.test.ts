@@ -25,10 +25,31 @@ describe('the look at an app before Exec is used', () => {
 
   it('finds nothing wrong with an ordinary app, and asks for no buildpacks', async () => {
     platform.vars = { A: 'b' };
-    const facts = await preflight(platform, never);
+    const { facts } = await preflight(platform, never);
     assert.deepEqual(execWarnings(facts), []);
     assert.deepEqual(facts.configVars, { A: 'b' });
-    assert.deepEqual(platform.calls.toSorted(), ['configVars', 'execEnabled', 'info']);
+    assert.deepEqual(platform.calls.toSorted(), ['configVars', 'dynos', 'execEnabled', 'info']);
+  });
+
+  it('asks for the dynos, too, before anything is answered', async () => {
+    platform.looks = [[{ id: 'a', name: 'web.1', type: 'web', state: 'up' }]];
+    const asked = preflight(platform, never);
+    assert.deepEqual(platform.calls.toSorted(), ['configVars', 'dynos', 'execEnabled', 'info']);
+    assert.deepEqual((await asked).dynos, platform.looks[0]);
+  });
+
+  it('tells what is wrong with the app, and only else what is wrong with its dynos', async () => {
+    platform.failures = { dynos: new EpmuxError('HEROKU_UNAVAILABLE', 'no dynos') };
+    platform.enabled = false;
+    assert.equal((await refusal()).code, 'EXEC_DISABLED');
+    platform.enabled = true;
+    assert.equal((await refusal()).code, 'HEROKU_UNAVAILABLE');
+  });
+
+  it('drops the question for the dynos where Exec leads nowhere', async () => {
+    platform.enabled = false;
+    await refusal();
+    assert.equal(platform.dynosSignal?.aborted, true);
   });
 
   it('tells a Fir app at once, with what to use instead, whatever became of the other questions', async () => {
@@ -98,7 +119,7 @@ describe('the look at an app before Exec is used', () => {
 
   it('warns of the container stack, which needs no buildpack in a space', async () => {
     platform.appInfo = { ...platform.appInfo, stack: 'container', space };
-    const facts = await preflight(platform, never);
+    const { facts } = await preflight(platform, never);
     assert.match(execWarnings(facts).join(), /container image/);
   });
 
@@ -113,7 +134,7 @@ describe('the look at an app before Exec is used', () => {
   it('does without the feature where the add-on of old is, and warns of it without its password', async () => {
     platform.enabled = false;
     platform.vars = { HEROKU_EXEC_URL: 'https://user:hush@exec.example.com' };
-    const facts = await preflight(platform, never);
+    const { facts } = await preflight(platform, never);
     assert.equal(addonUrlOf(facts), 'https://user:hush@exec.example.com');
     assert.match(execWarnings(facts).join(), /addons:destroy heroku-exec/);
     assert.doesNotMatch(execWarnings(facts).join(), /hush/);
@@ -121,7 +142,7 @@ describe('the look at an app before Exec is used', () => {
 
   it('does without config vars that the key may not read', async () => {
     platform.failures = { configVars: new EpmuxError('HEROKU_FORBIDDEN', 'no') };
-    assert.equal((await preflight(platform, never)).configVars, undefined);
+    assert.equal((await preflight(platform, never)).facts.configVars, undefined);
     platform.failures = { configVars: new EpmuxError('HEROKU_UNAVAILABLE', 'no') };
     assert.equal((await refusal()).code, 'HEROKU_UNAVAILABLE');
   });

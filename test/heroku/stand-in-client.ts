@@ -27,8 +27,8 @@ async function visit(): Promise<unknown> {
     apiKey: process.env['HEROKU_API_KEY'],
     home: process.env['HOME'] ?? '',
   });
-  const facts = await preflight(client.platform, never);
-  const wanted = requireRunning(app, await client.platform.dynos(never), [dyno]);
+  const { facts, dynos } = await preflight(client.platform, never);
+  const wanted = requireRunning(app, dynos, [dyno]);
   const manager = client.manager(addonUrlOf(facts));
   const registered = await manager.list(never);
   const transport = herokuTransport({

@@ -58,9 +58,8 @@ export class HerokuExec {
     const keys = sshKeysOnce();
     // Made while Heroku is asked; a failure shows when they are needed.
     keys().catch(() => undefined);
-    const facts = await preflight(this.#client.platform, this.#signal);
+    const { facts, dynos } = await preflight(this.#client.platform, this.#signal);
     for (const warning of execWarnings(facts)) io.talk(`warning: ${warning}`);
-    const dynos = await this.#client.platform.dynos(this.#signal);
     const up = requireRunning(way.app, dynos, way.dynos).filter((dyno) => dyno.isUp);
     const dyno = up.find(({ name }) => name === FIRST_DYNO) ?? up[0];
     const transport = herokuTransport({
@@ -79,11 +78,8 @@ export class HerokuExec {
   /** Every dyno that is meant, and those that only the exec manager knows. */
   async status(): Promise<readonly DynoExecStatus[]> {
     const { way } = this.#options;
-    const facts = await preflight(this.#client.platform, this.#signal);
-    const [dynos, running] = await Promise.all([
-      this.#client.platform.dynos(this.#signal),
-      this.#client.manager(addonUrlOf(facts)).list(this.#signal),
-    ]);
+    const { facts, dynos } = await preflight(this.#client.platform, this.#signal);
+    const running = await this.#client.manager(addonUrlOf(facts)).list(this.#signal);
     const { wanted, unmatched } = formationOf(dynos, way.dynos);
     const unlisted = running.filter(
       (name) => !dynos.some((dyno) => dyno.name === name) && isMeant(name, way.dynos),
