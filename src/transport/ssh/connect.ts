@@ -16,6 +16,7 @@ import type { Identities, IdentitySet } from './identities.ts';
 import { reusePacketMemory } from './packet-memory.ts';
 import { watchSilence } from './silence.ts';
 import { leaveHostKeysUnasked } from './unasked-host-keys.ts';
+import { UnhurriedHosts } from './unhurried-hosts.ts';
 
 export interface SshOptions {
   readonly address: Address;
@@ -43,9 +44,7 @@ const CIPHERS = [
   'aes256-ctr',
 ] as const;
 
-/** Hosts that cut the connection off when a channel was asked for early: they are asked for one thing after the other. */
-const unhurried = new Set<string>();
-const MOST_UNHURRIED = 100;
+const unhurried = new UnhurriedHosts();
 
 /** A client that has authenticated; or not a byte came for so long before the keys were exchanged; or the server ended the connection rather than answer what came early. */
 type Outcome =
@@ -98,7 +97,7 @@ async function open(
     return open(options, check, identities, signal, { ...patience, silentS });
   }
   const again = await open(options, check, identities, signal, { ...patience, first: nothing });
-  if (unhurried.size < MOST_UNHURRIED) unhurried.add(at);
+  unhurried.add(at);
   return again;
 }
 
