@@ -39,6 +39,11 @@ export class FlightLog {
   /** Since when the streams have had no more to send. */
   #starvedSince: number | undefined;
 
+  /** The position up to which bytes have been handed to the pipe. */
+  get sent(): number {
+    return this.#sent;
+  }
+
   get inFlight(): number {
     return this.#sent - this.#delivered;
   }

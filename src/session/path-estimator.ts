@@ -73,6 +73,8 @@ export class PathEstimator {
   /** On this pipe. */
   #pongs = 0;
   #measuringSince = 0;
+  /** Sent when bulk was held back to let the queue run dry: with that delivered there is none of it left, whatever sparse streams have sent since. */
+  #heldBackAt = 0;
   #wishesPing = false;
   #turnMs = TURN_MS;
   /** Bounds what is in flight while the queue fills again; Infinity otherwise. */
@@ -144,7 +146,7 @@ export class PathEstimator {
     this.#noteRtt(sample.rttMs, now);
     if (this.#state === 'starting') this.#noteRate(sample);
     if (sample.endsRound) this.#onRound(sample);
-    this.#lookForStaleRtt(sample, now);
+    this.#lookForStaleRtt(sample, position, now);
   }
 
   onPong(rttMs: number, now: number): void {
@@ -201,6 +203,8 @@ export class PathEstimator {
       if (!afterPause) this.#onStartupRound(rttMs > minRttMs * QUEUE_FACTOR + QUEUE_MS, isSlow);
       return;
     }
+    // What sparse streams send while bulk waits says nothing of what the path takes.
+    if (this.#state !== 'cruising') return;
     if (isSlow && !afterPause) this.#rate.clear();
     this.#noteRate(sample);
     if (!afterPause) this.#cycle.onRound(bytesPerMs, rttMs, minRttMs);
@@ -219,11 +223,15 @@ export class PathEstimator {
     if (isFull || this.#flatRounds >= STARTUP_FLAT_ROUNDS) this.#state = 'cruising';
   }
 
-  #lookForStaleRtt(sample: Sample, now: number): void {
+  #lookForStaleRtt(sample: Sample, position: number, now: number): void {
     const isStale = now - this.#minRttAt > MIN_RTT_HOLDS_MS && !sample.afterPause;
-    if (this.#state === 'cruising' && isStale) this.#state = 'drying';
+    if (this.#state === 'cruising' && isStale) {
+      this.#state = 'drying';
+      this.#heldBackAt = this.#log.sent;
+    }
     const dryBytes = Math.max(MIN_FRAME_BYTES, this.#rate.value * DRY_MS);
-    if (this.#state !== 'drying' || this.#log.inFlight > dryBytes) return;
+    if (this.#state !== 'drying') return;
+    if (this.#log.inFlight > dryBytes && position < this.#heldBackAt) return;
     this.#state = 'measuring';
     this.#measuringSince = now;
     this.#wishesPing = true;

@@ -69,6 +69,30 @@ describe('a small stream beside bulk', function () {
     assert.ok(share > 0.95, `${share} of the path`);
   });
 
+  it('that never pauses leaves bulk the rest of the path, also while the round trip is measured anew', () => {
+    const path = { bytesPerMs: 1_000, latencyMs: 75, roomBytes: 1 << 20 };
+    const pair = new Pair(path);
+    pair.connect();
+    const steady = pair.daemon.open();
+    const bulk = pair.daemon.open('node/b', 'bulk');
+    pair.run(500);
+    pair.daemon.send(bulk, 1e11);
+    pair.run(2_000);
+    const say = () => {
+      pair.daemon.send(steady, 400);
+      pair.timeline.at(pair.now + 10, say);
+    };
+    say();
+    const shares = Array.from({ length: 80 }, () => {
+      const before = pair.agent.record(bulk).received;
+      pair.run(500);
+      return (pair.agent.record(bulk).received - before) / 500 / path.bytesPerMs;
+    });
+    const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+    assert.ok(mean > 0.9, `${mean} of the path`);
+    assert.ok(Math.min(...shares) > 0.3, `${Math.min(...shares)} of it in half a second`);
+  });
+
   it('is heard when it was opened as bulk but sends little', () => {
     const pair = new Pair({ ...HOME, bytesPerMs: 125 });
     pair.connect();
