@@ -28,6 +28,23 @@ describe('the heartbeat of a session', () => {
     assert.equal(lone.session.stats(lone.now).state, 'detached');
   });
 
+  it('calls the pipe dead after 9 s as well where it takes nothing more', () => {
+    const lone = LoneSession.attached('daemon');
+    const id = lone.session.open('node/a', 'bulk', lone.now);
+    lone.session.write(id, new Uint8Array(50_000));
+    lone.sent();
+    lone.receive({ type: 'PING', token: 1n });
+    const heardAt = lone.now;
+    // Woken for nothing but its own deadlines, as its owner does where there is nothing else to do.
+    for (let wakes = 0; lone.session.stats(lone.now).state === 'attached'; wakes += 1) {
+      assert.ok(wakes < 20, 'it waits for ever');
+      lone.now = lone.session.nextDeadline();
+      lone.session.onDeadline(lone.now);
+      assert.deepEqual(lone.sent(0), []);
+    }
+    assert.equal(lone.now - heardAt, 9_000);
+  });
+
   it('finds a blackhole within 10 s at both ends, also beside bulk', () => {
     for (const bytes of [0, 100_000_000]) {
       const pair = new Pair({ bytesPerMs: 12_500, latencyMs: 25 });
