@@ -90,7 +90,7 @@ export class Inbound {
   }
 
   #onAttached(frame: FrameOf<'ATTACHED'>): void {
-    if (this.#phase === 'attached') misplaced(frame);
+    if (this.#phase !== 'attaching') misplaced(frame);
     this.#phase = 'attached';
     this.#options.onAttached(frame, this.#now);
   }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import type { RoleName } from '../../src/protocol/constants.ts';
 import { INITIAL_CREDIT_BYTES, WireCode } from '../../src/protocol/constants.ts';
+import { encodeFrame } from '../../src/protocol/encode.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import type { Frame } from '../../src/protocol/frames.ts';
 import { LoneSession } from '../support/lone-session.ts';
+import { PEER } from '../support/session-pair.ts';
 
 const DATA: Frame = { type: 'DATA', stream: 1, payload: Uint8Array.of(1) };
 const OPEN: Frame = { type: 'OPEN', stream: 1, streamClass: 'interactive', target: 'node/a' };
@@ -158,6 +160,20 @@ describe('a session whose other end breaks the protocol', () => {
     lone.session.pipeClosed(lone.now);
     lone.attach(0, 'new');
     expectEnd(lone, WireCode.PROTOCOL, 'PROTOCOL');
+  });
+
+  it('stays ended when a second ATTACHED comes along with the one that ended it', () => {
+    const lone = new LoneSession('daemon');
+    lone.session.beginAttach(lone.now);
+    lone.session.peerKnown(PEER);
+    const attached = (received: number) => encodeFrame({ type: 'ATTACHED', kind: 'new', received });
+    lone.receiveBytes(Buffer.concat([attached(5), attached(0)]));
+    assert.deepEqual(
+      lone.events().map(({ type }) => type),
+      ['ended'],
+    );
+    assert.equal(lone.session.stats(lone.now).state, 'ended');
+    assert.throws(() => lone.session.open('node/a', 'bulk', lone.now), { code: 'SESSION_LOST' });
   });
 
   it('looks at nothing behind the breach, nor at anything later', () => {
