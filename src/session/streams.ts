@@ -108,7 +108,7 @@ export class Streams {
     stream.buffer.push(chunk);
     this.#bufferedBytes += chunk.length;
     this.#scheduler.wake(stream);
-    stream.blocked = stream.buffer.bytes > this.#mostBuffered;
+    stream.blocked ||= stream.buffer.bytes > this.#mostBuffered;
     return !stream.blocked;
   }
 

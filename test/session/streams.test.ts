@@ -3,6 +3,7 @@ import { INITIAL_CREDIT_BYTES } from '../../src/protocol/constants.ts';
 import type { Frame } from '../../src/protocol/frames.ts';
 import { SESSION_DEFAULTS } from '../../src/session/config.ts';
 import { LoneSession } from '../support/lone-session.ts';
+import { pattern } from '../support/pattern.ts';
 import { Pair } from '../support/session-pair.ts';
 
 const REASON = { code: 11, text: 'no such node' };
@@ -159,6 +160,21 @@ describe('a stream', () => {
     lone.sent(20_000);
     assert.ok(lone.session.bufferedBytes(id) <= 50_000);
     assert.equal(writable(), true);
+  });
+
+  it('owes the word of room to an owner that writes on meanwhile', () => {
+    const pair = new Pair({ bytesPerMs: 100, latencyMs: 5 });
+    pair.connect();
+    const id = pair.daemon.open('node/a', 'bulk');
+    pair.run(500);
+    const { session } = pair.daemon;
+    assert.equal(session.write(id, pattern(id, 0, 140_000)), false);
+    pair.daemon.pump();
+    pair.runUntil(() => session.bufferedBytes(id) < 100_000);
+    assert.equal(session.write(id, pattern(id, 140_000, 1)), false);
+    pair.daemon.pump();
+    pair.run(10_000);
+    assert.equal(pair.daemon.events('writable').length, 1);
   });
 
   it('puts many small writes into one frame', () => {
