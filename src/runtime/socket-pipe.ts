@@ -91,6 +91,7 @@ class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
     if (this.#paused) this.#readable.pause();
     // Whoever made the connection (a SOCKS handshake, say) may have left it paused.
     else this.#readable.resume();
+    if (this.#readEnded) queueMicrotask(() => this.onReadEnd());
   }
 
   /** True: what the socket reads from now on does not come as `data`. */

@@ -48,6 +48,20 @@ describe('a pipe over a socket', () => {
     assert.equal(owner.text, 'already here');
   });
 
+  it('tells an end that came before it is started without a byte', async () => {
+    const [a, b] = await pair();
+    const pipe = duplexPipe(b, 'early');
+    const ended = once(b, 'end');
+    a.end();
+    await ended;
+    const owner = own(pipe);
+    assert.deepEqual(owner.calls, []);
+    await owner.called('end');
+    pipe.end();
+    await owner.called('closed');
+    assert.deepEqual([owner.calls, owner.error], [['end', 'closed'], undefined]);
+  });
+
   it('tells a start that came too late what happened', async () => {
     const [a, b] = await pair();
     const pipe = duplexPipe(b, 'late');
