@@ -133,16 +133,16 @@ export class DrivenStream implements IncomingStream {
   }
 
   close(error?: EpmuxError): void {
-    if (this.#outcome !== undefined) return;
     const reason = error === undefined ? NO_REASON : wireReason(error);
-    if (this.#undecided) this.reject(reason);
+    if (this.#outcome === undefined && this.#undecided) this.reject(reason);
     else this.reset(reason);
   }
 
   reset(reason: EndReason): void {
-    if (this.#outcome !== undefined) return;
-    this.#port.reset(this.id, reason);
-    this.#closedHere(wireError(reason));
+    if (this.#outcome === undefined) {
+      this.#port.reset(this.id, reason);
+      this.#closedHere(wireError(reason));
+    } else this.#letGo();
   }
 
   onAccepted(): void {
@@ -186,9 +186,14 @@ export class DrivenStream implements IncomingStream {
 
   #closedHere(error: EpmuxError): void {
     this.#outcome = { error: undefined };
+    this.#settle(error);
+    this.#letGo();
+  }
+
+  /** The session knows it no more, and its owner does not want what is queued. */
+  #letGo(): void {
     this.#queue = undefined;
     this.#finished = 'told';
-    this.#settle(error);
     queueMicrotask(() => this.#deliver());
   }
 

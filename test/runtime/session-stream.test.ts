@@ -85,6 +85,26 @@ describe('a stream of a session', () => {
     }
   });
 
+  it('that closed in order lets go of what is queued when its owner, who takes no more, closes it', async () => {
+    for (const letGo of ['close', 'reset'] as const) {
+      const { driver, happen } = setUp();
+      const stream = driver.open('node/a', 'interactive');
+      const owner = own(stream);
+      await turn();
+      stream.pause();
+      await happen(
+        { type: 'data', stream: 1, chunk: bytes('not wanted') },
+        { type: 'finished', stream: 1 },
+        { type: 'closed', stream: 1, reason: { code: 0, text: '' } },
+      );
+      assert.deepEqual(owner.calls, []);
+      if (letGo === 'close') stream.close(new EpmuxError('PIPE_LOST', 'gone'));
+      else stream.reset({ code: 14, text: '' });
+      await owner.called('closed');
+      assert.deepEqual(owner.calls, ['closed']);
+    }
+  });
+
   it('tells no end before its owner took what is queued', async () => {
     const { driver, happen } = setUp();
     const stream = driver.open('node/a', 'interactive');
