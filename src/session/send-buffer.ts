@@ -105,10 +105,11 @@ export class SendBuffer {
     return fits;
   }
 
-  /** Takes as much of the chunk as a frame may have. A stream on which little waits has a block of about that size. */
+  /** Takes as much of the chunk as a frame may have. Where no large one waits before it, more may not follow, and the block is of about that size. */
   #pushBlock(chunk: Uint8Array): void {
     const length = Math.min(chunk.length, MOST_IN_FRAME_BYTES);
-    const isBacklog = this.#chunks.length > 0;
+    const last = this.#chunks.last();
+    const isBacklog = last !== undefined && this.#memory.isPooled(last);
     const block = this.#memory.takeBlock(
       isBacklog ? MAX_PAYLOAD_BYTES : FRAME_HEADER_BYTES + length,
     );

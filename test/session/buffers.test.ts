@@ -78,6 +78,39 @@ describe('a send buffer', () => {
     buffer.clear();
     assert.equal(buffer.bytes, 0);
   });
+
+  it('takes little more memory than it counts, whatever the sizes that are written', () => {
+    class Counting extends FrameMemory {
+      bytes = 0;
+
+      override takeBlock(length: number): Uint8Array {
+        const block = super.takeBlock(length);
+        this.bytes += block.length;
+        return block;
+      }
+
+      override takeGathering(): Uint8Array {
+        const block = super.takeGathering();
+        this.bytes += block.length;
+        return block;
+      }
+    }
+    for (const sizes of [
+      [8_192],
+      [4, 8_192],
+      [4, 32_000],
+      [4_000, 9_000],
+      [65_528],
+      [100, 65_528],
+    ]) {
+      const memory = new Counting();
+      const buffer = new SendBuffer(memory);
+      for (let at = 0; buffer.bytes < 2_000_000; at += 1) {
+        buffer.push(new Uint8Array(sizes[at % sizes.length] ?? 0));
+      }
+      assert.ok(memory.bytes < 2.1 * buffer.bytes, `${sizes}: ${memory.bytes / buffer.bytes}`);
+    }
+  });
 });
 
 describe('the send buffers of many streams', () => {
