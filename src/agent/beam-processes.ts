@@ -7,6 +7,8 @@ export interface BeamProcess {
   readonly pid: number;
   /** As given by `-sname` or `-name`, else by RELEASE_NODE: with or without `@host`. */
   readonly node: string | undefined;
+  /** Given by `-sname`: without `@host` the host is this one's short name. */
+  readonly hasShortName: boolean;
   /** The value of `-setcookie`. */
   readonly setCookie: string | undefined;
   readonly env: ReadonlyMap<string, string>;
@@ -77,8 +79,10 @@ async function describe(proc: string, pid: number): Promise<BeamProcess> {
   const { commandLineBytes, environmentBytes } = PROCESS_LIMITS;
   const words = split(await readText(join(folder, 'cmdline'), commandLineBytes));
   const env = environment(await readText(join(folder, 'environ'), environmentBytes));
-  const node = flag(words, '-sname') ?? flag(words, '-name') ?? env.get('RELEASE_NODE');
-  return { pid, node, setCookie: flag(words, '-setcookie'), env };
+  const short = flag(words, '-sname');
+  const node = short ?? flag(words, '-name') ?? env.get('RELEASE_NODE');
+  const setCookie = flag(words, '-setcookie');
+  return { pid, node, hasShortName: short !== undefined, setCookie, env };
 }
 
 async function readText(path: string, maxBytes: number): Promise<string | undefined> {

@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import type { EpmdName } from '../erlang/epmd.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { askNames, askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
@@ -8,7 +9,9 @@ import { duplexPipe } from '../runtime/socket-pipe.ts';
 import type { Directory } from '../session/types.ts';
 import { type CookieSurroundings, searchCookies } from './cookie-places.ts';
 import { dialOwnHost } from './dial.ts';
+import { givenName } from './given-names.ts';
 import { NodeCookies } from './node-cookies.ts';
+import type { NodeIdentity } from './watched-nodes.ts';
 import { NodeWatcher } from './watcher.ts';
 
 /** For a handshake with one cookie; a node that answers does so within milliseconds. */
@@ -61,8 +64,10 @@ export class HostNodes {
     const source = {
       names: () => askNames(epmd),
       isVisible: async (name: string) => (await askNode(epmd, name))?.visible ?? true,
-      identify: ({ name, port }: { name: string; port: number }) => identifyNode(probe(name, port)),
-      knowsCookie: this.#cookies.find.bind(this.#cookies),
+      identify: ({ name, port }: EpmdName) =>
+        identifyNode(probe(name, port)).catch((error) => nameInstead(name, error, surroundings)),
+      knowsCookie: async (node: EpmdName, identity: NodeIdentity) =>
+        identity.isMute === true ? false : this.#cookies.find(node, identity),
     };
     this.watcher = new NodeWatcher({ source, clock, log, most, onChange });
   }
@@ -80,6 +85,18 @@ export class HostNodes {
     if (again) this.watcher.askAgain(short);
     return text;
   };
+}
+
+/** For a node that would not tell its name another time either, such as one that speaks TLS. Throws the error where its process does not tell it. */
+async function nameInstead(
+  short: string,
+  error: unknown,
+  surroundings: CookieSurroundings,
+): Promise<NodeIdentity> {
+  const isFinal = error instanceof EpmuxError && error.code === 'HANDSHAKE_REFUSED';
+  const name = isFinal ? await givenName(short, surroundings) : undefined;
+  if (name === undefined) throw error;
+  return { name, creation: 0, isMute: true };
 }
 
 function ownSurroundings(): CookieSurroundings {

@@ -46,12 +46,12 @@ export class NodeCookies {
     return this.#entries.get(short)?.fitting?.cookie;
   }
 
-  /** Looks for the node's cookie unless it is known. Never fails. */
-  async find(node: EpmdName, { name, creation }: NodeIdentity): Promise<boolean> {
+  /** Looks for the node's cookie unless it is known. Undefined: the node does not say whether it is one that was found. Never fails. */
+  async find(node: EpmdName, { name, creation }: NodeIdentity): Promise<boolean | undefined> {
     let entry = this.#entries.get(node.name);
     const same = entry?.name === name && entry.port === node.port && entry.creation === creation;
     if (entry === undefined || !same) entry = this.#begin(node, name, creation);
-    if (entry.fitting === undefined) await this.#look(node, entry);
+    if (entry.fitting === undefined && !(await this.#look(node, entry))) return undefined;
     return entry.fitting !== undefined;
   }
 
@@ -97,7 +97,8 @@ export class NodeCookies {
     return entry;
   }
 
-  async #look(node: EpmdName, entry: Entry): Promise<void> {
+  /** False: the node does not answer. */
+  async #look(node: EpmdName, entry: Entry): Promise<boolean> {
     const { search, accepts, clock, log } = this.#options;
     const fields = { node: entry.name };
     const { candidates, looked } = await search(entry.name);
@@ -111,15 +112,16 @@ export class NodeCookies {
         if (await accepts(node, entry.name, candidate.cookie)) {
           entry.fitting = candidate;
           log.info('the cookie of a node is known', { ...fields, from: candidate.where });
-          return;
+          return true;
         }
         entry.refused.add(candidate.cookie);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         log.info('a node does not say whether it accepts a cookie', { ...fields, reason });
-        return;
+        return false;
       }
     }
     log.info('no cookie is known that a node accepts', { ...fields, tried: untried.length });
+    return true;
   }
 }

@@ -1,11 +1,14 @@
 import type { EpmdName } from '../erlang/epmd.ts';
 import type { DirectoryNode } from '../session/types.ts';
 
-/** What a node says of itself in its handshake. */
+/** What a node says of itself in its handshake, or its process of one that says nothing. */
 export interface NodeIdentity {
   /** `my_app@host` */
   readonly name: string;
+  /** 0: not known. */
   readonly creation: number;
+  /** It refuses every handshake of ours: no cookie is shown to it. */
+  readonly isMute?: true;
 }
 
 export interface Watched extends EpmdName {
@@ -55,6 +58,13 @@ export class WatchedNodes {
   *due(now: number): Generator<Watched, void, undefined> {
     for (const node of this.#nodes.values()) {
       if (!node.asking && node.askAt <= now) yield node;
+    }
+  }
+
+  /** Those that are to be asked some time are asked now. */
+  hurry(now: number): void {
+    for (const node of this.#nodes.values()) {
+      if (node.askAt !== Number.POSITIVE_INFINITY) node.askAt = Math.min(node.askAt, now);
     }
   }
 

@@ -11,10 +11,10 @@ export interface NodeSource {
   names(): Promise<readonly EpmdName[]>;
   /** False: registered as hidden. */
   isVisible(name: string): Promise<boolean>;
-  /** Asks the node itself; fails when it does not tell, or tells another name than epmd has. */
+  /** Asks the node itself; fails when it does not tell, with HANDSHAKE_REFUSED when it would not another time either. */
   identify(node: EpmdName): Promise<NodeIdentity>;
-  /** Is there a cookie that the node accepts? Never fails. */
-  knowsCookie(node: EpmdName, identity: NodeIdentity): Promise<boolean>;
+  /** Is there a cookie that the node accepts? Undefined: it does not say. Never fails. */
+  knowsCookie(node: EpmdName, identity: NodeIdentity): Promise<boolean | undefined>;
 }
 
 export interface NodeWatcherOptions {
@@ -36,8 +36,9 @@ export const WATCH_LIMITS = {
   /** A new node that has not told so long is published as epmd knows it. */
   patienceMs: 10_000,
   probesAtOnce: 4,
-  /** A node that does not tell its name is asked again after each of these, then no more. */
+  /** A node that does not tell its name, or whether it accepts a cookie, is asked again after each of these, then each minute. */
   retryMs: [1_000, 4_000, 16_000],
+  retryLaterMs: 60_000,
 } as const;
 
 /**
@@ -81,6 +82,7 @@ export class NodeWatcher {
     this.#running = true;
     this.#run += 1;
     this.#newsAt = this.#clock.now();
+    this.#nodes.hurry(this.#newsAt);
     void this.#poll(this.#run);
   }
 
@@ -155,11 +157,12 @@ export class NodeWatcher {
     try {
       node.visible = await this.#source.isVisible(node.name);
       node.identity = await this.#source.identify(node);
-      node.cookieKnown = await this.#source.knowsCookie(node, node.identity);
-      node.askAt = Number.POSITIVE_INFINITY;
+      const known = await this.#source.knowsCookie(node, node.identity);
+      node.cookieKnown = known === true;
+      node.askAt = known === undefined ? this.#later(node) : Number.POSITIVE_INFINITY;
     } catch (error) {
-      const wait = WATCH_LIMITS.retryMs[node.attempts];
-      node.askAt = wait === undefined ? Number.POSITIVE_INFINITY : this.#clock.now() + wait;
+      const isFinal = error instanceof EpmuxError && error.code === 'HANDSHAKE_REFUSED';
+      node.askAt = isFinal ? Number.POSITIVE_INFINITY : this.#later(node);
       this.#log.info('a node did not tell its full name', {
         node: node.name,
         port: node.port,
@@ -172,6 +175,11 @@ export class NodeWatcher {
     if (!this.#running) return;
     this.#askDue();
     this.#publishWhenNamed();
+  }
+
+  #later({ attempts }: Watched): number {
+    const { retryMs, retryLaterMs } = WATCH_LIMITS;
+    return this.#clock.now() + (retryMs[attempts] ?? retryLaterMs);
   }
 
   /**

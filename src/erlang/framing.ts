@@ -33,6 +33,14 @@ export class HandshakeFrames {
   }
 }
 
+const TLS_ALERT = 0x15;
+const TLS_HANDSHAKE = 0x16;
+
+/** Whether these are the first bytes of a connection, or of the answer to one, in TLS. */
+export function isTlsRecord([first]: Uint8Array): boolean {
+  return first === TLS_HANDSHAKE || first === TLS_ALERT;
+}
+
 const HEADER_BYTES = 4;
 
 /**

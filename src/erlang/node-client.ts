@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
-import { HandshakeFrames } from './framing.ts';
+import { HandshakeFrames, isTlsRecord } from './framing.ts';
 import {
   type AcceptorFrame,
   type ChallengeFrame,
@@ -112,7 +112,7 @@ export class NodeClient {
     while (this.#outcome === undefined) {
       const frame = this.#frames.next();
       if (frame === undefined) break;
-      if (frame === 'overlong') this.#noNode();
+      if (frame === 'overlong') this.#notUnderstood(chunk);
       else out.push(...this.#receiveFrame(frame, now));
       if (this.#asked) {
         return [...out, ...this.#receiveMessages(this.#frames.rest(), now)];
@@ -171,7 +171,7 @@ export class NodeClient {
     const { name, flags, creation } = message;
     this.#node = { name, flags, creation };
     if (expected !== undefined && expected !== name && expected !== name.split('@')[0]) {
-      this.#fail('HANDSHAKE_REFUSED', `the node there is ${name}, not ${expected}`);
+      this.#fail('NODE_NOT_FOUND', `the node there is ${name}, not ${expected}`);
       return [];
     }
     if (cookie === undefined) {
@@ -208,6 +208,11 @@ export class NodeClient {
 
   #nodeName(): string {
     return this.#node?.name ?? 'the node';
+  }
+
+  #notUnderstood(said: Uint8Array): void {
+    if (this.#state !== 'status' || !isTlsRecord(said)) this.#noNode();
+    else this.#fail('HANDSHAKE_REFUSED', 'the node speaks TLS (-proto_dist inet_tls)');
   }
 
   #noNode(): void {

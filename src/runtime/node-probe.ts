@@ -26,8 +26,8 @@ const TIMEOUT_MS = 5_000;
 const HOST = 'epmux';
 
 /**
- * Asks a node what `net_adm:ping` asks. Fails with COOKIE_REFUSED, HANDSHAKE_REFUSED, NODE_UNREACHABLE (also when the time is up), and with the error of
- * `open` or of the pipe when that says more. With RELAYED_COOKIE the pipe has to lead through a relay that knows the cookie: the agent's.
+ * Asks a node what `net_adm:ping` asks. Fails with COOKIE_REFUSED, HANDSHAKE_REFUSED (it would again), NODE_NOT_FOUND (it has another name), NODE_UNREACHABLE
+ * (also when the time is up), and with the error of `open` or of the pipe when that says more. With RELAYED_COOKIE the pipe has to lead through a relay that knows the cookie: the agent's.
  */
 export async function pingNode(options: NodeProbeOptions, cookie: Cookie): Promise<Pong> {
   const outcome = await probe(options, cookie);

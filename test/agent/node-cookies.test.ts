@@ -76,7 +76,7 @@ describe('the cookies of nodes', () => {
 
   it('are shown again to a node that did not answer', async () => {
     down = true;
-    assert.equal(await cookies.find(NODE, FULL), false);
+    assert.equal(await cookies.find(NODE, FULL), undefined);
     down = false;
     assert.equal(await cookies.find(NODE, FULL), true);
   });

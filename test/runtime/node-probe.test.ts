@@ -77,7 +77,7 @@ describe('asking a real node', function () {
 
   it('is refused when the node there has another name', async () => {
     const options = { ...at(port), expected: 'another' };
-    await assert.rejects(identifyNode(options), hasCode('HANDSHAKE_REFUSED'));
+    await assert.rejects(identifyNode(options), hasCode('NODE_NOT_FOUND'));
   });
 
   it('has its limit when the node is frozen', async () => {
@@ -115,6 +115,14 @@ describe('asking what is no node', () => {
   it('says so', async () => {
     const { port } = await serve('SSH-2.0-OpenSSH_9\r\n');
     await assert.rejects(identifyNode(at(port)), hasCode('NODE_UNREACHABLE'));
+  });
+
+  it('says that it speaks TLS', async () => {
+    const { port } = await serve('\x15\x03\x03\x00\x02\x02\x0a');
+    await assert.rejects(identifyNode(at(port)), {
+      code: 'HANDSHAKE_REFUSED',
+      message: /speaks TLS/,
+    });
   });
 
   it('tries the older handshake where the newer one was closed on without a word', async () => {

@@ -23,6 +23,8 @@ const NO_EPMD: Directory = { epoch: 0, epmdDown: true, truncated: false, nodes: 
 export class DirectDirectory {
   readonly #options: DirectDirectoryOptions;
   #nodes: ReadonlyMap<string, DirectoryNode> = new Map();
+  /** Nodes that would not tell their names another time either; each try is a line in their log. */
+  readonly #mute = new WeakSet<DirectoryNode>();
   #epoch = 0;
 
   constructor(options: DirectDirectoryOptions) {
@@ -63,7 +65,8 @@ export class DirectDirectory {
 
   async #node({ name, port }: EpmdName, signal: AbortSignal): Promise<DirectoryNode> {
     const known = this.#nodes.get(name);
-    if (known?.port === port && known.name.includes('@')) return known;
+    const isAsked = known !== undefined && (known.name.includes('@') || this.#mute.has(known));
+    if (known?.port === port && isAsked) return known;
     const { dial, clock } = this.#options;
     try {
       const open = () => dial(port, signal);
@@ -80,8 +83,10 @@ export class DirectDirectory {
       };
     } catch (error) {
       if (!(error instanceof EpmuxError)) throw error;
-      // It is asked again with the next poll; until then it goes by what epmd knows.
-      return { name, visible: true, cookieKnown: false, port, creation: 0, release: '' };
+      // It is asked again with the next poll, mostly; until then it goes by what epmd knows.
+      const unnamed = { name, visible: true, cookieKnown: false, port, creation: 0, release: '' };
+      if (error.code === 'HANDSHAKE_REFUSED') this.#mute.add(unnamed);
+      return unnamed;
     }
   }
 }
