@@ -2,6 +2,7 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { LOCAL_ADDRESS } from './addresses.ts';
 import { writeFileAtomic } from './files.ts';
+import { Rerun } from './rerun.ts';
 
 function erlangString(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
@@ -35,7 +36,7 @@ export class HostsFile {
   readonly #logger: Logger;
   #wanted: string | undefined;
   #written: string | undefined;
-  #writing: Promise<void> | undefined;
+  readonly #rerun = new Rerun(() => this.#write());
   #problem: EpmuxError | undefined;
 
   constructor(path: string, logger: Logger) {
@@ -54,26 +55,20 @@ export class HostsFile {
   }
 
   retry(): Promise<void> {
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
-    return this.#writing;
+    return this.#rerun.ask();
   }
 
   async #write(): Promise<void> {
-    // A change may come while the one before is being written.
-    while (this.#wanted !== undefined && this.#wanted !== this.#written) {
-      const text = this.#wanted;
-      try {
-        await writeFileAtomic(this.#path, text);
-        this.#written = text;
-        this.#problem = undefined;
-      } catch (error) {
-        if (!(error instanceof EpmuxError)) throw error;
-        this.#logger.error('the hosts file can not be written', { reason: error.message });
-        this.#problem = error;
-        return;
-      }
+    const text = this.#wanted;
+    if (text === undefined || text === this.#written) return;
+    try {
+      await writeFileAtomic(this.#path, text);
+      this.#written = text;
+      this.#problem = undefined;
+    } catch (error) {
+      if (!(error instanceof EpmuxError)) throw error;
+      this.#logger.error('the hosts file can not be written', { reason: error.message });
+      this.#problem = error;
     }
   }
 }

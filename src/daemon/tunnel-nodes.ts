@@ -7,7 +7,9 @@ import type { Addresses } from './addresses.ts';
 import type { ErrorStatus, NodeStatus } from './control/api.ts';
 import type { DaemonLimits } from './limits.ts';
 import { type NameTable, type PublishedNode, splitNodeName } from './names.ts';
+
 import { NodePort } from './node-port.ts';
+import { Rerun } from './rerun.ts';
 
 export interface TunnelNodesOptions {
   /** Where they are. */
@@ -36,7 +38,7 @@ export class TunnelNodes {
   #wanted: readonly DirectoryNode[] = [];
   #epmdDown = false;
   #closed = false;
-  #working: Promise<void> | undefined;
+  readonly #rerun = new Rerun(() => this.#work());
 
   constructor(options: TunnelNodesOptions) {
     this.#options = options;
@@ -50,10 +52,7 @@ export class TunnelNodes {
     this.#epmdDown = directory?.epmdDown === true;
     const { nodes } = this.#options.limits;
     if (!this.#epmdDown) this.#wanted = directory?.nodes.slice(0, nodes) ?? [];
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined;
-    });
-    return this.#working;
+    return this.#rerun.ask();
   }
 
   list(stale: boolean): readonly NodeStatus[] {
@@ -81,7 +80,7 @@ export class TunnelNodes {
   async close(): Promise<void> {
     this.#closed = true;
     this.#wanted = [];
-    await this.#working;
+    await this.#rerun.running;
     for (const entry of this.#entries.values()) this.#remove(entry);
   }
 
