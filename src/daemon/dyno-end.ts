@@ -66,7 +66,7 @@ export class DynoEnd {
     this.dyno = dyno;
     this.#options = options;
     this.#begunAt = clock.now();
-    this.#secrets = new DynoSecrets(options.secrets, options.variables, logger);
+    this.#secrets = new DynoSecrets(options.secrets, options.variables, parts.clock, logger);
     this.#nodes = new TunnelNodes({
       dyno: dyno.name,
       addresses: parts.addresses,

@@ -1,8 +1,11 @@
 import { cookieOfVariables } from '../erlang/cookie.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
 
 const SECRET_VARIABLE = 'EPMUX_SECRET';
+/** A secret that was found before in this dyno's life serves again when the config vars have not come by then. */
+const KNOWN_AFTER_MS = 2_000;
 
 type Variables = () => Promise<Readonly<Record<string, string>>>;
 
@@ -11,13 +14,16 @@ export class DynoSecrets {
   readonly #given: TunnelSecrets;
   readonly #variables: Variables;
   readonly #logger: Logger;
+  readonly #clock: Clock;
   /** Config vars do not change within the life of a dyno. */
   #appCookie: string | undefined;
+  #appSecret: string | undefined;
 
   /** `variables`: as `Dynos.variables`. */
-  constructor(given: TunnelSecrets, variables: Variables, logger: Logger) {
+  constructor(given: TunnelSecrets, variables: Variables, clock: Clock, logger: Logger) {
     this.#given = given;
     this.#variables = variables;
+    this.#clock = clock;
     this.#logger = logger;
   }
 
@@ -33,8 +39,23 @@ export class DynoSecrets {
   async secret(): Promise<string | undefined> {
     const given = await this.#given.secret();
     if (given !== undefined) return given;
+    const known = this.#appSecret;
+    const asked = this.#askForSecret();
+    return known === undefined ? asked : this.#soon(asked, known);
+  }
+
+  async #askForSecret(): Promise<string | undefined> {
     const { [SECRET_VARIABLE]: variable } = await this.#variables();
-    return variable?.trim() || undefined;
+    this.#appSecret = variable?.trim() || undefined;
+    return this.#appSecret;
+  }
+
+  /** The dyno is there whether or not its platform answers. */
+  #soon(asked: Promise<string | undefined>, known: string): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.wakeAt(this.#clock.now() + KNOWN_AFTER_MS, () => resolve(known));
+      asked.then(resolve, () => resolve(known)).finally(cancel);
+    });
   }
 
   /** Empty when they can't be had: a local node may have the right cookie all the same. */

@@ -56,6 +56,22 @@ export function attempt<T>(limits: AttemptLimits, begin: (settle: Settle<T>) => 
   });
 }
 
+/** What the work comes to, unless the abort is first; the work goes on then, and what comes of it is nobody's. */
+export function unlessAborted<T>(work: Promise<T>, what: string, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(abortError(what, signal));
+    const settle =
+      <V>(settleWith: (value: V) => void) =>
+      (value: V): void => {
+        signal.removeEventListener('abort', onAbort);
+        settleWith(value);
+      };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort);
+    work.then(settle(resolve), settle(reject));
+  });
+}
+
 /** The reason of the abort where it is an error of ours, else INTERRUPTED. */
 export function abortError(what: string, signal: AbortSignal): EpmuxError {
   const reason: unknown = signal.reason;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { EpmuxError } from '../../src/protocol/errors.ts';
-import { attempt, type Settle } from '../../src/transport/attempt.ts';
+import { attempt, type Settle, unlessAborted } from '../../src/transport/attempt.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 describe('one step of connecting', () => {
@@ -92,5 +92,29 @@ describe('one step of connecting', () => {
       { code: 'INTERRUPTED' },
     );
     assert.deepEqual([begun, clock.waiting], [false, 0]);
+  });
+});
+
+describe('work that an abort leaves alone', () => {
+  const broken = new EpmuxError('CONNECT_FAILED', 'broken');
+  const never = new Promise<never>(() => {});
+
+  it('gives what it comes to', async () => {
+    const { signal } = new AbortController();
+    assert.equal(await unlessAborted(Promise.resolve('done'), 'a step', signal), 'done');
+    await assert.rejects(unlessAborted(Promise.reject(broken), 'a step', signal), broken);
+  });
+
+  it('is given up with the reason of the abort, before or meanwhile', async () => {
+    const late = new EpmuxError('TIMEOUT', 'too late');
+    const abort = new AbortController();
+    const waiting = unlessAborted(never, 'a step', abort.signal);
+    abort.abort(late);
+    await assert.rejects(waiting, late);
+    await assert.rejects(unlessAborted(never, 'a step', abort.signal), late);
+    await assert.rejects(unlessAborted(never, 'a step', AbortSignal.abort()), {
+      code: 'INTERRUPTED',
+      message: 'a step was given up',
+    });
   });
 });

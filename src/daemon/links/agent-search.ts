@@ -2,6 +2,7 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
+import { unlessAborted } from '../../transport/attempt.ts';
 import type { Carrier, FirstRequest } from '../../transport/transport.ts';
 import type { AgentChoice, AgentKind } from '../control/api.ts';
 import { type LinkMemory, MAX_SESSIONS } from '../memory.ts';
@@ -112,7 +113,7 @@ export class AgentSearch {
     if (this.#pushed !== undefined) return this.#attachPushed(this.#pushed, carrier, signal);
     const asked = this.#askedSecret ?? this.#options.secret();
     this.#askedSecret = undefined;
-    const secret = await asked;
+    const secret = await unlessAborted(asked, 'looking for the secret', signal);
     const looking = this.#attachListening(secret, carrier, signal);
     looking.catch(() => undefined);
     // One is pushed meanwhile, and all that the look still tells is why there was no other.
