@@ -103,7 +103,7 @@ class Peer {
     while (!this.#connected) {
       const frame = this.#frames.next();
       if (frame === undefined) return;
-      if (frame === 'overlong') throw new RangeError('no handshake frame');
+      if (typeof frame === 'string') throw new RangeError('no handshake frame');
       this.#onFrame(decodeConnectorFrame(frame));
     }
     this.#onMessages(this.#frames.rest());

@@ -1,4 +1,5 @@
 import { concat, NO_BYTES } from './bytes.ts';
+import { isNameTag } from './handshake.ts';
 
 /** No handshake frame comes near it (a name has 255 characters at most); its high byte is below that of a TLS record. */
 export const MAX_HANDSHAKE_FRAME_BYTES = 4_096;
@@ -11,12 +12,16 @@ export class HandshakeFrames {
     this.#held = this.#held.length === 0 ? chunk : concat(this.#held, chunk);
   }
 
-  /** The next whole frame without its length; `undefined`: not there yet; `'overlong'`: this is no handshake. */
-  next(): Uint8Array | 'overlong' | undefined {
-    const [high, low] = this.#held;
+  /** The next whole frame without its length; `undefined`: not there yet; `'overlong'`: this is no handshake, though it may begin with a name. */
+  next(): Uint8Array | 'overlong' | 'overlong name' | undefined {
+    const [high, low, tag] = this.#held;
     if (high === undefined) return undefined;
-    // The first byte alone may tell, and the other end may be waiting for it to be passed on.
-    if (high << 8 >= MAX_HANDSHAKE_FRAME_BYTES) return 'overlong';
+    if (high << 8 >= MAX_HANDSHAKE_FRAME_BYTES) {
+      // The first byte alone tells, and the other end may be waiting for it to be passed on.
+      if (isTlsRecord(this.#held)) return 'overlong';
+      if (tag === undefined) return undefined;
+      return isNameTag(tag) ? 'overlong name' : 'overlong';
+    }
     if (low === undefined) return undefined;
     const end = 2 + ((high << 8) | low);
     if (this.#held.length < end) return undefined;

@@ -97,6 +97,10 @@ export const Tag = {
   ack: 0x61,
 } as const;
 
+export function isNameTag(tag: number | undefined): boolean {
+  return tag === Tag.name6 || tag === Tag.name5;
+}
+
 /** What proves the cookie: MD5 of its text followed by the challenge as decimal text. */
 export function digest(cookie: string, challenge: number): Uint8Array {
   return createHash('md5').update(`${cookie}${challenge}`).digest();

@@ -112,7 +112,7 @@ export class NodeClient {
     while (this.#outcome === undefined) {
       const frame = this.#frames.next();
       if (frame === undefined) break;
-      if (frame === 'overlong') this.#notUnderstood(chunk);
+      if (typeof frame === 'string') this.#notUnderstood(chunk);
       else out.push(...this.#receiveFrame(frame, now));
       if (this.#asked) {
         return [...out, ...this.#receiveMessages(this.#frames.rest(), now)];

@@ -1,10 +1,9 @@
 import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { EndReason } from '../protocol/frames.ts';
-import { concat } from './bytes.ts';
-import { HandshakeFrames, MessageRuns } from './framing.ts';
-import { encodeStatus, framed, Tag } from './handshake.ts';
-import { HandshakePass, type NodeRole } from './handshake-pass.ts';
+import { encodeStatus, framed, isNameTag, Tag } from './handshake.ts';
+import { HandshakePass } from './handshake-pass.ts';
+import { Direction, type Sender } from './relay-direction.ts';
 import type { DistributionRelayOptions } from './relay-options.ts';
 
 /** `opaque`: TLS or anything else that is not followed; bytes pass as they are, without ticks. */
@@ -20,24 +19,6 @@ export interface DueWork {
 const TICK: Uint8Array = new Uint8Array(4);
 /** A deadline met so much too late means that this process did not run: the node had no chance to be heard either. */
 const PROCESS_SLEPT_MS = 5_000;
-
-type Sender = 'node' | 'tunnel';
-
-class Direction {
-  readonly role: NodeRole;
-  readonly frames = new HandshakeFrames();
-  readonly messages: MessageRuns;
-  inMessages = false;
-
-  constructor(role: NodeRole, maxHeldBytes: number) {
-    this.role = role;
-    this.messages = new MessageRuns(maxHeldBytes);
-  }
-
-  rest(): Uint8Array {
-    return concat(this.frames.rest(), this.messages.rest());
-  }
-}
 
 /**
  * Stands between one node and the tunnel, one at each end of it, as a pure machine: bytes and time in, bytes and a deadline out. Bytes never make it
@@ -181,10 +162,12 @@ export class DistributionRelay {
     while (!direction.inMessages) {
       const frame = direction.frames.next();
       if (frame === undefined) return out;
-      const passed = frame === 'overlong' ? undefined : this.#pass(direction, frame);
+      const isFrame = typeof frame !== 'string';
+      const passed = isFrame ? this.#pass(direction, frame) : undefined;
       if (passed === undefined) {
-        const whole = frame === 'overlong' ? [] : [framed(frame)];
-        return [...out, ...whole, ...this.#turnOpaque(from)];
+        const isName = isFrame ? isNameTag(frame[0]) : frame === 'overlong name';
+        if (isName && this.#refuseUnread(from)) return out;
+        return [...out, ...(isFrame ? [framed(frame)] : []), ...this.#turnOpaque(from)];
       }
       if (this.#refuseVisible(from)) return out;
       out.push(passed);
@@ -226,21 +209,31 @@ export class DistributionRelay {
     return rest.length > 0 ? [rest] : [];
   }
 
-  /** True: the connector is visible and must not be; it is told as a node would tell it. */
+  /** True: the connector is visible and must not be. */
   #refuseVisible(from: Sender): boolean {
     if (!this.#options.hiddenOnly || this.#handshake.connectorVisible !== true) return false;
-    this.#refused = true;
     const name = this.connectorName ?? '';
-    const failure = {
-      code: WireCode.HIDDEN_ONLY,
-      text: `${name} is a visible node and only hidden ones are let through`,
-    };
+    this.#refuse(from, `${name} is a visible node and only hidden ones are let through`);
+    return true;
+  }
+
+  /** True: the connector's name may say that it is visible, and nobody has seen it. */
+  #refuseUnread(from: Sender): boolean {
+    const { hide, hiddenOnly } = this.#options;
+    if (!(hide || hiddenOnly) || this.#directions[from].role !== 'connector') return false;
+    this.#refuse(from, 'a name that can not be read can not be hidden');
+    return true;
+  }
+
+  /** The connector is told as a node would tell it. */
+  #refuse(from: Sender, text: string): void {
+    this.#refused = true;
+    const failure = { code: WireCode.HIDDEN_ONLY, text };
     const told = [framed(encodeStatus('not_allowed'))];
     this.#due =
       from === 'node'
         ? { toNode: told, toTunnel: [], failure }
         : { toNode: [], toTunnel: told, failure };
-    return true;
   }
 
   #ended(from: Sender): readonly Uint8Array[] {

@@ -106,7 +106,7 @@ describe('the frames of a handshake', () => {
         for (const chunk of chunked(bytes, chunking)) {
           collector.push(chunk);
           for (let frame = collector.next(); frame !== undefined; frame = collector.next()) {
-            assert.ok(frame !== 'overlong');
+            assert.ok(typeof frame !== 'string');
             out.push(Uint8Array.from(frame));
           }
         }

@@ -120,8 +120,8 @@ describe('a hidden node of our own', () => {
     for (const [expected, code] of [
       ['app', 'undefined'],
       ['app@dyno', 'undefined'],
-      ['app@other', 'HANDSHAKE_REFUSED'],
-      ['ap', 'HANDSHAKE_REFUSED'],
+      ['app@other', 'NODE_NOT_FOUND'],
+      ['ap', 'NODE_NOT_FOUND'],
     ] as const) {
       const client = newClient({ expected });
       client.receive(Buffer.concat([NAMED, CHALLENGE]), 0);

@@ -3,6 +3,7 @@ import { encodeStatus, Flag, framed } from '../../src/erlang/handshake.ts';
 import type { DistributionRelay } from '../../src/erlang/relay.ts';
 import type { DistributionRelayOptions } from '../../src/erlang/relay-options.ts';
 import { WireCode } from '../../src/protocol/constants.ts';
+import { chunked } from '../support/chunks.ts';
 import { handshake, message, type Said, TICK } from '../support/handshakes.ts';
 import { HELD, newRelay, type Side, through } from './relay-support.ts';
 
@@ -111,6 +112,41 @@ describe('a relay whose connection is refused', () => {
       assert.match(failure?.text ?? '', /me@laptop/);
       assert.deepEqual(relay.fromNode(message(1), 0), []);
     }
+  });
+
+  describe('of a name that it can not read, and so not hide,', () => {
+    const [said] = handshake();
+    assert.ok(said !== undefined);
+    const frame = said.bytes.subarray(2);
+    const names = {
+      overlong: framed(Buffer.concat([frame, Buffer.alloc(4_096)])),
+      broken: framed(frame.subarray(0, 12)),
+    };
+
+    for (const [what, bytes] of Object.entries(names)) {
+      for (const side of ['connector', 'acceptor'] as const) {
+        it(`lets nothing through (${what}, ${side})`, () => {
+          for (const sizes of [[1], [2], [1_000_000]]) {
+            const relay = newRelay(side);
+            const from = side === 'connector' ? 'fromNode' : 'fromTunnel';
+            const out = chunked(bytes, sizes).flatMap((chunk) => relay[from](chunk, 0));
+            assert.deepEqual(out, []);
+            const { toNode, toTunnel, failure } = relay.onDeadline(0);
+            const told = side === 'connector' ? toNode : toTunnel;
+            assert.deepEqual(told, [framed(encodeStatus('not_allowed'))]);
+            assert.equal(failure?.code, WireCode.HIDDEN_ONLY);
+          }
+        });
+      }
+    }
+
+    it('lets all through where it hides nobody', () => {
+      for (const bytes of Object.values(names)) {
+        const relay = newRelay('connector', { hide: false });
+        const heard = through(relay, 'connector', [{ from: 'connector', bytes }], [3]);
+        assert.deepEqual([heard.acceptor, relay.phase], [Buffer.from(bytes), 'opaque']);
+      }
+    });
   });
 
   it('lets a hidden one pass all the same', () => {

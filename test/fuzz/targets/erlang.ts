@@ -40,8 +40,8 @@ function handshakeTarget(
           if (isOverlong) return;
           frames.push(chunk);
           for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
-            if (frame === 'overlong') {
-              told.fact('overlong');
+            if (typeof frame === 'string') {
+              told.fact(frame);
               isOverlong = true;
               return;
             }
