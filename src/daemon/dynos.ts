@@ -28,7 +28,8 @@ export interface Dynos {
   /** Of finding out which they are; never `reconnecting` while they are known. */
   readonly state: LinkState;
   readonly lastError: ErrorStatus | null;
-  start(handlers: DynosHandlers): void;
+  /** `isBack`: the tunnel was up before, with another daemon. What is not there now may come back. */
+  start(handlers: DynosHandlers, isBack: boolean): void;
   transport(dyno: WantedDyno): Transport;
   /** What the app's processes are given in their environment, as far as this side may know: secrets. */
   variables(): Promise<Readonly<Record<string, string>>>;

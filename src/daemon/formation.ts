@@ -84,8 +84,9 @@ export class Formation implements Dynos {
     return this.#loop.machine.lastErrorStatus;
   }
 
-  start(handlers: DynosHandlers): void {
+  start(handlers: DynosHandlers, isBack: boolean): void {
     this.#handlers ??= handlers;
+    this.#begun ||= isBack;
     this.#loop.start();
   }
 
@@ -122,9 +123,8 @@ export class Formation implements Dynos {
     await this.#loop.close();
   }
 
-  /** At the beginning somebody looks on: a selector that fits nothing, or no dyno up, is an error then. Later both may come and go. */
   async #begin(signal: AbortSignal): Promise<Connection> {
-    const { app, selectors, clock, logger } = this.#options;
+    const { app, clock, logger } = this.#options;
     this.#handlers?.onStep(`asking Heroku about ${app.name}`);
     this.#lookedAt = clock.now();
     const [warnings, dynos] = await checkedDynos(app, signal);
@@ -133,7 +133,7 @@ export class Formation implements Dynos {
       this.#handlers?.onStep(warning);
     }
     this.#toldAt = this.#lookedAt;
-    if (!this.#begun) requireRunning(app.name, dynos, selectors);
+    this.#requireRunning(dynos);
     this.#begun = true;
     this.#looks = true;
     const lost = new Promise<EpmuxError>((resolve) => {
@@ -145,6 +145,17 @@ export class Formation implements Dynos {
     this.#take(dynos);
     this.#lookAt(clock.now() + this.#waitMs());
     return { lost };
+  }
+
+  /** At the beginning somebody looks on: a selector that fits nothing, or no dyno up, is an error then. Later both may come and go, and it is only noted. */
+  #requireRunning(dynos: readonly Dyno[]): void {
+    const { app, selectors } = this.#options;
+    try {
+      requireRunning(app.name, dynos, selectors);
+    } catch (error) {
+      if (!this.#begun) throw error;
+      this.#loop.machine.failedWith(asEpmuxError(error));
+    }
   }
 
   #stopLooking(): void {

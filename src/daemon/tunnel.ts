@@ -3,7 +3,7 @@ import type { BytePipe } from '../runtime/pipe.ts';
 import type { ErrorStatus, LinkState, TunnelSpec, TunnelStatus } from './control/api.ts';
 import { DynoEnd } from './dyno-end.ts';
 import { DynoEnds } from './dyno-ends.ts';
-import type { Dynos, WantedDyno } from './dynos.ts';
+import type { Dynos, DynosHandlers, WantedDyno } from './dynos.ts';
 import type { LinkMemory } from './memory.ts';
 import { splitNodeName } from './names.ts';
 import { OverallState } from './overall-state.ts';
@@ -79,14 +79,16 @@ export class Tunnel {
     );
   }
 
-  start(): void {
-    this.#dynos.start({
+  /** `isBack`: it was up before, with another daemon. */
+  start(isBack = false): void {
+    const handlers: DynosHandlers = {
       onDynos: (dynos) => this.#onDynos(dynos),
       onChange: () => this.#onChange(),
       onAttemptFailed: (error) => this.#onAttemptFailed(error),
       onStep: (step) => this.#tell((watcher) => watcher.onStep(step)),
       isAnyUp: () => this.ends.some(({ state }) => state === 'up'),
-    });
+    };
+    this.#dynos.start(handlers, isBack);
   }
 
   /** Is it alive? What is not up tries at once, also after it had given up. */

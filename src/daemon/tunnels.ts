@@ -118,7 +118,7 @@ export class Tunnels {
       try {
         const entry = this.#add(spec, secrets, links);
         entry.established = true;
-        entry.tunnel.start();
+        entry.tunnel.start(true);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         this.#options.logger.error('a tunnel can not come back', { name: spec.name, reason });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { WantedDyno } from '../../src/daemon/dynos.ts';
+import type { DynosHandlers, WantedDyno } from '../../src/daemon/dynos.ts';
 import { Formation, type FormationApp } from '../../src/daemon/formation.ts';
 import type { Dyno } from '../../src/heroku/answers.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
@@ -72,9 +72,9 @@ describe('a formation', () => {
   });
   afterEach(() => formation.close());
 
-  const start = async (...selectors: string[]): Promise<void> => {
+  const begin = async (selectors: readonly string[], isBack: boolean): Promise<void> => {
     formation = new Formation({ app, selectors, clock, logger: silentLogger });
-    formation.start({
+    const handlers: DynosHandlers = {
       onDynos: (now) => {
         dynos = now;
       },
@@ -82,9 +82,11 @@ describe('a formation', () => {
       onAttemptFailed: (error) => failed.push(error),
       onStep: () => undefined,
       isAnyUp: () => isAnyUp,
-    });
+    };
+    formation.start(handlers, isBack);
     await turn();
   };
+  const start = (...selectors: string[]): Promise<void> => begin(selectors, false);
   const pass = async (ms: number): Promise<void> => {
     for (let passed = 0; passed < ms; passed += STEP_MS) {
       clock.advance(STEP_MS);
@@ -212,6 +214,28 @@ describe('a formation', () => {
     assert.deepEqual(dynos, []);
     assert.equal(formation.state, 'up');
     assert.deepEqual(failed, []);
+  });
+
+  it('that comes back with the daemon may be without some of what was selected, and notes it', async () => {
+    await begin(['web', 'worker'], true);
+    assert.deepEqual(
+      dynos.map(({ name }) => name),
+      ['web.1'],
+    );
+    assert.equal(formation.state, 'up');
+    assert.equal(formation.lastError?.code, 'DYNO_NOT_FOUND');
+    assert.deepEqual(failed, []);
+    app.shown = [dyno('web.1'), dyno('worker.1')];
+    await pass(15_000);
+    assert.equal(dynos.length, 2);
+  });
+
+  it('that comes back without any is looked at as before', async () => {
+    app.shown = [];
+    await begin([], true);
+    assert.equal(formation.lastError?.code, 'DYNO_NOT_RUNNING');
+    assert.deepEqual(failed, []);
+    assert.equal(await looksWithin(150_000), 10);
   });
 
   it('is given up where only a person can help, until somebody asks again', async () => {

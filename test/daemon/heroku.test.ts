@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TunnelSpec } from '../../src/daemon/control/api.ts';
 import type { ControlClient } from '../../src/daemon/control/client.ts';
 import { HerokuApp } from '../../src/daemon/heroku-app.ts';
 import { herokuSettings } from '../../src/heroku/settings.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import { ScriptedServer } from '../heroku/support.ts';
 import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
 import { freePort } from '../support/erlang.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -32,11 +33,16 @@ describe('a tunnel to Heroku', () => {
     client = await daemon.client();
   };
 
-  it('comes back with the daemon, and waits for a key when there is none in ~/.netrc', async () => {
+  /** With a tunnel that was up before. */
+  const startAgain = async (was: TunnelSpec): Promise<void> => {
     const { stateFile } = daemon.paths;
     mkdirSync(dirname(stateFile), { recursive: true, mode: 0o700 });
-    writeFileSync(stateFile, JSON.stringify({ schema: '1', tunnels: [spec] }), { mode: 0o600 });
+    writeFileSync(stateFile, JSON.stringify({ schema: '1', tunnels: [was] }), { mode: 0o600 });
     await start();
+  };
+
+  it('comes back with the daemon, and waits for a key when there is none in ~/.netrc', async () => {
+    await startAgain(spec);
     for (;;) {
       const { tunnels } = await client.call('status', {});
       if (tunnels[0]?.state !== 'failed') continue;
@@ -46,6 +52,30 @@ describe('a tunnel to Heroku', () => {
     }
     const given = client.call('up', { spec, secrets: { herokuToken: TOKEN } });
     await assert.rejects(given, { code: 'HEROKU_UNAVAILABLE' }, 'the key that is given counts');
+  });
+
+  it('comes back to those of its dynos that are there', async () => {
+    const heroku = await ScriptedServer.start();
+    heroku.answer(({ url = '' }, response) => {
+      const dynos = [{ id: '1', name: 'web.1', type: 'web', state: 'up' }];
+      const app = { id: '1', name: 'my-app', enabled: true };
+      const answer = { '/apps/my-app/dynos': dynos, '/apps/my-app/config-vars': {} }[url];
+      response.end(JSON.stringify(answer ?? app));
+    });
+    const env = { HEROKU_API_URL: heroku.url, HEROKU_EXEC_URL: heroku.url };
+    daemon = new DaemonFixture(folder.path, env);
+    writeFileSync(join(folder.path, '.netrc'), 'machine 127.0.0.1 password KEY');
+    await startAgain({ ...spec, way: { kind: 'heroku', app: 'my-app', dynos: ['web', 'worker'] } });
+    for (;;) {
+      const { tunnels } = await client.call('status', {});
+      if (tunnels[0]?.links.length === 0) continue;
+      assert.deepEqual(
+        tunnels[0]?.links.map(({ dyno }) => dyno),
+        ['web.1'],
+      );
+      break;
+    }
+    await heroku.stop();
   });
 
   it('writes the key of its caller nowhere', async () => {
