@@ -99,8 +99,17 @@ function withAddonHint(error: unknown, app: string): unknown {
   });
 }
 
+/** Throws CONFIG_INVALID, without the URL. */
 function credentialsOf(url: URL): { user: string; password: string } {
-  return { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+  try {
+    return { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+  } catch {
+    throw new EpmuxError(
+      'CONFIG_INVALID',
+      'HEROKU_EXEC_URL has a user or password with a % that can’t be decoded',
+      { hint: 'write a plain % as %25 in HEROKU_EXEC_URL, or unset it' },
+    );
+  }
 }
 
 function isMissing(error: unknown): boolean {

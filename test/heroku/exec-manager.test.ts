@@ -117,4 +117,16 @@ describe('the exec manager', () => {
       assert.throws(() => manager(changes), { code: 'CONFIG_INVALID' });
     }
   });
+
+  it('may not have a user or password that can’t be read, and shows neither', () => {
+    for (const login of ['user:hush%', 'user:hu%ffsh', 'hush%zz:pass']) {
+      const make = () => manager({ addonUrl: `https://${login}@example.com` });
+      assert.throws(make, (error) => {
+        assert.ok(error instanceof EpmuxError);
+        assert.equal(error.code, 'CONFIG_INVALID');
+        assert.doesNotMatch(`${error.stack} ${error.hint} ${String(error.cause)}`, /hu(sh|%)/);
+        return true;
+      });
+    }
+  });
 });
