@@ -9,11 +9,13 @@ import { type Dynos, oneDyno } from './dynos.ts';
 import { withoutSecrets } from './environment.ts';
 import { Formation } from './formation.ts';
 import { HerokuApp } from './heroku-app.ts';
+import type { DaemonLimits } from './limits.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
 
 export interface DynosSurroundings {
   /** Also says where Heroku is (src/heroku/settings.ts). */
   readonly env: NodeJS.ProcessEnv;
+  readonly limits: Pick<DaemonLimits, 'attemptMs'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -22,7 +24,7 @@ export interface DynosSurroundings {
 export function createDynos(
   spec: TunnelSpec,
   secrets: TunnelSecrets,
-  { env, clock, logger }: DynosSurroundings,
+  { env, limits, clock, logger }: DynosSurroundings,
 ): Dynos {
   const { way, via, agentPort } = spec;
   if (way.kind !== 'heroku') {
@@ -48,6 +50,7 @@ export function createDynos(
     home: env['HOME'] || homedir(),
     dial: createDialer(via, clock),
     agentPort,
+    attemptMs: limits.attemptMs,
     clock,
     logger,
   });

@@ -240,7 +240,7 @@ export class Daemon {
       descriptors: this.#descriptors,
       createDynos: (spec, secrets) =>
         transportFor === undefined
-          ? createDynos(spec, secrets, { env, clock, logger: log })
+          ? createDynos(spec, secrets, { env, limits, clock, logger: log })
           : oneDyno(() => transportFor(spec, secrets.given)),
       clock,
       logger: log,

@@ -1,5 +1,6 @@
 import type { Dyno } from '../heroku/answers.ts';
 import { formationOf, requireRunning } from '../heroku/formation.ts';
+import { sparedMs } from '../heroku/retry.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -55,6 +56,8 @@ export class Formation implements Dynos {
   #looking = false;
   #lookAgain = false;
   #lookedAt = Number.NEGATIVE_INFINITY;
+  /** Heroku wants no question before. */
+  #sparedUntil = Number.NEGATIVE_INFINITY;
   #alertUntil = Number.NEGATIVE_INFINITY;
   #lostAt = Number.NEGATIVE_INFINITY;
   /** When the last look that was answered began. */
@@ -107,6 +110,7 @@ export class Formation implements Dynos {
   }
 
   again(): void {
+    this.#sparedUntil = Number.NEGATIVE_INFINITY;
     if (this.#looks) this.#lookSoon();
     else this.#loop.again();
   }
@@ -172,7 +176,8 @@ export class Formation implements Dynos {
     this.#cancel();
     if (!this.#looks) return;
     const { clock } = this.#options;
-    this.#cancel = clock.wakeAt(Math.max(at, this.#lookedAt + LEAST_MS), () => void this.#look());
+    const earliest = Math.max(this.#lookedAt + LEAST_MS, this.#sparedUntil);
+    this.#cancel = clock.wakeAt(Math.max(at, earliest), () => void this.#look());
   }
 
   async #look(): Promise<void> {
@@ -229,8 +234,11 @@ export class Formation implements Dynos {
       return REFUSED_MS;
     }
     this.#loop.machine.failedWith(error);
-    if (isFatal(error) || error.code === 'HEROKU_RATE_LIMITED') return REFUSED_MS;
-    return Math.max(this.#waitMs(), FAILED_MS);
+    if (isFatal(error)) return REFUSED_MS;
+    const restMs = sparedMs(error);
+    if (restMs === undefined) return Math.max(this.#waitMs(), FAILED_MS);
+    this.#sparedUntil = this.#options.clock.now() + restMs;
+    return restMs;
   }
 
   #take(dynos: readonly Dyno[]): void {

@@ -14,12 +14,16 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Dialer } from '../transport/dial.ts';
 import { loadSsh } from '../transport/ssh/load.ts';
 import type { Transport } from '../transport/transport.ts';
+import { STANDARD_LIMITS } from './limits.ts';
 
 /** Config vars do not change without a restart of all dynos, each of which may ask for them at the same time. */
 const VARIABLES_FRESH_MS = 10_000;
 /** Between two registrations of a key, beyond the first few: a hundred dynos are no hundred calls a second. */
 const REGISTER_EVERY_MS = 100;
 const REGISTER_BURST = 5;
+/** For what is asked within a connection attempt: should Heroku want to be asked later than that, the attempt has failed. */
+const MOST_PATIENCE_MS = 10_000;
+const PATIENCE_SHARE = 1 / 3;
 
 export interface HerokuAppOptions {
   readonly app: string;
@@ -34,6 +38,8 @@ export interface HerokuAppOptions {
   readonly home: string;
   readonly dial: Dialer;
   readonly agentPort: number;
+  /** The limit of the attempts that ask. */
+  readonly attemptMs?: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -118,6 +124,7 @@ export class HerokuApp {
     const made = JSON.stringify([token, proxy]);
     if (this.#client?.made !== made) {
       const { settings, home, clock, logger } = this.#options;
+      const { attemptMs = STANDARD_LIMITS.attemptMs } = this.#options;
       const client = herokuClient({
         app: this.name,
         settings,
@@ -126,6 +133,7 @@ export class HerokuApp {
         home,
         clock,
         logger,
+        patienceMs: Math.min(MOST_PATIENCE_MS, attemptMs * PATIENCE_SHARE),
       });
       this.#client = { made, client };
     }

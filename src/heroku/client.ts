@@ -17,6 +17,8 @@ export interface HerokuClientOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random?: () => number;
+  /** As in `HttpPorts`. */
+  readonly patienceMs?: number;
 }
 
 /** Both of Heroku's services for one app, with one set of credentials. */
@@ -30,7 +32,7 @@ export function herokuClient(options: HerokuClientOptions): HerokuClient {
   const { app, settings, proxy, apiKey, home, clock, logger, random = Math.random } = options;
   const apiHost = new URL(settings.apiUrl).host;
   const credentials = herokuCredentials({ apiKey, apiHost, home });
-  const http = { clock, random, logger, proxy };
+  const http = { clock, random, logger, proxy, patienceMs: options.patienceMs };
   return {
     platform: platformApi({ app, settings, credentials, http }),
     manager: (addonUrl) => execManager({ app, settings, addonUrl, credentials, http }),

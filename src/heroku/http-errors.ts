@@ -1,10 +1,20 @@
-import { EpmuxError, type EpmuxErrorOptions, type ErrorCode } from '../protocol/errors.ts';
+import {
+  EpmuxError,
+  type EpmuxErrorOptions,
+  type ErrorCode,
+  type ErrorDetails,
+} from '../protocol/errors.ts';
 import type { HttpAnswer, HttpCall } from './http.ts';
+import { retryAfterMs } from './retry.ts';
 
 const MOST_WORDS = 300;
 
 /** What an answer's status says, with Heroku's own words; undefined when it is a success. */
-export function answerError(call: HttpCall, answer: HttpAnswer): EpmuxError | undefined {
+export function answerError(
+  call: HttpCall,
+  answer: HttpAnswer,
+  wallNow: number,
+): EpmuxError | undefined {
   const { status } = answer;
   if (status >= 200 && status < 300) return undefined;
   const { host } = call.url;
@@ -22,7 +32,9 @@ export function answerError(call: HttpCall, answer: HttpAnswer): EpmuxError | un
     case 404:
       return error('APP_NOT_FOUND', `${host} does not find ${call.what}`);
     case 429:
-      return error('HEROKU_RATE_LIMITED', `${host} wants fewer questions${later(answer)}`);
+      return error('HEROKU_RATE_LIMITED', `${host} wants fewer questions${later(answer)}`, {
+        details: retryDetails(answer, wallNow),
+      });
     default:
       return status >= 500
         ? error('HEROKU_UNAVAILABLE', `${host} answered ${status} to the question for ${call.what}`)
@@ -102,6 +114,11 @@ function rootOf(error: unknown): NodeJS.ErrnoException {
     root = below;
   }
   return root;
+}
+
+function retryDetails({ retryAfter }: HttpAnswer, wallNow: number): ErrorDetails {
+  const ms = retryAfterMs(retryAfter, wallNow);
+  return ms === undefined ? {} : { retryAfterMs: String(ms) };
 }
 
 function later(answer: HttpAnswer): string {

@@ -7,7 +7,7 @@ import { answerError, networkError, proxyRefusal, tooLate } from './http-errors.
 import { pause } from './pause.ts';
 import { type FetchAnswer, type ProxiedFetch, proxiedFetch } from './proxied-fetch.ts';
 import { isProxied, type ProxySettings, proxyLabel } from './proxy.ts';
-import { retryWait } from './retry.ts';
+import { PATIENCE_MS, retryWait } from './retry.ts';
 
 export interface HttpCall {
   readonly method: 'GET' | 'PUT' | 'PATCH' | 'DELETE';
@@ -33,6 +33,8 @@ export interface HttpPorts {
   readonly random: () => number;
   readonly logger: Logger;
   readonly proxy?: ProxySettings | undefined;
+  /** What a call may wait in all before further tries: a minute unless told. */
+  readonly patienceMs?: number | undefined;
 }
 
 export interface HttpAnswer {
@@ -53,11 +55,13 @@ export async function callJson(
   ports: HttpPorts,
   signal: AbortSignal,
 ): Promise<unknown> {
+  let leftMs = ports.patienceMs ?? PATIENCE_MS;
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await tryOnce(call, ports, signal);
     if (!('error' in outcome)) return outcome.json;
-    const wait = call.repeatable ? retryWait(outcome, attempt, ports) : undefined;
+    const wait = call.repeatable ? retryWait(outcome, attempt, { ...ports, leftMs }) : undefined;
     if (wait === undefined) throw outcome.error;
+    leftMs -= wait;
     ports.logger.debug('Heroku is asked again', { what: call.what, waitMs: Math.round(wait) });
     await pause(wait, `another try at ${call.what}`, ports.clock, signal);
   }
@@ -87,7 +91,7 @@ async function tryOnce(
     const fields = { method: call.method, host: call.url.host, path: call.url.pathname };
     const tookMs = Math.round(clock.now() - began);
     logger.debug('asked Heroku', { ...fields, status: answer.status, tookMs });
-    const error = answerError(call, answer);
+    const error = answerError(call, answer, clock.wallNow());
     if (error !== undefined) return { ...answer, error, isLate: false };
     return { json: parse(call, answer.text) };
   } catch (cause) {

@@ -238,7 +238,7 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 /**
  * Facts that a program acts on, by name; never a secret. HOST_KEY_UNKNOWN: `host` (as known_hosts has it), `keyType`, `fingerprint`
- * (`SHA256:…`).
+ * (`SHA256:…`). HEROKU_RATE_LIMITED: `retryAfterMs`, where Heroku said it.
  */
 export type ErrorDetails = Readonly<Record<string, string>>;
 

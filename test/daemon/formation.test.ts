@@ -264,6 +264,30 @@ describe('a formation', () => {
     assert.equal(await looksWithin(55_000), 0);
   });
 
+  it('is not asked for within a minute of 429, whatever happens meanwhile', async () => {
+    isAnyUp = false;
+    app.failure = new EpmuxError('HEROKU_RATE_LIMITED', 'too often');
+    await start();
+    assert.deepEqual(
+      failed.map(({ code }) => code),
+      ['HEROKU_RATE_LIMITED'],
+    );
+    assert.equal(await looksWithin(59_900), 0);
+    app.failure = undefined;
+    assert.equal(await looksWithin(STEP_MS), 1);
+    assert.equal(formation.state, 'up');
+    app.failure = new EpmuxError('HEROKU_RATE_LIMITED', 'too often', {
+      details: { retryAfterMs: '90000' },
+    });
+    await pass(15_000);
+    formation.onLinkLost();
+    assert.equal(await looksWithin(89_900), 0);
+    assert.equal(await looksWithin(STEP_MS), 1);
+    await pass(1_000);
+    formation.again();
+    assert.equal(await looksWithin(STEP_MS), 1, 'but when a person asks');
+  });
+
   it('outlives a refused key while a link is up, and is given up when none is', async () => {
     await start();
     app.failure = new EpmuxError('HEROKU_AUTH_REFUSED', 'revoked');

@@ -118,22 +118,59 @@ describe('a tunnel to Heroku', () => {
   });
 });
 
+const appAt = (url: string, clock: ManualClock, token: () => string, attemptMs = 30_000) =>
+  new HerokuApp({
+    app: 'my-app',
+    settings: herokuSettings({ HEROKU_API_URL: url }),
+    token,
+    proxy: () => undefined,
+    home: '/nonexistent',
+    dial: () => Promise.reject(new Error('nothing is dialled')),
+    agentPort: 9_001,
+    attemptMs,
+    clock,
+    logger: silentLogger,
+  });
+
+describe('an app at a Heroku that wants fewer questions', () => {
+  const { signal } = new AbortController();
+  const limited = { status: 429, headers: { 'retry-after': '40' }, json: {} };
+  let heroku: ScriptedServer;
+  let clock: ManualClock;
+  let app: HerokuApp;
+
+  beforeEach(async () => {
+    heroku = await ScriptedServer.start();
+    clock = new ManualClock();
+    app = appAt(heroku.url, clock, () => 'KEY');
+  });
+  afterEach(() => heroku.stop());
+
+  it('says so at once rather than wait for longer than an attempt may take', async () => {
+    heroku.answer(limited);
+    await assert.rejects(app.dynos(signal), { code: 'HEROKU_RATE_LIMITED' });
+    assert.equal(heroku.asked.length, 1);
+    assert.equal(clock.waiting, 0);
+    const hasty = appAt(heroku.url, clock, () => 'KEY', 3_000);
+    heroku.answer({ ...limited, headers: { 'retry-after': '2' } });
+    await assert.rejects(hasty.dynos(signal), { code: 'HEROKU_RATE_LIMITED' });
+  });
+
+  it('has the config vars that it had', async () => {
+    heroku.answer({ json: { EPMUX_SECRET: 'of the app' } }, limited);
+    await app.variables(signal);
+    clock.advance(20_000);
+    assert.deepEqual(await app.variables(signal), { EPMUX_SECRET: 'of the app' });
+    assert.equal(heroku.asked.length, 2);
+  });
+});
+
 describe('a hundred dynos', () => {
   it('are not a hundred calls a second', async () => {
     const clock = new ManualClock();
-    const app = new HerokuApp({
-      app: 'my-app',
-      settings: herokuSettings({ HEROKU_API_URL: 'http://127.0.0.1:1' }),
-      token: () => {
-        registered.push(clock.now());
-        throw new Error('as far as it gets');
-      },
-      proxy: () => undefined,
-      home: '/nonexistent',
-      dial: () => Promise.reject(new Error('nothing is dialled')),
-      agentPort: 9_001,
-      clock,
-      logger: silentLogger,
+    const app = appAt('http://127.0.0.1:1', clock, () => {
+      registered.push(clock.now());
+      throw new Error('as far as it gets');
     });
     const registered: number[] = [];
     const attempts = Array.from({ length: 100 }, (_, index) =>

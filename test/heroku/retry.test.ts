@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { callJson } from '../../src/heroku/http.ts';
-import { retryAfterMs, retryWait } from '../../src/heroku/retry.ts';
+import { retryAfterMs, retryWait, sparedMs } from '../../src/heroku/retry.ts';
+import { EpmuxError } from '../../src/protocol/errors.ts';
 import { CallRig } from './call-support.ts';
 import { HurriedClock, never, ports, type ScriptedServer } from './support.ts';
 
@@ -93,7 +94,20 @@ describe('a call to Heroku', () => {
       const error = await rig.failure();
       assert.equal(error.code, 'HEROKU_RATE_LIMITED');
       assert.match(error.message, /Retry-After: 61.*rate_limit: Slow down\./);
+      assert.equal(error.details?.['retryAfterMs'], '61000');
       assert.equal(server.asked.length, 1);
+    });
+
+    it('is HEROKU_RATE_LIMITED at once when it would have to wait for longer than its caller', async () => {
+      const patient = (clock: HurriedClock) => ({ ...ports(clock), patienceMs: 10_000 });
+      server.answer(limited('11'));
+      const clock = new HurriedClock();
+      assert.equal((await rig.failure({}, patient(clock))).code, 'HEROKU_RATE_LIMITED');
+      assert.deepEqual(clock.waits, []);
+      server.answer(limited('6'));
+      const other = new HurriedClock();
+      assert.equal((await rig.failure({}, patient(other))).code, 'HEROKU_RATE_LIMITED');
+      assert.deepEqual(other.waits, [6_000], 'all waits count together');
     });
   });
 });
@@ -104,6 +118,7 @@ describe('the wait before another try', () => {
     retryWait({ status, retryAfter, isLate: false }, attempt, {
       clock: clock as HurriedClock,
       random: () => 0.999,
+      leftMs: 60_000,
     });
 
   it('is spread over all of its span', () => {
@@ -111,7 +126,7 @@ describe('the wait before another try', () => {
       [1, 2, 3, 4].map((n) => wait(502, n)),
       [499.5, 999, 1_998, undefined],
     );
-    const early = { clock: clock as HurriedClock, random: () => 0 };
+    const early = { clock: clock as HurriedClock, random: () => 0, leftMs: 60_000 };
     assert.equal(retryWait({ status: 502, retryAfter: null, isLate: false }, 3, early), 0);
   });
 
@@ -127,5 +142,23 @@ describe('the wait before another try', () => {
     assert.equal(wait(429, 1, 'Tue, 01 Jan 2030 00:01:01 GMT'), undefined);
     assert.equal(wait(429, 1, 'soon'), 499.5);
     assert.equal(retryAfterMs(null, 0), undefined);
+  });
+});
+
+describe('the peace that Heroku is left in', () => {
+  const limited = (retryAfterMs?: string) =>
+    new EpmuxError('HEROKU_RATE_LIMITED', 'x', {
+      details: retryAfterMs === undefined ? {} : { retryAfterMs },
+    });
+
+  it('is a minute, or what it said where that is longer, up to an hour', () => {
+    assert.equal(sparedMs(limited()), 60_000);
+    assert.equal(sparedMs(limited('7000')), 60_000);
+    assert.equal(sparedMs(limited('120000')), 120_000);
+    assert.equal(sparedMs(limited('1e12')), 3_600_000);
+  });
+
+  it('follows from no other error', () => {
+    assert.equal(sparedMs(new EpmuxError('HEROKU_UNAVAILABLE', 'x')), undefined);
   });
 });

@@ -1,3 +1,4 @@
+import { sparedMs } from '../../heroku/retry.ts';
 import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -203,10 +204,11 @@ export class ConnectionLoop {
 
   async #afterFailure(error: EpmuxError, begunAt: number): Promise<void> {
     const tookMs = this.#options.clock.now() - begunAt;
-    this.machine.failedWith(error);
+    const restMs = sparedMs(error);
+    this.machine.failedWith(restMs === undefined ? error : withNextTry(error, restMs));
     this.#options.onAttemptFailed(error);
     if (!isFatal(error) || this.#options.passing?.has(error.code) === true) {
-      await this.#wait(this.#waitAfter(error, tookMs));
+      await this.#wait(restMs ?? this.#waitAfter(error, tookMs));
       return;
     }
     this.#enter('failed');

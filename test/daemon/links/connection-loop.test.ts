@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Connection, ConnectionLoop } from '../../../src/daemon/links/connection-loop.ts';
-import { EpmuxError, type ErrorCode } from '../../../src/protocol/errors.ts';
+import { EpmuxError, type ErrorCode, type ErrorDetails } from '../../../src/protocol/errors.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 /** Attempts that the test settles one by one. */
@@ -31,8 +31,8 @@ class Attempts {
     await turn();
   }
 
-  async fail(code: ErrorCode = 'CONNECT_FAILED'): Promise<void> {
-    this.#fail(new EpmuxError(code, 'x'));
+  async fail(code: ErrorCode = 'CONNECT_FAILED', details: ErrorDetails = {}): Promise<void> {
+    this.#fail(new EpmuxError(code, 'x', { details }));
     await turn();
   }
 
@@ -157,6 +157,37 @@ describe('a connection that is kept alive', () => {
     const { count } = attempts;
     await pass(1);
     assert.equal(attempts.count, count);
+  });
+
+  describe('by a way that Heroku wants to be asked for less', () => {
+    const attemptsWithin = async (ms: number): Promise<number> => {
+      const { count } = attempts;
+      for (let passed = 0; passed < ms; passed += 500) await pass(500);
+      return attempts.count - count;
+    };
+
+    it('is attempted again after a minute, which its error says', async () => {
+      await attempts.fail('HEROKU_RATE_LIMITED');
+      assert.equal(loop.machine.lastError?.message, 'x; tried again after 60 s');
+      assert.equal(await attemptsWithin(59_500), 0);
+      assert.equal(await attemptsWithin(500), 1);
+    });
+
+    it('is attempted again when Heroku says, also after silence', async () => {
+      await attempts.succeed();
+      await attempts.lose();
+      await pass(600);
+      await pass(6_000);
+      await attempts.fail('HEROKU_RATE_LIMITED', { retryAfterMs: '120000' });
+      assert.equal(await attemptsWithin(119_500), 0);
+      assert.equal(await attemptsWithin(500), 1);
+    });
+
+    it('is attempted at once when there is a sign that it may hold', async () => {
+      await attempts.fail('HEROKU_RATE_LIMITED');
+      loop.again();
+      assert.equal(await attemptsWithin(500), 1);
+    });
   });
 
   it('is not attempted for longer than its limit', async () => {
