@@ -35,6 +35,8 @@ export interface AddressOptions {
 export class Addresses {
   readonly #options: AddressOptions;
   readonly #byHost = new Map<string, Promise<string>>();
+  /** Host → address, those given away alone, in the order in which they were. */
+  readonly #given = new Map<string, string>();
   readonly #taken = new Set<string>();
 
   constructor(options: AddressOptions) {
@@ -60,11 +62,18 @@ export class Addresses {
       const itself = host.startsWith('127.') && (await this.#open(host));
       return itself ? host : LOCAL_ADDRESS;
     }
+    const address = (await this.#openNext()) ?? this.#inherit();
+    if (address === undefined) return LOCAL_ADDRESS;
+    this.#given.set(host, address);
+    return address;
+  }
+
+  async #openNext(): Promise<string | undefined> {
     for (let last = 2; last <= LAST_ADDRESS; last += 1) {
       const address = `127.0.0.${last}`;
       if (!this.#taken.has(address) && (await this.#open(address))) return address;
     }
-    return this.#inherit(host);
+    return undefined;
   }
 
   async #open(address: string): Promise<boolean> {
@@ -74,14 +83,14 @@ export class Addresses {
     return this.#options.open(address);
   }
 
-  async #inherit(host: string): Promise<string> {
-    for (const [other, given] of this.#byHost) {
-      if (other === host || isIPv4(other) || this.#options.inUse(other)) continue;
-      const address = await given;
-      if (address === LOCAL_ADDRESS) continue;
+  /** At once: hosts that ask at the same time inherit from different ones. */
+  #inherit(): string | undefined {
+    for (const [other, address] of this.#given) {
+      if (this.#options.inUse(other)) continue;
+      this.#given.delete(other);
       this.#byHost.delete(other);
       return address;
     }
-    return LOCAL_ADDRESS;
+    return undefined;
   }
 }

@@ -60,6 +60,14 @@ describe('the addresses of remote hosts', () => {
     assert.equal(await pool.addressOf('another'), '127.0.0.9');
     assert.equal(await pool.addressOf('h8'), '127.0.0.10');
   });
+
+  it('are inherited from different hosts by those that come at once', async () => {
+    const pool = addresses({ inUse: () => false });
+    for (let host = 0; host < 253; host += 1) await pool.addressOf(`h${host}`);
+    const given = await Promise.all(['a', 'b', 'c'].map((host) => pool.addressOf(host)));
+    assert.deepEqual(given, ['127.0.0.2', '127.0.0.3', '127.0.0.4']);
+    assert.deepEqual(await Promise.all(['a', 'b', 'c'].map((h) => pool.addressOf(h))), given);
+  });
 });
 
 const node = (name: string, address: string, port: number): PublishedNode => ({
