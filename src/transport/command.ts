@@ -4,6 +4,7 @@ import { abortError } from './attempt.ts';
 import { CarrierLife } from './carrier-life.ts';
 import { CommandPipe } from './command-pipe.ts';
 import { ProcessGroup } from './process-group.ts';
+import { programName } from './program-name.ts';
 import type { Carrier, Transport } from './transport.ts';
 
 export interface CommandOptions {
@@ -16,7 +17,7 @@ export interface CommandOptions {
 
 /** A shell command whose stdin and stdout reach an agent. The carrier runs nothing: each pipe is a process of its own. */
 export function commandTransport(options: CommandOptions): Transport {
-  const target = `command: ${programOf(options.command)}`;
+  const target = `command: ${programName(options.command)}`;
   return { target, connect: async () => commandCarrier(options, target) };
 }
 
@@ -45,10 +46,4 @@ function commandCarrier(options: CommandOptions, label: string): Carrier {
       for (const pipe of pipes) pipe.fail(life.closedError());
     },
   };
-}
-
-/** The program's name alone, for arguments and assigned variables may hold secrets. */
-function programOf(command: string): string {
-  const program = /^\s*(?:exec\s+)?([\w./+-]+)(?:\s|$)/.exec(command)?.[1];
-  return program?.split('/').at(-1) || 'sh';
 }

@@ -37,6 +37,11 @@ describe('the tunnel that up is about', () => {
     assert.equal((await plan('prod', { connect: 'localhost:9001' })).name, 'prod');
   });
 
+  it('has no secret of its command in its name', async () => {
+    const command = 'KUBE_TOKEN=hunter2 kubectl exec -i app';
+    assert.equal((await plan(undefined, { command })).name, 'sh');
+  });
+
   it('refuses names that are no word', async () => {
     for (const name of ['a b', '../x', '.', '-x', 'x\u0007', 'x'.repeat(65)]) {
       await refused(name, { connect: 'h:1' }, 'USAGE', /can't be a tunnel's name/);

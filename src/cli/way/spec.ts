@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import {
   type AgentChoice,
   APP_NAME,
@@ -11,6 +11,7 @@ import {
 } from '../../daemon/control/api.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { didYouMean } from '../../runtime/spelling.ts';
+import { programName } from '../../transport/program-name.ts';
 import { parseSocksProxy } from '../../transport/socks-url.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import { parseHostPort, parsePort, parseSshAddress, quoted } from './address.ts';
@@ -124,7 +125,7 @@ function parseAgentChoice(text: string | undefined, label: Label): AgentChoice {
   );
 }
 
-/** What a tunnel without a name is called: the app, the ssh host, `host:port`, the command's first word. */
+/** What a tunnel without a name is called: the app, the ssh host, `host:port`, the command's program. */
 function defaultName(way: Way): string {
   return (
     nameSource(way)
@@ -138,7 +139,7 @@ function nameSource(way: Way): string {
   if (way.kind === 'ssh') return way.host;
   if (way.kind === 'heroku') return way.app;
   if (way.kind === 'connect') return `${way.host}:${way.port}`;
-  return basename(way.command.trim().split(/\s+/)[0] ?? '');
+  return programName(way.command);
 }
 
 function checkName(name: string): string {
