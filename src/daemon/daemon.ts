@@ -5,6 +5,7 @@ import { Descriptors } from '../runtime/descriptors.ts';
 import { VERSION } from '../runtime/version.ts';
 import { SESSION_DEFAULTS, type SessionConfig } from '../session/config.ts';
 import { Session } from '../session/session.ts';
+import { endCommands } from '../transport/process-group.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Leading, TunnelSpec, UpSecrets } from './control/api.ts';
 import { ControlServer } from './control/server.ts';
@@ -211,7 +212,7 @@ export class Daemon {
     await this.#control?.close();
     this.execBroker.close();
     await this.#withinBound(this.tunnels.close());
-    await this.#leader.close();
+    await Promise.all([this.#leader.close(), endCommands()]);
     this.#lock.release();
     await log.close();
   }

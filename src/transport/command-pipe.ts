@@ -91,7 +91,7 @@ export class CommandPipe implements BytePipe {
     this.#closedFor ??= { error: told };
     this.#options.onOver();
     this.#inner.close(reason);
-    this.#group.end();
+    void this.#group.end();
   }
 
   /** A command that failed closes its output too: that is no end in order. One that still runs may go on with its input. */
@@ -121,7 +121,7 @@ export class CommandPipe implements BytePipe {
 
   async #lost(handlers: PipeHandlers, cause: EpmuxError): Promise<void> {
     await this.#exited();
-    this.#group.end();
+    void this.#group.end();
     const error = this.#failure(cause);
     this.#tellClosed(handlers, this.#closedFor === undefined ? error : this.#closedFor.error);
   }

@@ -33,7 +33,7 @@ function commandCarrier(options: CommandOptions, label: string): Carrier {
       if (life.closed) throw life.closedError();
       const group = await ProcessGroup.start(options.command, options.env, options.clock);
       if (signal.aborted || life.closed) {
-        group.end();
+        void group.end();
         throw life.closed ? life.closedError() : abortError(`starting ${label}`, signal);
       }
       const pipe = new CommandPipe(group, { ...options, label, onOver: () => pipes.delete(pipe) });

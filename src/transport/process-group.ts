@@ -2,16 +2,26 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { EpmuxError } from '../protocol/errors.ts';
-import type { Cancel, Clock } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 
 /** How long a process group may take to end after TERM. */
 const TERM_LIMIT_MS = 2_000;
+/** Between looks whether it has. */
+const LOOK_MS = 50;
+
+/** Those of this process of which something may be left. */
+const living = new Set<ProcessGroup>();
+
+/** Ends all commands of this process: nobody kills what is left of them once it is gone. Takes 2 s at most. */
+export async function endCommands(): Promise<void> {
+  await Promise.all([...living].map((group) => group.end()));
+}
 
 /** A shell command as the leader of a process group of its own, so that everything it starts ends with it. */
 export class ProcessGroup {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #clock: Clock;
-  #cancelKill: Cancel | undefined;
+  #ended: Promise<void> | undefined;
 
   private constructor(command: string, env: NodeJS.ProcessEnv, clock: Clock) {
     this.#clock = clock;
@@ -19,9 +29,6 @@ export class ProcessGroup {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
       env,
-    });
-    this.child.once('exit', () => {
-      if (!this.#signal(0)) this.#cancelKill?.();
     });
   }
 
@@ -35,17 +42,28 @@ export class ProcessGroup {
         cause,
       });
     }
+    living.add(group);
     return group;
   }
 
-  /** TERM to the whole group, and KILL to what is left of it after the limit. Idempotent. */
-  end(): void {
-    if (this.#cancelKill !== undefined || !this.#signal('SIGTERM')) return;
+  /** TERM to the whole group, and KILL to what is left of it after the limit. Resolves when nothing is left or KILL was sent. Idempotent. */
+  end(): Promise<void> {
+    this.#ended ??= this.#end();
+    return this.#ended;
+  }
+
+  async #end(): Promise<void> {
+    const killAt = this.#clock.now() + TERM_LIMIT_MS;
+    this.#signal('SIGTERM');
     // What is stopped takes TERM only once it goes on.
     this.#signal('SIGCONT');
-    this.#cancelKill = this.#clock.wakeAt(this.#clock.now() + TERM_LIMIT_MS, () =>
-      this.#signal('SIGKILL'),
-    );
+    while (this.#signal(0) && this.#clock.now() < killAt) await this.#pause();
+    this.#signal('SIGKILL');
+    living.delete(this);
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#clock.wakeAt(this.#clock.now() + LOOK_MS, resolve));
   }
 
   /** False when nothing of the group is left. */

@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ControlClient } from '../../src/daemon/control/client.ts';
 import { daemonPaths } from '../../src/daemon/paths.ts';
 import { AgentEnd } from '../support/agent-end.ts';
+import { bridgeCommand, stillRuns } from '../support/bridge.ts';
 import { EPMUX } from '../support/dyno.ts';
 import { freePort } from '../support/erlang.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
+/** For what was sent KILL. */
+const KILLED_MS = 500;
 const SECRET = 'a secret of sixteen bytes';
 
 describe('a tunnel in the foreground', function () {
@@ -29,9 +34,10 @@ describe('a tunnel in the foreground', function () {
     await agent.kill();
   });
 
-  const start = (port: number): ChildProcess => {
+  const start = (port: number): ChildProcess => startOn('--connect', `127.0.0.1:${port}`);
+  const startOn = (...way: readonly string[]): ChildProcess => {
     const [node = '', ...args] = EPMUX;
-    const up = ['up', 'prod', '--connect', `127.0.0.1:${port}`, '--foreground'];
+    const up = ['up', 'prod', ...way, '--foreground'];
     const started = spawn(node, [...args, ...up], {
       env: {
         PATH: process.env['PATH'],
@@ -79,6 +85,22 @@ describe('a tunnel in the foreground', function () {
     client.close();
     const [exit] = await once(running, 'exit');
     assert.equal(exit, 0, said);
+  });
+
+  it('ends after its command has, also one that ignores TERM and the end of its input', async () => {
+    const file = join(folder.path, 'pid');
+    const running = startOn(
+      '--command',
+      `trap '' TERM; echo $$ > '${file}'; ${bridgeCommand(agent.port)}; while :; do sleep 1; done`,
+    );
+    await untilUp(running);
+    const group = Number(readFileSync(file, 'utf8'));
+    running.kill('SIGTERM');
+    await once(running, 'exit');
+    await delay(KILLED_MS);
+    const isLeft = stillRuns(group);
+    if (isLeft) process.kill(-group, 'SIGKILL');
+    assert.equal(isLeft, false);
   });
 
   it('fails as up does when it does not come up', async () => {

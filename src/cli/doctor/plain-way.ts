@@ -1,5 +1,6 @@
 import { silentLogger } from '../../runtime/logger.ts';
 import { createDialer, createTransport } from '../../transport/create.ts';
+import { endCommands } from '../../transport/process-group.ts';
 import type { Carrier, Transport } from '../../transport/transport.ts';
 import type { PlainWay } from '../../transport/way.ts';
 import { runChecks } from './check.ts';
@@ -48,5 +49,6 @@ async function visit(connecting: Promise<Carrier>, checks: WayChecks): Promise<v
     await diagnoseDyno(carrier, {}, checks);
   } finally {
     carrier.close();
+    await endCommands();
   }
 }

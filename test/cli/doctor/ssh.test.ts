@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DoctorDocument } from '../../../src/cli/doctor/document.ts';
+import { stillRuns } from '../../support/bridge.ts';
 import { TestDyno } from '../../support/dyno.ts';
 import { type ErlangNode, freePort } from '../../support/erlang.ts';
 import { Laptop } from '../../support/laptop.ts';
+
+/** For what was sent KILL. */
+const KILLED_MS = 500;
 
 describe('epmux doctor, on the way over SSH', function () {
   this.timeout(60_000);
@@ -184,6 +191,18 @@ describe('epmux doctor, on the way over SSH', function () {
   it('tells that a command does not run', async () => {
     const found = await examine(['--command', 'echo no >&2; exit 3']);
     assert.deepEqual(found.broken, ['agent COMMAND_FAILED']);
+  });
+
+  it('leaves nothing of a command behind, also where it ignores TERM', async () => {
+    const file = join(laptop.erlang.home, 'command.pid');
+    const command = `trap '' TERM; echo $$ > '${file}'; echo no agent; while :; do sleep 1; done`;
+    const found = await examine(['--command', command]);
+    assert.deepEqual(found.broken, ['agent NOT_AN_AGENT']);
+    const group = Number(readFileSync(file, 'utf8'));
+    await delay(KILLED_MS);
+    const isLeft = stillRuns(group);
+    if (isLeft) process.kill(-group, 'SIGKILL');
+    assert.equal(isLeft, false);
   });
 
   it('pings by a tunnel that is up, also one that nothing configures', async () => {
