@@ -6,7 +6,7 @@ import { runApp } from './child.ts';
 import { AGENT_HELP } from './help.ts';
 import { createLineLogger } from './line-logger.ts';
 import { type AgentOptions, type AgentRequest, parseAgentOptions } from './options.ts';
-import { leaveProcessOne } from './process-one.ts';
+import { givenEnvironment, leaveProcessOne } from './process-one.ts';
 import { takePushedSecret } from './pushed.ts';
 import { loadSecret } from './secret.ts';
 import { startTunnel, type Tunnel } from './tunnel.ts';
@@ -26,8 +26,9 @@ const MAX_UNREAD_LOG_BYTES = 256 * 1024;
  * `epmux agent`; `argv` starts behind the word `agent`. Gives the exit code, which is the app's own where it runs one. With an app
  * nothing that fails here keeps the app from running or ends it.
  */
-export async function runAgent(argv: readonly string[], env: Env): Promise<number> {
+export async function runAgent(argv: readonly string[], ownEnv: Env): Promise<number> {
   keepHeapSmall();
+  const env = givenEnvironment(ownEnv);
   // A log that nobody reads any more is no reason to fail.
   process.stderr.on('error', () => {});
   process.stdout.on('error', () => {});
@@ -46,7 +47,7 @@ export async function runAgent(argv: readonly string[], env: Env): Promise<numbe
     // A reader that has stopped reading costs log lines, not memory.
     if (process.stderr.writableLength < MAX_UNREAD_LOG_BYTES) process.stderr.write(line);
   });
-  leaveProcessOne(log);
+  leaveProcessOne(log, { inherited: 'fd' in options.listen });
   const start = async (): Promise<Tunnel> => {
     if (request.envProblem !== undefined) throw request.envProblem;
     const { pushed, secretFile } = options;

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import type { Logger } from '../runtime/logger.ts';
 
 const SHELL = '/bin/sh';
@@ -21,16 +21,27 @@ wait $app 2>/dev/null; last=$?
 exit $code
 `;
 
+/** Tells an agent that the reaper started it. */
+const BELOW_REAPER = 'EPMUX_BELOW_REAPER';
+
+type Env = Readonly<Record<string, string | undefined>>;
 type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never;
 
 /**
  * When this is process 1: replaces it by a reaping shell that runs the same command line again as its child, and never returns. Where
- * that can't be done, warns and returns: the app runs all the same.
+ * that can't be done, warns and returns: the app runs all the same. `inherited`: a descriptor is needed beside the first three, which
+ * alone Node hands on.
  */
-export function leaveProcessOne(log: Logger): void {
+export function leaveProcessOne(log: Logger, { inherited }: { readonly inherited: boolean }): void {
   if (process.pid !== 1) return;
   // Newer than the oldest Node supported, so its types do not know it.
   const execve = (process as { readonly execve?: Execve }).execve;
+  if (inherited) {
+    log.warn(
+      'this is process 1 and cannot reap orphans without losing the socket of --listen-fd: start the container with `docker run --init` or under tini',
+    );
+    return;
+  }
   if (execve === undefined || !isExecutable(SHELL)) {
     log.warn(
       'this is process 1 and cannot reap orphans: start the container with `docker run --init` or under tini, or use Node 22.15 or newer with /bin/sh',
@@ -39,7 +50,32 @@ export function leaveProcessOne(log: Logger): void {
     return;
   }
   const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  execve.call(process, SHELL, ['sh', '-c', REAPER, 'epmux-init', ...self], process.env);
+  const env = { ...process.env, [BELOW_REAPER]: '1' };
+  execve.call(process, SHELL, ['sh', '-c', REAPER, 'epmux-init', ...self], env);
+}
+
+/**
+ * The environment that process 1 was given; `env` is this process's own. A shell hands on no variable whose name is none to it, such as
+ * `spring.profile`, and adds some; what it was given itself still stands in /proc.
+ */
+export function givenEnvironment(env: Env): Env {
+  if (env[BELOW_REAPER] === undefined) return env;
+  const given = (process.ppid === 1 ? environmentOf(1) : undefined) ?? env;
+  return Object.fromEntries(Object.entries(given).filter(([name]) => name !== BELOW_REAPER));
+}
+
+/** Undefined where /proc does not tell. */
+function environmentOf(pid: number): Env | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/environ`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const pairs = text.split('\0').map((pair) => [pair, pair.indexOf('=')] as const);
+  return Object.fromEntries(
+    pairs.filter(([, at]) => at > 0).map(([pair, at]) => [pair.slice(0, at), pair.slice(at + 1)]),
+  );
 }
 
 function isExecutable(file: string): boolean {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { AgentProcess } from '../support/agent-process.ts';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { AgentProcess, agentBundle } from '../support/agent-process.ts';
 import { leaveOut } from '../support/left-out.ts';
 import { findNode } from '../support/other-node.ts';
 
 const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
+const SECRET = 'a secret of enough bytes';
 const INSTALL_MS = 60_000;
 
 /** Prints `ready`, answers SIGTERM by exit 9, and leaves orphans behind that end at once. */
@@ -43,9 +46,13 @@ describe('the agent as process 1', () => {
   let agent: AgentProcess | undefined;
   afterEach(() => agent?.kill());
 
-  async function asProcessOne(node: string, command: readonly string[]): Promise<AgentProcess> {
+  async function asProcessOne(
+    node: string,
+    command: readonly string[],
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<AgentProcess> {
     agent = await AgentProcess.start(['--listen', '127.0.0.1:0', '--', ...command], {
-      env: { EPMUX_SECRET: 'a secret of enough bytes' },
+      env: { EPMUX_SECRET: SECRET, ...more },
       node,
       wrap: (words) => [...UNSHARE, ...words],
     });
@@ -80,6 +87,33 @@ describe('the agent as process 1', () => {
     it('tells an app that a signal ended as a shell does', async () => {
       const started = await asProcessOne(node, ['sh', '-c', 'kill -9 $$']);
       assert.equal(await started.exitCode(), 137);
+    });
+
+    it('gives the app exactly the environment that it was given, but for the secret', async () => {
+      const given = { 'spring.profile': 'a=b', 'MY-APP-KEY': 'two\nlines', EMPTY: '', ü: 'ü' };
+      const command = [process.execPath, '-p', 'JSON.stringify(process.env)'];
+      const started = await asProcessOne(node, command, given);
+      assert.equal(await started.exitCode(), 0);
+      const path = process.env['PATH'] ?? '';
+      assert.deepEqual(JSON.parse(started.stdout), { PATH: path, ...given });
+    });
+
+    it('keeps a socket that it was given, and warns that it collects no orphans', async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle;
+      const argv = ['--listen-fd', '3', '--log-level', 'info', '--', 'sh', '-c', 'sleep 0.3'];
+      const [unshare = '', ...words] = [...UNSHARE, node, await agentBundle(), ...argv];
+      const env = { PATH: process.env['PATH'] ?? '', EPMUX_SECRET: SECRET };
+      const child = spawn(unshare, words, { env, stdio: ['ignore', 'ignore', 'pipe', fd] });
+      let log = '';
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        log += text;
+      });
+      await once(child, 'close');
+      server.close();
+      assert.match(log, /warn this is process 1 .*--listen-fd.*docker run --init/);
+      assert.match(log, /info the agent is listening address=127\.0\.0\.1:\d+ pid=1\n/);
     });
   });
 
