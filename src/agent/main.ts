@@ -5,6 +5,7 @@ import { VERSION } from '../runtime/version.ts';
 import { runApp } from './child.ts';
 import { AGENT_HELP } from './help.ts';
 import { createLineLogger } from './line-logger.ts';
+import { openLogOutput } from './log-output.ts';
 import { type AgentOptions, type AgentRequest, parseAgentOptions } from './options.ts';
 import { givenEnvironment, leaveProcessOne } from './process-one.ts';
 import { takePushedSecret } from './pushed.ts';
@@ -20,7 +21,6 @@ interface EnvProblem {
 
 /** Signals that end an agent without an app, and the exit code. */
 const ENDING = { SIGTERM: 0, SIGHUP: 0, SIGINT: 130 } as const;
-const MAX_UNREAD_LOG_BYTES = 256 * 1024;
 
 /**
  * `epmux agent`; `argv` starts behind the word `agent`. Gives the exit code, which is the app's own where it runs one. With an app
@@ -43,10 +43,7 @@ export async function runAgent(argv: readonly string[], ownEnv: Env): Promise<nu
     return 0;
   }
   const { options } = request;
-  const log = createLineLogger(options.logLevel, (line) => {
-    // A reader that has stopped reading costs log lines, not memory.
-    if (process.stderr.writableLength < MAX_UNREAD_LOG_BYTES) process.stderr.write(line);
-  });
+  const log = createLineLogger(options.logLevel, openLogOutput());
   leaveProcessOne(log, { inherited: 'fd' in options.listen });
   const start = async (): Promise<Tunnel> => {
     if (request.envProblem !== undefined) throw request.envProblem;
