@@ -1,4 +1,5 @@
 import type { EarlyDaemon } from './early-daemon.ts';
+import { Interrupts } from './interrupts.ts';
 import { isStylish, type Paint, paintFor } from './terminal/style.ts';
 import type { HerokuQuestions } from './way/ahead.ts';
 
@@ -23,9 +24,11 @@ export interface Io {
   readonly lively: boolean;
   readonly paintOut: Paint;
   readonly paintTalk: Paint;
-  /** Aborted at SIGINT, unless a child holds the terminal. */
+  /** Aborted at SIGINT, SIGTERM or SIGHUP, unless they are held. */
   readonly interrupted: AbortSignal;
-  /** From here until the returned function is called SIGINT is the caller's, or its child's, to deal with. */
+  /** What the command exits with once it is interrupted; undefined before. */
+  readonly interruptedExit: number | undefined;
+  /** From here until the returned function is called these signals are the caller's, or its child's, to deal with. */
   holdInterrupts(): () => void;
   /** The width to lay text out for. */
   readonly columns: number;
@@ -37,13 +40,13 @@ export interface Io {
 
 export interface ProcessIo extends Io {
   herokuQuestions?: HerokuQuestions | undefined;
-  interrupt(): void;
 }
 
-export function processIo(earlyDaemon?: EarlyDaemon): ProcessIo {
+export function processIo(
+  earlyDaemon?: EarlyDaemon,
+  interrupts: Interrupts = new Interrupts(),
+): ProcessIo {
   const { env, stdin, stdout, stderr } = process;
-  const interruption = new AbortController();
-  let held = 0;
   return {
     env,
     cwd: process.cwd(),
@@ -56,18 +59,11 @@ export function processIo(earlyDaemon?: EarlyDaemon): ProcessIo {
     lively: isStylish(stderr, env),
     paintOut: paintFor(stdout, env),
     paintTalk: paintFor(stderr, env),
-    interrupted: interruption.signal,
-    holdInterrupts: () => {
-      held += 1;
-      let released = false;
-      return () => {
-        if (!released) held -= 1;
-        released = true;
-      };
+    interrupted: interrupts.interrupted,
+    get interruptedExit() {
+      return interrupts.exitCode;
     },
-    interrupt: () => {
-      if (held === 0) interruption.abort();
-    },
+    holdInterrupts: () => interrupts.hold(),
     columns: stdout.columns ?? 80,
     earlyDaemon,
   };

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { Interrupts } from './interrupts.ts';
 import { processIo } from './io.ts';
 import { asEpmuxError } from './report.ts';
 
@@ -15,8 +16,9 @@ async function main(): Promise<number> {
   const early = first === 'up' ? await import('./early-daemon.ts') : undefined;
   const earlyDaemon = early?.startEarly(rest, process.env);
   process.once('exit', () => earlyDaemon?.giveUp());
-  const io = processIo(earlyDaemon);
-  process.on('SIGINT', () => io.interrupt());
+  const interrupts = new Interrupts();
+  interrupts.listen();
+  const io = processIo(earlyDaemon, interrupts);
   process.on('uncaughtException', (thrown) => void fail(thrown).then(exit));
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

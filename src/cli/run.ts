@@ -1,10 +1,10 @@
-import { EpmuxError, Exit, type ExitCode } from '../protocol/errors.ts';
+import { EpmuxError, Exit } from '../protocol/errors.ts';
 import { VERSION } from '../runtime/version.ts';
 import type { Io } from './io.ts';
 import { parseCommandLine } from './parse.ts';
 import { asEpmuxError, errorDocument, errorLines } from './report.ts';
 
-/** Runs one command line to its exit code; never throws. An interrupt ends it with 130, whatever it waits for. */
+/** Runs one command line to its exit code; never throws. An interrupt ends it with 128+n, whatever it waits for. */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
   const interruption = watchInterrupts(io.interrupted);
   try {
@@ -30,13 +30,13 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-export function reportFailure(error: EpmuxError, argv: readonly string[], io: Io): ExitCode {
+export function reportFailure(error: EpmuxError, argv: readonly string[], io: Io): number {
   if (hasFlag(argv, '--json')) io.out(JSON.stringify(errorDocument(error), null, 2));
   // Who pressed Ctrl-C knows why the command ended.
   if (error.code !== 'INTERRUPTED' || !io.interactive) {
     for (const line of errorLines(error, io.paintTalk, wantsStack(argv, io))) io.talk(line);
   }
-  return error.exitCode;
+  return error.code === 'INTERRUPTED' ? (io.interruptedExit ?? error.exitCode) : error.exitCode;
 }
 
 function watchInterrupts(signal: AbortSignal): {

@@ -81,25 +81,31 @@ describe('the commands', function () {
       assert.equal(stderr, '');
     });
 
-    it('exit with 130 when interrupted, and the daemon hears of it', async () => {
-      let child: ChildProcess | undefined;
-      const cancelled = new Promise<void>((resolve) => {
-        void cli.home
-          .daemon({
-            up: (_, { signal }) => {
-              child?.kill('SIGINT');
-              return new Promise<never>(() => signal.addEventListener('abort', () => resolve()));
-            },
-          })
-          .then(() => {
-            child = cli.home.start(['up', '--connect', 'h:1']);
-          });
+    for (const [name, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+      ['SIGHUP', 129],
+    ] as const) {
+      it(`exit with ${code} at ${name}, and the daemon hears of it`, async () => {
+        let child: ChildProcess | undefined;
+        const cancelled = new Promise<void>((resolve) => {
+          void cli.home
+            .daemon({
+              up: (_, { signal }) => {
+                child?.kill(name);
+                return new Promise<never>(() => signal.addEventListener('abort', () => resolve()));
+              },
+            })
+            .then(() => {
+              child = cli.home.start(['up', '--connect', 'h:1']);
+            });
+        });
+        await within(cancelled, () => 'up was not cancelled');
+        if (child === undefined) throw new Error('epmux was not started');
+        if (child.exitCode === null) await within(once(child, 'exit'), () => 'epmux stays');
+        assert.equal(child.exitCode, code);
       });
-      await within(cancelled, () => 'up was not cancelled');
-      if (child === undefined) throw new Error('epmux was not started');
-      if (child.exitCode === null) await within(once(child, 'exit'), () => 'epmux stays');
-      assert.equal(child.exitCode, 130);
-    });
+    }
 
     it('are the agent’s own where it says agent', async () => {
       const [agent, version] = await Promise.all([

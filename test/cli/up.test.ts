@@ -7,8 +7,11 @@ import { EpmuxError } from '../../src/protocol/errors.ts';
 import { EPMUX } from '../support/dyno.ts';
 import { within } from '../support/erlang.ts';
 import { leaveOut } from '../support/left-out.ts';
-import { inTerminal } from '../support/terminal.ts';
+import { inTerminal, type } from '../support/terminal.ts';
 import { cliHome, document, leading, processesOf, prod } from './commands-support.ts';
+
+const HIDE_CURSOR = '\u001b[?25l';
+const SHOW_CURSOR = '\u001b[?25h';
 
 describe('the commands', function () {
   this.timeout(30_000);
@@ -89,6 +92,22 @@ describe('the commands', function () {
       steps.push('connecting to h', 'asking the epmd there');
       const later = await inOne();
       assert.match(later, /✔.* connecting to h\r?\n[^✔]*✖.* asking the epmd there/);
+    });
+
+    it('leaves the terminal clean when it is interrupted', async () => {
+      await cli.home.daemon({
+        up: (_params, call) => {
+          call.progress('looking for the agent');
+          return new Promise<never>(() => undefined);
+        },
+      });
+      const env = { ...cli.home.env, TERM: 'xterm' };
+      const terminal = inTerminal([...EPMUX, 'up', '--ssh', 'h'], { cwd: cli.home.folder, env });
+      type(terminal, [{ after: /looking for the agent/, text: '\u0003' }]);
+      const { code, said } = await terminal.ended;
+      assert.equal(code, 130);
+      assert.match(said, /✖.* looking for the agent\r?\n$/);
+      assert.ok(said.lastIndexOf(SHOW_CURSOR) > said.lastIndexOf(HIDE_CURSOR), said);
     });
 
     it('refuses a --via that can not be read, and leaves no daemon behind', async function () {

@@ -8,7 +8,7 @@ export interface Steps {
   begin(step: string): void;
   /** A step that is over already. */
   done(step: string): void;
-  /** Marks the running step as failed and leaves the terminal clean. */
+  /** Marks the running step as failed and leaves the terminal clean. Where the process ends before, that is done then. */
   fail(): void;
   /** Ends the display, the last step done. */
   finish(): void;
@@ -33,21 +33,25 @@ function plainSteps(io: StepsIo): Steps {
 function spinningSteps(io: StepsIo): Steps {
   // The signals are main's: a spinner that exits the process would leave a half-made answer behind.
   const spinner = yoctoSpinner({ stream: process.stderr, handleSignals: false });
+  const ok = io.paintTalk('green', '✔');
   const end = (mark: string): void => {
+    process.off('exit', fail);
     if (spinner.isSpinning) spinner.stop(`${mark} ${spinner.text}`);
   };
-  const ok = io.paintTalk('green', '✔');
+  const fail = (): void => end(io.paintTalk('red', '✖'));
   return {
     begin(step) {
       end(ok);
+      // An interrupt ends the process while whoever began the step still waits.
+      process.once('exit', fail);
       spinner.start(step);
     },
     done(step) {
-      if (spinner.isSpinning && spinner.text !== step) end(ok);
-      if (spinner.isSpinning) spinner.stop(`${ok} ${step}`);
-      else io.talk(`${ok} ${step}`);
+      if (spinner.isSpinning && spinner.text === step) return end(ok);
+      end(ok);
+      io.talk(`${ok} ${step}`);
     },
-    fail: () => end(io.paintTalk('red', '✖')),
+    fail,
     finish: () => end(ok),
   };
 }
