@@ -95,7 +95,7 @@ function withAddonHint(error: unknown, app: string): unknown {
   if (code !== 'HEROKU_AUTH_REFUSED' && code !== 'HEROKU_FORBIDDEN') return error;
   return new EpmuxError(code, message, {
     cause,
-    hint: `remove the add-on of old with \`heroku addons:destroy heroku-exec -a ${app}\`, then run \`epmux up --yes\`: it enables Heroku Exec, and ALL dynos restart`,
+    hint: `remove the add-on of old with \`heroku addons:destroy heroku-exec -a ${app}\`, then run \`epmux up -a ${app} --yes\`: it enables Heroku Exec, and ALL dynos restart`,
   });
 }
 

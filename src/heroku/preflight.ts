@@ -82,9 +82,15 @@ export function execObstacle(facts: ExecFacts): EpmuxError | undefined {
     return new EpmuxError(
       'EXEC_DISABLED',
       `Heroku Exec is off for ${app.name}; to enable it ALL its dynos restart`,
+      { hint: enableHint(`epmux up -a ${app.name}`) },
     );
   }
   return undefined;
+}
+
+/** The next step where Exec is off; `command` names the app, for the folder may stand for another one. */
+export function enableHint(command: string): string {
+  return `run \`${command} --yes\`: it enables Heroku Exec, and ALL dynos restart`;
 }
 
 /** What a person should know although Exec may well work. */

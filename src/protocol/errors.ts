@@ -140,7 +140,7 @@ export const ERROR_CODES = {
   DYNO_NOT_RUNNING: { exit: Exit.notConnected, hint: '`heroku ps` shows the state of the dynos' },
   EXEC_DISABLED: {
     exit: Exit.usage,
-    hint: 'run `epmux up --yes`: it enables Heroku Exec, and ALL dynos restart',
+    hint: '`epmux up -a APP --yes` enables it, and ALL dynos of the app restart',
   },
   EXEC_UNSUPPORTED: {
     exit: Exit.failed,

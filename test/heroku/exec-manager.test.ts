@@ -65,7 +65,7 @@ describe('the exec manager', () => {
       assert.ok(error instanceof EpmuxError);
       assert.match(error.message, /the config var HEROKU_EXEC_URL of my-app/);
       assert.doesNotMatch(error.message, /hush/);
-      assert.match(error.hint, /addons:destroy heroku-exec -a my-app/);
+      assert.match(error.hint, /addons:destroy heroku-exec -a my-app.*epmux up -a my-app --yes/);
       return true;
     });
   });

@@ -128,7 +128,7 @@ describe('the look at an app before Exec is used', () => {
     const error = await refusal();
     assert.equal(error.code, 'EXEC_DISABLED');
     assert.equal(error.exitCode, 2);
-    assert.match(error.hint, /epmux up --yes.*ALL dynos restart/);
+    assert.match(error.hint, /`epmux up -a my-app --yes`.*ALL dynos restart/);
   });
 
   it('does without the feature where the add-on of old is, and warns of it without its password', async () => {

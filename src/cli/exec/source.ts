@@ -1,5 +1,6 @@
 import type { ExecParams, TunnelSpec } from '../../daemon/control/api.ts';
 import { connectProcess } from '../../daemon/exec/client.ts';
+import { enableHint } from '../../heroku/preflight.ts';
 import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Carrier, ExecRequest, RemoteProcess } from '../../transport/transport.ts';
@@ -82,12 +83,21 @@ async function startAlone(source: ExecSource, request: ExecRequest): Promise<Run
   }
 }
 
+/** This command enables Exec as well as `up` does. */
+function withOwnHint(error: unknown, app: string): unknown {
+  if (!(error instanceof EpmuxError) || error.code !== 'EXEC_DISABLED') return error;
+  const hint = enableHint(`epmux exec -a ${app}`);
+  return new EpmuxError(error.code, error.message, { cause: error, hint });
+}
+
 function connect(source: ExecSource, request: ExecRequest): Promise<Carrier> {
   const { spec, yes, logger, io } = source;
   const { way, via } = spec;
   if (way.kind === 'heroku') {
     const heroku = herokuOf(source, 'exec');
-    return withExecEnabled(spec, yes, io, () => heroku.connect(request));
+    return withExecEnabled(spec, yes, io, () => heroku.connect(request)).catch((error: unknown) => {
+      throw withOwnHint(error, way.app);
+    });
   }
   if (way.kind === 'ssh') return connectSsh({ way, via, logger, io });
   throw new EpmuxError('USAGE', `exec needs SSH, and ${spec.name} leads another way`, {

@@ -95,7 +95,7 @@ describe(`epmux exec --app${missing === undefined ? '' : ` (left out: ${missing}
     const { code, stderr } = await run(['--', 'true']);
     app.execEnabled = true;
     assert.equal(code, 2);
-    assert.match(stderr, /\(EXEC_DISABLED\)\nhint: .*--yes/);
+    assert.match(stderr, /\(EXEC_DISABLED\)\nhint: .*`epmux exec -a my-app --yes`/);
     assert.ok(!heroku.requests.some((request) => /^(PATCH|DELETE)/.test(request)));
   });
 
