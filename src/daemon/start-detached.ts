@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { withoutSecrets } from './environment.ts';
 import { type DaemonPaths, ensureFolders } from './paths.ts';
@@ -18,6 +28,16 @@ export interface StartedDaemon {
   giveUp(): void;
 }
 
+/** The home folder, where it is one that can be entered, else the state folder. */
+function ownFolder(home: string, { stateDir }: DaemonPaths): string {
+  try {
+    accessSync(home, constants.X_OK);
+    return statSync(home).isDirectory() ? home : stateDir;
+  } catch {
+    return stateDir;
+  }
+}
+
 export function startDetached(
   paths: DaemonPaths,
   script: string,
@@ -33,7 +53,7 @@ export function startDetached(
     stdio: ['ignore', log, log],
     env,
     // A background process must not keep a folder busy; loader options of node may name modules relative to this one.
-    cwd: process.execArgv.length === 0 ? homedir() : process.cwd(),
+    cwd: process.execArgv.length === 0 ? ownFolder(homedir(), paths) : process.cwd(),
   });
   let end: { readonly code: number | null } | undefined;
   let failure = '';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
 import { type StartedDaemon, startDetached } from '../../src/daemon/start-detached.ts';
@@ -48,4 +48,46 @@ describe('a process that is started in the background', function () {
     await until(() => existsSync(file('SIGUSR2')));
     assert.equal(existsSync(file('SIGTERM')), false);
   });
+});
+
+describe('the working folder of a process in the background', function () {
+  this.timeout(30_000);
+  const folder = tempFolder();
+  const { HOME } = process.env;
+  // With options of node it stays where it is.
+  let options: string[];
+  beforeEach(() => {
+    options = process.execArgv.splice(0);
+  });
+  afterEach(() => {
+    process.execArgv.push(...options);
+    process.env['HOME'] = HOME ?? '';
+  });
+
+  async function workingFolder(home: string): Promise<string> {
+    const paths = daemonPaths({ EPMUX_HOME: join(folder.path, 'state') });
+    ensureFolders(paths);
+    const program = join(folder.path, 'cwd.mjs');
+    writeFileSync(program, 'console.error(process.cwd());');
+    process.env['HOME'] = home;
+    const started = startDetached(paths, program, []);
+    try {
+      await until(() => started.ended() !== undefined);
+      return started.reason();
+    } finally {
+      started.release();
+    }
+  }
+
+  it('is the home folder', async () => {
+    const home = join(folder.path, 'home');
+    mkdirSync(home);
+    assert.equal(await workingFolder(home), realpathSync(home));
+  });
+
+  for (const home of ['/nonexistent', '/dev/null']) {
+    it(`is the state folder where the home folder is ${home}`, async () => {
+      assert.equal(await workingFolder(home), realpathSync(join(folder.path, 'state')));
+    });
+  }
 });
