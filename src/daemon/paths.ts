@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { EpmuxError } from '../protocol/errors.ts';
+import { homeFolder, xdgFolder } from '../runtime/home.ts';
 import { fileError } from './file-error.ts';
 
 /**
@@ -30,11 +30,6 @@ export interface DaemonPaths {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** XDG: a variable that holds no absolute path counts as unset. */
-function absolute(value: string | undefined): string | undefined {
-  return value !== undefined && isAbsolute(value) ? value : undefined;
-}
-
 /** A login may leave the variable behind without the folder, or with another user's (su, cron, containers). */
 function isOwnFolder(path: string): boolean {
   try {
@@ -51,10 +46,9 @@ function isOwnFolder(path: string): boolean {
  */
 export function daemonPaths(env: Environment = process.env): DaemonPaths {
   const home = env['EPMUX_HOME'];
-  const stateHome =
-    absolute(env['XDG_STATE_HOME']) ?? join(env['HOME'] || homedir(), '.local', 'state');
+  const stateHome = xdgFolder(env, 'XDG_STATE_HOME') ?? join(homeFolder(env), '.local', 'state');
   const stateDir = home ? resolve(home) : join(stateHome, 'epmux');
-  const runtimeHome = home ? undefined : absolute(env['XDG_RUNTIME_DIR']);
+  const runtimeHome = home ? undefined : xdgFolder(env, 'XDG_RUNTIME_DIR');
   const runtimeDir =
     runtimeHome !== undefined && isOwnFolder(runtimeHome)
       ? join(runtimeHome, 'epmux')
@@ -73,6 +67,12 @@ export function daemonPaths(env: Environment = process.env): DaemonPaths {
     inetrcFile: join(stateDir, 'inetrc'),
     hostsFile: join(stateDir, 'hosts'),
   };
+}
+
+/** The environment for a process with another working folder: it finds the same paths. */
+export function withAbsoluteHome<E extends Environment>(env: E): E {
+  const home = env['EPMUX_HOME'];
+  return home ? { ...env, EPMUX_HOME: resolve(home) } : env;
 }
 
 /** CONFIG_INVALID when the control socket's path is longer than a unix socket can have. */

@@ -10,9 +10,9 @@ import {
   readSync,
   statSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
+import { homeFolder } from '../runtime/home.ts';
 import { withoutSecrets } from './environment.ts';
-import { type DaemonPaths, ensureFolders } from './paths.ts';
+import { type DaemonPaths, ensureFolders, withAbsoluteHome } from './paths.ts';
 
 const MAX_STDERR_BYTES = 262_144;
 const REASON_BYTES = 4_096;
@@ -47,13 +47,13 @@ export function startDetached(
   if (fstatSync(log).size > MAX_STDERR_BYTES) ftruncateSync(log);
   const from = fstatSync(log).size;
   // Secrets reach the daemon over the control socket.
-  const env = withoutSecrets(process.env);
+  const env = withoutSecrets(withAbsoluteHome(process.env));
   const child = spawn(process.execPath, [...process.execArgv, script, 'supervisor', ...args], {
     detached: true,
     stdio: ['ignore', log, log],
     env,
     // A background process must not keep a folder busy; loader options of node may name modules relative to this one.
-    cwd: process.execArgv.length === 0 ? ownFolder(homedir(), paths) : process.cwd(),
+    cwd: process.execArgv.length === 0 ? ownFolder(homeFolder(process.env), paths) : process.cwd(),
   });
   let end: { readonly code: number | null } | undefined;
   let failure = '';

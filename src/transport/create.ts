@@ -1,6 +1,6 @@
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
+import { homeFolder } from '../runtime/home.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { hostPort } from './address.ts';
 import { commandTransport } from './command.ts';
@@ -52,7 +52,7 @@ export function createTransport(way: PlainWay, options: TransportOptions): Trans
     target,
     async connect(signal, first) {
       const ssh = await loadSsh();
-      const folder = join(options.home ?? homedir(), '.ssh');
+      const folder = join(options.home ?? homeFolder(process.env), '.ssh');
       const transport = ssh.sshTransport({
         target,
         address,

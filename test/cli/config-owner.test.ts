@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { loadConfiguration } from '../../src/cli/config/file.ts';
 import { leaveOut } from '../support/left-out.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -31,5 +31,29 @@ describe('a configuration file in a folder above', () => {
       message: /belongs to another user \(12345\)/,
     });
     assert.equal(load({ SUDO_UID: String(SOMEBODY) })?.path, path);
+  });
+});
+
+describe('the configuration file of a user', () => {
+  const folder = tempFolder();
+  const load = (env: NodeJS.ProcessEnv) =>
+    loadConfiguration(join(folder.path, 'project'), { HOME: folder.path, ...env })?.path;
+  const write = (...below: string[]): string => {
+    const path = join(folder.path, ...below, 'epmux', 'config.toml');
+    mkdirSync(join(path, '..'), { recursive: true });
+    writeFileSync(path, '');
+    return path;
+  };
+
+  it('lies in XDG_CONFIG_HOME', () => {
+    write('.config');
+    const path = write('other');
+    assert.equal(load({ XDG_CONFIG_HOME: join(folder.path, 'other') }), path);
+  });
+
+  it('lies in ~/.config where that is no absolute path', () => {
+    const path = write('.config');
+    const other = relative(process.cwd(), join(write('other'), '..', '..'));
+    for (const value of [other, '']) assert.equal(load({ XDG_CONFIG_HOME: value }), path);
   });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { checkSocketPath, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -29,6 +30,14 @@ describe("the daemon's paths", () => {
     const paths = daemonPaths({ HOME: '/h' });
     assert.equal(paths.stateFile, '/h/.local/state/epmux/state.json');
     assert.equal(paths.controlSocket, '/h/.local/state/epmux/run/control.sock');
+  });
+
+  it('take an empty home folder for unset', () => {
+    const { HOME = '' } = process.env;
+    process.env['HOME'] = '';
+    const { stateDir } = daemonPaths({ HOME: '' });
+    process.env['HOME'] = HOME;
+    assert.equal(stateDir, join(userInfo().homedir, '.local/state/epmux'));
   });
 
   it('take an XDG folder that is not absolute for unset', () => {

@@ -50,26 +50,26 @@ describe('a process that is started in the background', function () {
   });
 });
 
-describe('the working folder of a process in the background', function () {
+describe('what a process in the background is given', function () {
   this.timeout(30_000);
   const folder = tempFolder();
-  const { HOME } = process.env;
-  // With options of node it stays where it is.
+  const { HOME = '', EPMUX_HOME = '' } = process.env;
+  // With options of node it stays in this process's folder.
   let options: string[];
   beforeEach(() => {
     options = process.execArgv.splice(0);
   });
   afterEach(() => {
     process.execArgv.push(...options);
-    process.env['HOME'] = HOME ?? '';
+    Object.assign(process.env, { HOME, EPMUX_HOME });
   });
 
-  async function workingFolder(home: string): Promise<string> {
+  async function given(what: string, env: { HOME?: string; EPMUX_HOME?: string }): Promise<string> {
     const paths = daemonPaths({ EPMUX_HOME: join(folder.path, 'state') });
     ensureFolders(paths);
-    const program = join(folder.path, 'cwd.mjs');
-    writeFileSync(program, 'console.error(process.cwd());');
-    process.env['HOME'] = home;
+    const program = join(folder.path, 'given.mjs');
+    writeFileSync(program, `console.error(${what});`);
+    Object.assign(process.env, env);
     const started = startDetached(paths, program, []);
     try {
       await until(() => started.ended() !== undefined);
@@ -79,15 +79,21 @@ describe('the working folder of a process in the background', function () {
     }
   }
 
-  it('is the home folder', async () => {
+  it('is the home folder to work in', async () => {
     const home = join(folder.path, 'home');
     mkdirSync(home);
-    assert.equal(await workingFolder(home), realpathSync(home));
+    assert.equal(await given('process.cwd()', { HOME: home }), realpathSync(home));
   });
 
   for (const home of ['/nonexistent', '/dev/null']) {
-    it(`is the state folder where the home folder is ${home}`, async () => {
-      assert.equal(await workingFolder(home), realpathSync(join(folder.path, 'state')));
+    it(`is the state folder to work in where the home folder is ${home}`, async () => {
+      const cwd = await given('process.cwd()', { HOME: home });
+      assert.equal(cwd, realpathSync(join(folder.path, 'state')));
     });
   }
+
+  it('is EPMUX_HOME as it was meant in the folder of the command', async () => {
+    const home = await given('process.env.EPMUX_HOME', { EPMUX_HOME: 'my state' });
+    assert.equal(home, join(process.cwd(), 'my state'));
+  });
 });

@@ -1,8 +1,8 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { configHome } from '../../runtime/home.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import type { Environment } from '../io.ts';
 import { type Configuration, validateConfiguration } from './schema.ts';
@@ -23,8 +23,7 @@ function findConfiguration(cwd: string, env: Environment): string | undefined {
     if (existsSync(candidate)) return candidate;
     if (dirname(folder) === folder) break;
   }
-  const base = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config');
-  const own = join(base, 'epmux', 'config.toml');
+  const own = join(configHome(env), 'epmux', 'config.toml');
   return existsSync(own) ? own : undefined;
 }
 

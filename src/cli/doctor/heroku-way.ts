@@ -1,4 +1,3 @@
-import { homedir } from 'node:os';
 import { herokuClient } from '../../heroku/client.ts';
 import { herokuCredentials } from '../../heroku/credentials.ts';
 import { herokuTransport } from '../../heroku/exec-transport.ts';
@@ -6,6 +5,7 @@ import { type SshKeyPair, sshKeysOnce } from '../../heroku/keys.ts';
 import { addonUrlOf } from '../../heroku/preflight.ts';
 import { isProxied, proxyLabel, proxySettings } from '../../heroku/proxy.ts';
 import { herokuSettings } from '../../heroku/settings.ts';
+import { homeFolder } from '../../runtime/home.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createDialer } from '../../transport/create.ts';
 import type { Transport } from '../../transport/transport.ts';
@@ -97,7 +97,7 @@ function herokuContext(way: HerokuWay, { given, env, round, target }: WayChecks)
   const settings = herokuSettings(env);
   const proxy = proxySettings(env, target.spec.via);
   const apiKey = given.herokuToken;
-  const home = env['HOME'] || homedir();
+  const home = homeFolder(env);
   const base = { clock: round.clock, logger: silentLogger };
   const client = herokuClient({ app: way.app, settings, proxy, apiKey, home, ...base });
   const apiHost = new URL(settings.apiUrl).host;

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { connectDaemon } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { askNames } from '../../runtime/epmd-client.ts';
+import { configHome, homeFolder } from '../../runtime/home.ts';
 import { findProgram } from '../erlang/programs.ts';
 import type { Environment } from '../io.ts';
 import type { CookieFile, DaemonSide, LocalPorts } from './local.ts';
@@ -58,9 +58,10 @@ function ask(
 }
 
 async function cookieFile(env: Environment): Promise<CookieFile | undefined> {
-  const home = env['HOME'] || homedir();
-  const config = env['XDG_CONFIG_HOME'] || join(home, '.config');
-  for (const path of [join(home, '.erlang.cookie'), join(config, 'erlang', '.erlang.cookie')]) {
+  for (const path of [
+    join(homeFolder(env), '.erlang.cookie'),
+    join(configHome(env), 'erlang', '.erlang.cookie'),
+  ]) {
     const found = await statOf(path);
     if (found === undefined) continue;
     return {

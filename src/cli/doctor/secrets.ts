@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
 import { cookieOfVariables } from '../../erlang/cookie.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { homeFolder } from '../../runtime/home.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import type { Environment } from '../io.ts';
 import type { CookieSource } from './dyno.ts';
@@ -34,7 +34,7 @@ export function cookieSource({ spec, given, configVars, env }: CookiePlaces): Co
     }
     const configured = cookieOfVariables(configVars);
     if (configured !== undefined) return known(configured, 'the app’s config vars');
-    const own = await readText(join(env['HOME'] || homedir(), '.erlang.cookie')).catch(() => '');
+    const own = await readText(join(homeFolder(env), '.erlang.cookie')).catch(() => '');
     return own === '' ? undefined : { cookie: own, source: '~/.erlang.cookie', isGuess: true };
   };
 }

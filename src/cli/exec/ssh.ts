@@ -1,4 +1,5 @@
 import { systemClock } from '../../runtime/clock.ts';
+import { homeFolder } from '../../runtime/home.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { createTransport } from '../../transport/create.ts';
 import type { Carrier } from '../../transport/transport.ts';
@@ -25,7 +26,7 @@ export function connectSsh({ way, via, logger, io }: SshExecOptions): Promise<Ca
       ...accepted,
       sshAuthSock: io.env['SSH_AUTH_SOCK'],
       env: {},
-      home: io.env['HOME'],
+      home: homeFolder(io.env),
       clock: systemClock,
       logger,
     });

@@ -1,6 +1,5 @@
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
-import { daemonPaths } from '../../daemon/paths.ts';
+import { daemonPaths, withAbsoluteHome } from '../../daemon/paths.ts';
+import { configHome, homeFolder } from '../../runtime/home.ts';
 import type { Environment } from '../io.ts';
 import { Launchd } from './launchd.ts';
 import type { ServiceManager } from './manager.ts';
@@ -11,7 +10,8 @@ import type { ServiceProgram } from './text.ts';
 const VARIABLES = ['PATH', 'EPMUX_HOME', 'EPMUX_LIMITS', 'XDG_STATE_HOME', 'XDG_CONFIG_HOME'];
 
 /** This very program, as a daemon that stays. */
-function serviceProgram(env: Environment): ServiceProgram {
+function serviceProgram(shell: Environment): ServiceProgram {
+  const env = withAbsoluteHome(shell);
   const set = VARIABLES.map((name) => [name, env[name]] as const).filter(([, value]) => value);
   return {
     command: [process.execPath, ...process.execArgv, process.argv[1] ?? '', 'supervisor', '--stay'],
@@ -24,16 +24,19 @@ export function serviceManager(
   env: Environment,
   platform: NodeJS.Platform = process.platform,
 ): ServiceManager | undefined {
-  const home = env['HOME'] || homedir();
   const program = serviceProgram(env);
   if (platform === 'linux') {
-    const config = env['XDG_CONFIG_HOME'];
-    const configHome = config !== undefined && isAbsolute(config) ? config : join(home, '.config');
-    return new Systemd({ env, configHome, program });
+    return new Systemd({ env, configHome: configHome(env), program });
   }
   if (platform === 'darwin') {
     const { stderrFile } = daemonPaths(env);
-    return new Launchd({ env, home, uid: process.getuid?.() ?? 0, program, stderrFile });
+    return new Launchd({
+      env,
+      home: homeFolder(env),
+      uid: process.getuid?.() ?? 0,
+      program,
+      stderrFile,
+    });
   }
   return undefined;
 }

@@ -1,8 +1,8 @@
-import { homedir } from 'node:os';
 import { type HerokuClient, herokuClient } from '../../heroku/client.ts';
 import { proxySettings } from '../../heroku/proxy.ts';
 import { herokuSettings } from '../../heroku/settings.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { homeFolder } from '../../runtime/home.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Io } from '../io.ts';
 
@@ -18,7 +18,7 @@ export function callersHeroku(
     settings: herokuSettings({ ...env }),
     proxy: proxySettings({ ...env }, via),
     apiKey: env['HEROKU_API_KEY'],
-    home: env['HOME'] || homedir(),
+    home: homeFolder(env),
     clock: systemClock,
     logger,
   });

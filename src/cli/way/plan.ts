@@ -22,7 +22,7 @@ export async function planTunnel(
   cwd: string,
   env: Environment,
 ): Promise<TunnelSpec> {
-  const spoken = withAbsolutePaths(input, cwd);
+  const spoken = withAbsolutePaths(input, cwd, env);
   if (namesWay(input)) {
     const way = await withAppOfRemote(spoken, optionLabel, cwd, env);
     return tunnelSpec(name, way, optionLabel);
@@ -36,7 +36,7 @@ export async function planTunnel(
   const folder = dirname(file?.path ?? cwd);
   const keyLabel: Label = (key) => `${key} in [tunnels.${chosen}]`;
   const configured = await withAppOfRemote(
-    withAbsolutePaths(written, folder),
+    withAbsolutePaths(written, folder, env),
     keyLabel,
     folder,
     env,

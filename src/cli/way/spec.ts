@@ -1,5 +1,4 @@
 import { accessSync, constants, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import {
   type AgentChoice,
@@ -10,10 +9,12 @@ import {
   type Way,
 } from '../../daemon/control/api.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { homeFolder } from '../../runtime/home.ts';
 import { didYouMean } from '../../runtime/spelling.ts';
 import { programName } from '../../transport/program-name.ts';
 import { parseSocksProxy } from '../../transport/socks-url.ts';
 import { fileTrouble } from '../file-trouble.ts';
+import type { Environment } from '../io.ts';
 import { parseHostPort, parsePort, parseSshAddress, quoted } from './address.ts';
 import type { WayInput } from './options.ts';
 
@@ -150,17 +151,17 @@ function checkName(name: string): string {
 }
 
 /** Paths are relative to the working folder, or to the configuration file's; the daemon has another one. */
-export function withAbsolutePaths(input: WayInput, folder: string): WayInput {
+export function withAbsolutePaths(input: WayInput, folder: string, env: Environment): WayInput {
   const absolute: Partial<Record<'identity' | 'secret-file' | 'cookie-file', string>> = {};
   for (const key of ['identity', 'secret-file', 'cookie-file'] as const) {
     const path = input[key];
-    if (path !== undefined) absolute[key] = absolutePath(path, folder);
+    if (path !== undefined) absolute[key] = absolutePath(path, folder, env);
   }
   return { ...input, ...absolute };
 }
 
-function absolutePath(path: string, folder: string): string {
-  if (path === '~' || path.startsWith('~/')) return join(homedir(), path.slice(1));
+function absolutePath(path: string, folder: string, env: Environment): string {
+  if (path === '~' || path.startsWith('~/')) return join(homeFolder(env), path.slice(1));
   return isAbsolute(path) ? path : resolve(folder, path);
 }
 

@@ -59,6 +59,13 @@ describe('epmux service, with a systemctl that only writes down what it is asked
     );
   });
 
+  it('hands on EPMUX_HOME as it was meant in the folder it was installed from', async () => {
+    const run = await home.run(['service', 'install'], { env: { EPMUX_HOME: 'my state' } });
+    assert.equal(run.code, 0, run.stderr);
+    const unit = readFileSync(join(home.folder, UNIT), 'utf8');
+    assert.ok(unit.includes(`"EPMUX_HOME=${join(home.folder, 'my state')}"`), unit);
+  });
+
   it('starts the service again after an update', async () => {
     await home.run(['service', 'install']);
     tools.calls();

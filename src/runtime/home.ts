@@ -1,0 +1,20 @@
+import { userInfo } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The user's home folder: HOME, or what the system knows where that is unset or empty. */
+export function homeFolder(env: Environment): string {
+  return env['HOME'] || userInfo().homedir;
+}
+
+/** XDG: a variable that holds no absolute path counts as unset. */
+export function xdgFolder(env: Environment, name: `XDG_${string}`): string | undefined {
+  const value = env[name];
+  return value !== undefined && isAbsolute(value) ? value : undefined;
+}
+
+/** $XDG_CONFIG_HOME, or ~/.config. */
+export function configHome(env: Environment): string {
+  return xdgFolder(env, 'XDG_CONFIG_HOME') ?? join(homeFolder(env), '.config');
+}
