@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { proxySettings } from '../heroku/proxy.ts';
-import { herokuSettings } from '../heroku/settings.ts';
+import { type HerokuSettings, herokuSettings } from '../heroku/settings.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createDialer, createTransport } from '../transport/create.ts';
@@ -41,9 +41,11 @@ export function createDynos(
       });
     });
   }
+  const settings = (): HerokuSettings => herokuSettings(secrets.given.herokuVariables ?? env);
+  settings();
   const app = new HerokuApp({
     app: way.app,
-    settings: herokuSettings(env),
+    settings,
     proxy: () => proxySettings(secrets.given.proxyVariables ?? env, via),
     token: () => secrets.given.herokuToken,
     ahead: secrets.ahead,

@@ -27,10 +27,11 @@ const PATIENCE_SHARE = 1 / 3;
 
 export interface HerokuAppOptions {
   readonly app: string;
-  readonly settings: HerokuSettings;
-  /** Asked for each call anew: another `up` may bring another one. Undefined: ~/.netrc counts. */
+  /** Asked for each call anew: another `up` may bring others. */
+  readonly settings: () => HerokuSettings;
+  /** As `settings`. Undefined: ~/.netrc counts. */
   readonly token: () => string | undefined;
-  /** As `token`. */
+  /** As `settings`. */
   readonly proxy: () => ProxySettings | undefined;
   /** What Heroku has told already. */
   readonly ahead?: HerokuAhead | undefined;
@@ -119,11 +120,12 @@ export class HerokuApp {
   }
 
   #now(): HerokuClient {
+    const settings = this.#options.settings();
     const token = this.#options.token();
     const proxy = this.#options.proxy();
-    const made = JSON.stringify([token, proxy]);
+    const made = JSON.stringify([settings, token, proxy]);
     if (this.#client?.made !== made) {
-      const { settings, home, clock, logger } = this.#options;
+      const { home, clock, logger } = this.#options;
       const { attemptMs = STANDARD_LIMITS.attemptMs } = this.#options;
       const client = herokuClient({
         app: this.name,

@@ -1,4 +1,5 @@
 import type { ProxyVariables } from '../heroku/proxy.ts';
+import type { HerokuVariables } from '../heroku/settings.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { ExecRequest, Terminal } from '../transport/transport.ts';
 import {
@@ -165,6 +166,15 @@ export const upSecrets: Check<UpSecrets> = object<UpSecrets>({
   acceptHostKey: optional(text(255)),
   sshAuthSock: optional(path),
   herokuToken: optional(text(4_096)),
+  herokuVariables: optional(
+    object<HerokuVariables>({
+      HEROKU_API_URL: optional(text(4_096)),
+      HEROKU_HOST: optional(text(4_096)),
+      HEROKU_GIT_HOST: optional(text(4_096)),
+      HEROKU_EXEC_URL: optional(text(4_096)),
+      HEROKU_HEADERS: optional(text(65_536)),
+    }),
+  ),
   proxyVariables: optional(
     object<ProxyVariables>({
       HTTPS_PROXY: optional(text(4_096)),

@@ -12,13 +12,28 @@ export interface HerokuSettings {
   readonly gitHosts: { readonly ssh: string; readonly https: string };
 }
 
+const VARIABLES = [
+  'HEROKU_API_URL',
+  'HEROKU_HOST',
+  'HEROKU_GIT_HOST',
+  'HEROKU_EXEC_URL',
+  'HEROKU_HEADERS',
+] as const;
+
+/** Those that are set, for `herokuSettings` elsewhere. The headers may hold secrets. */
+export type HerokuVariables = Readonly<Partial<Record<(typeof VARIABLES)[number], string>>>;
+
+export function herokuVariables(env: NodeJS.ProcessEnv): HerokuVariables {
+  return Object.fromEntries(VARIABLES.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
+}
+
 /** Unless HEROKU_EXEC_URL names another. */
 export const EXEC_MANAGER_URL = 'https://exec-manager.heroku.com';
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** Reads HEROKU_API_URL, HEROKU_HOST, HEROKU_GIT_HOST, HEROKU_EXEC_URL and HEROKU_HEADERS. Throws CONFIG_INVALID. */
-export function herokuSettings(env: NodeJS.ProcessEnv): HerokuSettings {
+export function herokuSettings(env: NodeJS.ProcessEnv | HerokuVariables): HerokuSettings {
   const host = env['HEROKU_HOST'] || 'heroku.com';
   const isUrl = /^https?:\/\//.test(host);
   const apiUrl = parseUrl(

@@ -20,15 +20,24 @@ describe('the secrets for the daemon', () => {
   it('hold the key for Heroku where the tunnel leads there, and only there', async () => {
     const heroku = await planTunnel('x', { app: 'my-app' }, '/', {});
     const given = upSecrets(heroku, { HEROKU_API_KEY: ' k\n' });
-    assert.deepEqual(given, { herokuToken: 'k', proxyVariables: {} });
+    assert.deepEqual(given, { herokuToken: 'k', herokuVariables: {}, proxyVariables: {} });
     assert.deepEqual(upSecrets(spec, { HEROKU_API_KEY: 'k', HTTPS_PROXY: 'p' }), {});
   });
 
   it('hold what names a proxy for calls to Heroku, once it can be read', async () => {
     const heroku = await planTunnel('x', { app: 'my-app' }, '/', {});
     const env = { HTTPS_PROXY: 'http://me:pass@p', NO_PROXY: 'q' };
-    assert.deepEqual(upSecrets(heroku, env), { proxyVariables: env });
+    assert.deepEqual(upSecrets(heroku, env).proxyVariables, env);
     assert.throws(() => upSecrets(heroku, { all_proxy: 'ftp://p' }), { code: 'CONFIG_INVALID' });
+  });
+
+  it('hold where Heroku is, whose key it is that they hold', async () => {
+    const heroku = await planTunnel('x', { app: 'my-app' }, '/', {});
+    const env = { HEROKU_API_URL: 'https://api.example.com', HEROKU_HEADERS: '{"x":"y"}' };
+    assert.deepEqual(upSecrets(heroku, { ...env, HEROKU_HOST: '' }).herokuVariables, env);
+    assert.throws(() => upSecrets(heroku, { HEROKU_API_URL: 'http://example.com' }), {
+      code: 'CONFIG_INVALID',
+    });
   });
 
   it('give way to files that the person named', () => {

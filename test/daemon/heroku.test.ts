@@ -54,6 +54,16 @@ describe('a tunnel to Heroku', () => {
     await assert.rejects(given, { code: 'HEROKU_UNAVAILABLE' }, 'the key that is given counts');
   });
 
+  it('asks where the key that is given belongs, whatever the daemon was started with', async () => {
+    const heroku = await ScriptedServer.start();
+    heroku.answer((_, response) => response.writeHead(404).end('{}'));
+    await start();
+    const herokuVariables = { HEROKU_API_URL: heroku.url };
+    const given = client.call('up', { spec, secrets: { herokuToken: TOKEN, herokuVariables } });
+    await assert.rejects(given, { code: 'APP_NOT_FOUND' });
+    await heroku.stop();
+  });
+
   it('comes back to those of its dynos that are there', async () => {
     const heroku = await ScriptedServer.start();
     heroku.answer(({ url = '' }, response) => {
@@ -121,7 +131,7 @@ describe('a tunnel to Heroku', () => {
 const appAt = (url: string, clock: ManualClock, token: () => string, attemptMs = 30_000) =>
   new HerokuApp({
     app: 'my-app',
-    settings: herokuSettings({ HEROKU_API_URL: url }),
+    settings: () => herokuSettings({ HEROKU_API_URL: url }),
     token,
     proxy: () => undefined,
     home: '/nonexistent',

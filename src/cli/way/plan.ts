@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import type { TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
-import { type ProxyVariables, proxySettings, proxyVariables } from '../../heroku/proxy.ts';
+import { proxySettings, proxyVariables } from '../../heroku/proxy.ts';
+import { herokuSettings, herokuVariables } from '../../heroku/settings.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { didYouMean } from '../../runtime/spelling.ts';
 import { type ConfigurationFile, loadConfiguration } from '../config/file.ts';
@@ -73,14 +74,21 @@ export function upSecrets(spec: TunnelSpec, env: Environment): UpSecrets {
     ...(cookie && spec.cookieFile === undefined ? { cookie } : {}),
     ...(sshAuthSock ? { sshAuthSock } : {}),
     ...(herokuToken ? { herokuToken } : {}),
-    ...(isHeroku ? { proxyVariables: usableProxyVariables(spec, env) } : {}),
+    ...(isHeroku ? usableVariables(spec, env) : {}),
   };
 }
 
 /** What can't be understood is told here, before anything is begun. */
-function usableProxyVariables({ via }: TunnelSpec, env: Environment): ProxyVariables {
+function usableVariables(
+  { via }: TunnelSpec,
+  env: Environment,
+): Pick<UpSecrets, 'herokuVariables' | 'proxyVariables'> {
   proxySettings({ ...env }, via);
-  return proxyVariables({ ...env });
+  herokuSettings({ ...env });
+  return {
+    herokuVariables: herokuVariables({ ...env }),
+    proxyVariables: proxyVariables({ ...env }),
+  };
 }
 
 function chooseConfigured(

@@ -4,6 +4,7 @@
  */
 import type { HerokuAhead } from '../../heroku/ahead.ts';
 import type { ProxyVariables } from '../../heroku/proxy.ts';
+import type { HerokuVariables } from '../../heroku/settings.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { ExecRequest } from '../../transport/transport.ts';
 import type { Way } from '../../transport/way.ts';
@@ -49,6 +50,8 @@ export interface UpSecrets {
   readonly sshAuthSock?: string;
   /** The caller's HEROKU_API_KEY; without it the daemon reads ~/.netrc. In memory only. */
   readonly herokuToken?: string;
+  /** The caller's HEROKU_API_URL and the like: its key is for that host alone. Without it those of the daemon count. In memory only. */
+  readonly herokuVariables?: HerokuVariables;
   /** The caller's HTTPS_PROXY and the like, for calls to Heroku; without it those of the daemon count. In memory only. */
   readonly proxyVariables?: ProxyVariables;
 }
