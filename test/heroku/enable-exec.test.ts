@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Dyno } from '../../src/heroku/answers.ts';
 import { type EnableProgress, enableExec } from '../../src/heroku/enable-exec.ts';
-import { EpmuxError } from '../../src/protocol/errors.ts';
+import { EpmuxError, type ErrorCode } from '../../src/protocol/errors.ts';
 import { FakePlatform } from './fake-platform.ts';
 import { HurriedClock, never } from './support.ts';
 
@@ -75,6 +75,71 @@ describe('Exec, where it is enabled', () => {
     assert.equal(error.code, 'DYNO_NOT_RUNNING');
     assert.match(error.message, /Heroku Exec is on, but web\.1 of my-app crashed/);
     assert.match(error.hint, /heroku logs/);
+  });
+
+  it('does not wait for dynos that were scaled down meanwhile, but for one that is missing for a moment', async () => {
+    const back = dyno('web.1', 2);
+    platform.looks = [
+      [dyno('web.1', 1), dyno('web.2', 1), dyno('worker.1', 1)],
+      ...Array.from({ length: 10 }, () => [back]),
+      [back, dyno('web.2', 2, 'starting')],
+      ...Array.from({ length: 10 }, () => [back]),
+      [back, dyno('web.2', 2)],
+    ];
+    await enable();
+    assert.equal(platform.looks.length, 1);
+    assert.ok(clock.now() < 60_000);
+    assert.deepEqual(steps.at(-1), { step: 'waiting', up: 2, of: 2 });
+  });
+
+  it('does not wait where all were scaled down', async () => {
+    platform.looks = [[dyno('web.1', 1)], []];
+    await enable();
+    assert.ok(clock.now() < 60_000);
+  });
+
+  it('goes on looking where Heroku could not tell, at its pace', async () => {
+    const failing = (code: ErrorCode) => new EpmuxError(code, 'not now');
+    platform.looks = [[dyno('web.1', 1)], [dyno('web.1', 2)]];
+    platform.dynosFailures = [
+      undefined,
+      failing('HEROKU_UNAVAILABLE'),
+      failing('HEROKU_RATE_LIMITED'),
+    ];
+    await enable();
+    assert.deepEqual(clock.waits, [2_000, 2_000, 60_000]);
+  });
+
+  it('says that it is on when the looks fail until the end, or in a way that will stay', async () => {
+    platform.looks = [[dyno('web.1', 1)]];
+    const failing = new EpmuxError('HEROKU_UNAVAILABLE', 'no answer');
+    platform.dynosFailures = [undefined, ...Array.from({ length: 200 }, () => failing)];
+    const error = await failure();
+    assert.equal(error.code, 'HEROKU_UNAVAILABLE');
+    assert.match(error.message, /Exec is on for my-app and its dynos restart, .*: no answer$/);
+    assert.match(error.hint, /heroku ps -a my-app/);
+    assert.equal(clock.waits.length, 151);
+
+    platform.dynosFailures = [undefined, new EpmuxError('HEROKU_AUTH_REFUSED', 'revoked')];
+    const revoked = await failure();
+    assert.equal(revoked.code, 'HEROKU_AUTH_REFUSED');
+    assert.match(revoked.message, /Exec is on for my-app .*: revoked$/);
+  });
+
+  it('says that it is on when it is given up in the middle', async () => {
+    platform.looks = [[dyno('web.1', 1)], [dyno('web.1', 2, 'starting')]];
+    const abort = new AbortController();
+    const enabled = enableExec(
+      {
+        platform,
+        clock,
+        onProgress: ({ step }) => {
+          if (step === 'waiting') abort.abort();
+        },
+      },
+      abort.signal,
+    );
+    await assert.rejects(enabled, { code: 'INTERRUPTED', message: /Exec is on for my-app/ });
   });
 
   it('waits for five minutes at most', async () => {

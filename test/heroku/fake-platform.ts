@@ -11,6 +11,8 @@ export class FakePlatform implements Platform {
   packs: string[] = [];
   /** What each look at the dynos shows; the last one for ever. */
   looks: Dyno[][] = [];
+  /** One for each look, undefined where it succeeds; a look that fails uses up none of `looks`. */
+  dynosFailures: (Error | undefined)[] = [];
   /** Of the last question for the dynos. */
   dynosSignal: AbortSignal | undefined;
   /** By the name of a call. */
@@ -20,8 +22,10 @@ export class FakePlatform implements Platform {
     return this.#answer('info', this.appInfo);
   }
 
-  dynos(signal?: AbortSignal): Promise<Dyno[]> {
+  async dynos(signal?: AbortSignal): Promise<Dyno[]> {
     this.dynosSignal = signal;
+    const failure = this.dynosFailures.shift();
+    if (failure !== undefined) throw failure;
     const next = (this.looks.length > 1 ? this.looks.shift() : this.looks[0]) ?? [];
     return this.#answer('dynos', next);
   }
