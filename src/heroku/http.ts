@@ -40,25 +40,42 @@ export interface HttpPorts {
 export interface HttpAnswer {
   readonly status: number;
   readonly retryAfter: string | null;
+  readonly nextRange: string | null;
   readonly text: string;
 }
 
 const DIRECT: ProxiedFetch = { fetch: directFetch, close: () => undefined };
+const PARTIAL_CONTENT = 206;
 const MOST_ANSWER_BYTES = 4 * 1024 * 1024;
 
-/**
- * The answer's JSON. Throws HEROKU_AUTH_REFUSED, HEROKU_FORBIDDEN, APP_NOT_FOUND (404), HEROKU_RATE_LIMITED, HEROKU_UNAVAILABLE,
- * HEROKU_ANSWER_INVALID, or the abort's error.
- */
+export interface JsonAnswer {
+  readonly json: unknown;
+  /** A list was cut: the Range of what follows. Null: that was all. */
+  readonly nextRange: string | null;
+}
+
+/** Throws what `askJson` throws. */
 export async function callJson(
   call: HttpCall,
   ports: HttpPorts,
   signal: AbortSignal,
 ): Promise<unknown> {
+  return (await askJson(call, ports, signal)).json;
+}
+
+/**
+ * Throws HEROKU_AUTH_REFUSED, HEROKU_FORBIDDEN, APP_NOT_FOUND (404), HEROKU_RATE_LIMITED, HEROKU_UNAVAILABLE,
+ * HEROKU_ANSWER_INVALID, or the abort's error.
+ */
+export async function askJson(
+  call: HttpCall,
+  ports: HttpPorts,
+  signal: AbortSignal,
+): Promise<JsonAnswer> {
   let leftMs = ports.patienceMs ?? PATIENCE_MS;
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await tryOnce(call, ports, signal);
-    if (!('error' in outcome)) return outcome.json;
+    if (!('error' in outcome)) return outcome;
     const wait = call.repeatable ? retryWait(outcome, attempt, { ...ports, leftMs }) : undefined;
     if (wait === undefined) throw outcome.error;
     leftMs -= wait;
@@ -80,7 +97,7 @@ async function tryOnce(
   call: HttpCall,
   { clock, logger, proxy }: HttpPorts,
   signal: AbortSignal,
-): Promise<{ json: unknown } | Failure> {
+): Promise<JsonAnswer | Failure> {
   const by = proxy !== undefined && isProxied(call.url, proxy) ? proxy : undefined;
   const through = by === undefined ? '' : ` through ${proxyLabel(by)}`;
   const began = clock.now();
@@ -93,7 +110,7 @@ async function tryOnce(
     logger.debug('asked Heroku', { ...fields, status: answer.status, tookMs });
     const error = answerError(call, answer, clock.wallNow());
     if (error !== undefined) return { ...answer, error, isLate: false };
-    return { json: parse(call, answer.text) };
+    return { json: parse(call, answer.text), nextRange: answer.nextRange };
   } catch (cause) {
     if (signal.aborted) throw abortError(`asking for ${call.what}`, signal);
     if (cause instanceof EpmuxError) throw cause;
@@ -126,6 +143,7 @@ async function exchange(
     return {
       status: response.status,
       retryAfter: response.headers.get('retry-after'),
+      nextRange: response.status === PARTIAL_CONTENT ? response.headers.get('next-range') : null,
       text: await readText(call, response),
     };
   } finally {

@@ -1,8 +1,9 @@
 import type * as v from 'valibot';
 import { App, Buildpacks, ConfigVars, checked, type Dyno, Dynos, Feature } from './answers.ts';
 import { type Credentials, withApiKey } from './credentials.ts';
-import { callJson, type HttpCall, type HttpPorts } from './http.ts';
+import { askJson, type HttpCall, type HttpPorts, type JsonAnswer } from './http.ts';
 import type { HerokuSettings } from './settings.ts';
+import { wholeList } from './whole-list.ts';
 
 export interface AppInfo {
   readonly name: string;
@@ -50,13 +51,15 @@ export function platformApi(options: PlatformOptions): Platform {
     schema: v.GenericSchema<unknown, T>,
     what: string,
     signal: AbortSignal,
-    accept = ACCEPT,
-  ): Promise<T> =>
-    checked(schema, await ask(options, { method: 'GET', path, what, accept }, signal), what);
+    headers: Question['headers'] = {},
+  ): Promise<T> => {
+    const { json } = await ask(options, { method: 'GET', path, what, headers }, signal);
+    return checked(schema, json, what);
+  };
   return {
     app,
     async info(signal) {
-      const found = await get('', App, `the app ${app}`, signal, ACCEPT_SDK);
+      const found = await get('', App, `the app ${app}`, signal, { accept: ACCEPT_SDK });
       const { generation = 'cedar', space, build_stack: stack } = found;
       return {
         name: found.name,
@@ -65,7 +68,14 @@ export function platformApi(options: PlatformOptions): Platform {
         stack: stack?.name,
       };
     },
-    dynos: (signal) => get('dynos', Dynos, `the dynos of ${app}`, signal),
+    dynos(signal) {
+      const what = `the dynos of ${app}`;
+      return wholeList(what, async (range) => {
+        const question = { method: 'GET', path: 'dynos', what, headers: { range } } as const;
+        const { json, nextRange } = await ask(options, question, signal);
+        return { items: checked(Dynos, json, what), nextRange };
+      });
+    },
     configVars: (signal) => get('config-vars', ConfigVars, `the config vars of ${app}`, signal),
     execEnabled: async (signal) =>
       (await get(EXEC_FEATURE, Feature, `the Exec feature of ${app}`, signal)).enabled,
@@ -89,20 +99,30 @@ export function platformApi(options: PlatformOptions): Platform {
 interface Question extends Pick<HttpCall, 'method' | 'what' | 'json'> {
   /** Below the app. */
   readonly path: string;
-  readonly accept?: string;
+  /** Beside those of every call, or instead of them. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-function ask(options: PlatformOptions, question: Question, signal: AbortSignal): Promise<unknown> {
+function ask(
+  options: PlatformOptions,
+  question: Question,
+  signal: AbortSignal,
+): Promise<JsonAnswer> {
   const { app, settings, credentials, http } = options;
-  const { method, path, what, json, accept = ACCEPT } = question;
+  const { method, path, what, json, headers } = question;
   const isRead = method === 'GET';
   const below = path === '' ? '' : `/${path}`;
   return withApiKey(credentials, ({ key, source }) =>
-    callJson(
+    askJson(
       {
         method,
         url: new URL(`${settings.apiUrl}/apps/${encodeURIComponent(app)}${below}`),
-        headers: { ...settings.headers, accept, authorization: `Bearer ${key}` },
+        headers: {
+          ...settings.headers,
+          accept: ACCEPT,
+          ...headers,
+          authorization: `Bearer ${key}`,
+        },
         json,
         limitMs: isRead ? READ_LIMIT_MS : CHANGE_LIMIT_MS,
         repeatable: isRead,

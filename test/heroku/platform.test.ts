@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Credentials } from '../../src/heroku/credentials.ts';
 import { type Platform, platformApi } from '../../src/heroku/platform.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
+import { listPart } from '../support/heroku/list-part.ts';
 import { fixedKey, never, ports, ScriptedServer } from './support.ts';
 
 const APP = 'my-app';
@@ -92,6 +93,50 @@ describe('the platform API', () => {
         (path) => `/apps/my-app/${path}`,
       ),
     );
+  });
+
+  describe('that gives a list in parts', () => {
+    const serve = (count: number): void => {
+      const dynos = Array.from({ length: count }, (_, index) => {
+        const id = String(index).padStart(6, '0');
+        return { id, name: `web.${index}`, type: 'web', state: 'up' };
+      });
+      server.answer(({ headers }, response) => {
+        const part = listPart(dynos, headers.range);
+        response.writeHead(part.status, part.headers).end(JSON.stringify(part.body));
+      });
+    };
+    const ids = async (): Promise<Set<string>> =>
+      new Set((await api().dynos(never)).map(({ id }) => id));
+
+    it('tells all dynos, by as few questions as there may be', async () => {
+      for (const [count, questions] of [
+        [0, 1],
+        [250, 1],
+        [1_000, 1],
+        [2_500, 3],
+        [10_000, 10],
+      ] as const) {
+        serve(count);
+        assert.equal((await ids()).size, count);
+        assert.equal(server.asked.length, questions, `${count} dynos`);
+      }
+    });
+
+    it('is asked for no more than ten parts', async () => {
+      serve(10_001);
+      await assert.rejects(ids(), { code: 'HEROKU_ANSWER_INVALID', message: /10 parts/ });
+      assert.equal(server.asked.length, 10);
+    });
+
+    it('tells nothing where one of them fails, or is no such part', async () => {
+      const first = { status: 206, headers: { 'next-range': ']x..' }, json: [] };
+      server.answer(first, { status: 403, json: {} });
+      await assert.rejects(ids(), { code: 'HEROKU_FORBIDDEN' });
+      assert.equal(server.asked[1]?.headers.range, ']x..');
+      server.answer(first, { json: {} });
+      await assert.rejects(ids(), { code: 'HEROKU_ANSWER_INVALID' });
+    });
   });
 
   it('enables the feature and restarts dynos, each by one call that is never repeated', async () => {

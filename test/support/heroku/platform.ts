@@ -1,5 +1,6 @@
 import type { StandInApp } from './app.ts';
 import type { StandInDyno } from './dyno.ts';
+import { listPart } from './list-part.ts';
 import type { Answer, Call } from './manager.ts';
 import type { HerokuStandIn } from './stand-in.ts';
 
@@ -27,8 +28,8 @@ export function platformAnswer(standIn: HerokuStandIn, call: Call): Answer {
 
 const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET ': (app) => ok(describeApp(app)),
-  'GET dynos': (app, name) => {
-    if (name === '') return ok([...app.dynos.values()].map(describeDyno));
+  'GET dynos': (app, name, { headers }) => {
+    if (name === '') return listPart([...app.dynos.values()].map(describeDyno), headers.range);
     const dyno = app.dynos.get(name);
     return dyno === undefined ? undefined : ok(describeDyno(dyno));
   },
@@ -74,7 +75,7 @@ function describeApp(app: StandInApp): unknown {
   };
 }
 
-function describeDyno(dyno: StandInDyno): unknown {
+function describeDyno(dyno: StandInDyno) {
   const { id, name, type, state } = dyno;
   return { id, name, type, state, command: 'bin/app start', size: 'basic' };
 }
