@@ -20,7 +20,7 @@ import { type DaemonLimits, daemonLimits } from './limits.ts';
 import { acquireLock, type Lock } from './lock.ts';
 import type { DaemonLog } from './log.ts';
 import { memoryText, type TunnelMemory } from './memory.ts';
-import { type DaemonPaths, ensureFolders } from './paths.ts';
+import { type DaemonPaths, ensureFolders, ensureRuntimeFolder } from './paths.ts';
 import { SecretStore } from './secrets.ts';
 import { StateStore } from './state.ts';
 import { Supervised } from './supervised.ts';
@@ -136,6 +136,7 @@ export class Daemon {
       onLook: () => {
         void this.#state.retry();
         void this.#leader.retry();
+        void this.#control?.look(() => ensureRuntimeFolder(options.paths));
       },
     });
   }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EpmuxError } from '../protocol/errors.ts';
 import { type ControlClient, connectDaemon } from './control/client.ts';
 import { systemCode } from './file-error.ts';
-import { livingHolder } from './lock.ts';
+import { isHeld, livingHolder } from './lock.ts';
 import type { DaemonPaths } from './paths.ts';
 
 const END_MS = 20_000;
@@ -47,12 +47,6 @@ export async function daemonVersion(
     if (error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING') return undefined;
     throw error;
   }
-}
-
-function isHeld(paths: DaemonPaths): boolean {
-  return [paths.supervisorLockFile, paths.lockFile].some(
-    (lock) => livingHolder(lock) !== undefined,
-  );
 }
 
 async function whomToAsk(paths: DaemonPaths, signal: AbortSignal): Promise<number | undefined> {

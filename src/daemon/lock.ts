@@ -119,6 +119,13 @@ export function livingHolder(lockFile: string): LockHolder | undefined {
   return holder === undefined || isSameProcess(holder) === false ? undefined : holder;
 }
 
+/** Whether a daemon or a supervisor of this state folder lives. */
+export function isHeld(paths: DaemonPaths): boolean {
+  return [paths.supervisorLockFile, paths.lockFile].some(
+    (lock) => livingHolder(lock) !== undefined,
+  );
+}
+
 async function isAlive(holder: LockHolder, lockFile: string, role: Role): Promise<boolean> {
   const same = isSameProcess(holder);
   // A supervisor has no socket to ask.

@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { EpmuxError } from '../protocol/errors.ts';
 import { homeFolder, xdgFolder } from '../runtime/home.ts';
 import { fileError } from './file-error.ts';
@@ -106,4 +106,13 @@ export function ensureFolders(paths: DaemonPaths): void {
   for (const folder of [paths.stateDir, paths.runtimeDir, paths.secretsDir]) {
     ensurePrivateFolder(folder);
   }
+}
+
+/** The runtime folder alone, which a logout removes with the one it is in. PERMISSION_DENIED while that is not there, or another's. */
+export function ensureRuntimeFolder({ runtimeDir }: DaemonPaths): void {
+  const above = dirname(runtimeDir);
+  if (!isOwnFolder(above)) {
+    throw new EpmuxError('PERMISSION_DENIED', `${above} is not there, or not yours`);
+  }
+  ensurePrivateFolder(runtimeDir);
 }

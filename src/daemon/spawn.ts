@@ -1,17 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
 import { VERSION } from '../runtime/version.ts';
 import { type ControlClient, connectDaemon } from './control/client.ts';
 import { fileError } from './file-error.ts';
-import { livingHolder } from './lock.ts';
+import { isHeld, livingHolder } from './lock.ts';
 import { type DaemonPaths, ensureFolders } from './paths.ts';
 import { type StartedDaemon, startDetached } from './start-detached.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
 const BUSY_MS = 300;
-/** For a daemon that died a moment ago. */
-const RETURN_MS = 5_000;
+/** For a daemon that died a moment ago, or whose socket's file is gone: it looks every 5 s. */
+const RETURN_MS = 6_000;
 
 export interface EnsureOptions {
   /** The program's main script, which is started with the argument `supervisor`; the running one unless told. */
@@ -55,7 +55,7 @@ async function tryDaemon(paths: DaemonPaths, signal: AbortSignal): Promise<Greet
   }
 }
 
-/** Starts it, again when another supervisor holds the folder: that one's daemon is about to answer, or it is about to end. */
+/** Starts it, again when another supervisor held the folder and has ended: while that one lives, its daemon may be about to answer. */
 async function startAndAwait(
   paths: DaemonPaths,
   start: () => StartedDaemon,
@@ -74,7 +74,7 @@ async function startAndAwait(
       );
     }
     await delay(ended === undefined ? POLL_MS : BUSY_MS, undefined, { signal: limit });
-    if (ended !== undefined) child = start();
+    if (ended !== undefined && !isHeld(paths)) child = start();
   }
 }
 
@@ -107,6 +107,8 @@ export async function ensureDaemon(
       throw new EpmuxError('INTERRUPTED', 'interrupted');
     }
     if (!timeout.aborted) throw fileError(error, paths.stderrFile);
+    const living = unreachable('DAEMON_START_FAILED', paths, error);
+    if (living !== undefined) throw living;
     const said = children.at(-1)?.reason();
     throw new EpmuxError(
       'DAEMON_START_FAILED',
@@ -118,7 +120,22 @@ export async function ensureDaemon(
   }
 }
 
-/** Waits for one that its supervisor is bringing back. */
+/** A daemon lives that nobody can ask; undefined: none does. */
+function unreachable(code: ErrorCode, paths: DaemonPaths, cause: unknown): EpmuxError | undefined {
+  const holder = livingHolder(paths.lockFile);
+  if (holder === undefined) return undefined;
+  const { pid, controlSocket } = holder;
+  return new EpmuxError(
+    code,
+    `the daemon runs (pid ${pid}), and nothing answers on its control socket ${controlSocket}`,
+    {
+      cause,
+      hint: `\`kill ${pid}\` ends it in order, and \`epmux up\` brings its tunnels back; \`epmux logs\` may say why`,
+    },
+  );
+}
+
+/** Waits for one that its supervisor is bringing back, or that lives and is about to listen again. */
 async function connectPatiently(
   paths: DaemonPaths,
   options: { readonly signal?: AbortSignal },
@@ -129,8 +146,8 @@ async function connectPatiently(
       return await connectDaemon(paths, options);
     } catch (error) {
       const isAway = error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING';
-      const isComing = isAway && livingHolder(paths.supervisorLockFile) !== undefined;
-      if (!isComing || patience.aborted) throw error;
+      if (!isAway || !isHeld(paths)) throw error;
+      if (patience.aborted) throw unreachable('DAEMON_BUSY', paths, error) ?? error;
       await delay(POLL_MS);
     }
   }
@@ -138,7 +155,7 @@ async function connectPatiently(
 
 /**
  * A connection to the daemon that runs, or comes back within a moment. One whose supervisor is gone gets another, which this process does not wait for. Fails as
- * `connectDaemon` does.
+ * `connectDaemon` does, and with DAEMON_BUSY when one lives that does not answer.
  */
 export async function findDaemon(
   paths: DaemonPaths,

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { checkSocketPath, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
+import {
+  checkSocketPath,
+  daemonPaths,
+  ensureFolders,
+  ensureRuntimeFolder,
+} from '../../src/daemon/paths.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const modeOf = (path: string) => statSync(path).mode & 0o777;
@@ -52,6 +57,18 @@ describe("the daemon's paths", () => {
     for (const path of [paths.stateDir, paths.runtimeDir, paths.secretsDir]) {
       assert.equal(modeOf(path), 0o700);
     }
+  });
+
+  it('get their runtime folder back after a logout, once the one above it is there', () => {
+    const runtimeHome = join(folder.path, 'user');
+    mkdirSync(runtimeHome);
+    const env = { HOME: folder.path, XDG_RUNTIME_DIR: runtimeHome };
+    const paths = daemonPaths(env);
+    rmSync(runtimeHome, { recursive: true });
+    assert.throws(() => ensureRuntimeFolder(paths), { code: 'PERMISSION_DENIED' });
+    mkdirSync(runtimeHome);
+    ensureRuntimeFolder(paths);
+    assert.equal(modeOf(paths.runtimeDir), 0o700);
   });
 
   it('are closed to others when they were open', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { connectDaemon } from '../../src/daemon/control/client.ts';
 import { acquireLock, readLockHolder } from '../../src/daemon/lock.ts';
 import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
-import { ensureDaemon } from '../../src/daemon/spawn.ts';
+import { ensureDaemon, findDaemon } from '../../src/daemon/spawn.ts';
 import { EPMUX } from '../support/dyno.ts';
 import { leaveOut } from '../support/left-out.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -84,6 +84,33 @@ describe('the daemon in the background', function () {
     const client = await connectDaemon(elsewhere);
     assert.equal((await client.call('hello', {})).pid, pid);
     client.close();
+  });
+
+  it('is found again soon after its runtime folder was removed, as by a logout', async () => {
+    const pid = await started();
+    rmSync(paths.runtimeDir, { recursive: true });
+    const [again, client] = await Promise.all([started(), findDaemon(paths)]);
+    assert.equal(again, pid);
+    assert.equal((await client.call('hello', {})).pid, pid);
+    client.close();
+  });
+
+  it('is told to live where nobody can ask it, and is not started over and over', async () => {
+    const program = join(folder.path, 'busy.ts');
+    writeFileSync(program, 'console.error("busy (DAEMON_BUSY)"); process.exitCode = 1;');
+    ensureFolders(paths);
+    const lock = await acquireLock(paths);
+    const told = { message: new RegExp(`pid ${process.pid}\\b.*${paths.controlSocket}`) };
+    const hint = new RegExp(`\`kill ${process.pid}\``);
+    const options = { script: program, timeoutMs: 2_000 };
+    await assert.rejects(ensureDaemon(paths, options), {
+      code: 'DAEMON_START_FAILED',
+      hint,
+      ...told,
+    });
+    assert.equal(readFileSync(paths.stderrFile, 'utf8'), 'busy (DAEMON_BUSY)\n');
+    await assert.rejects(findDaemon(paths), { code: 'DAEMON_BUSY', hint, ...told });
+    lock.release();
   });
 
   it('ends in order on SIGTERM and leaves neither socket nor lock', async () => {

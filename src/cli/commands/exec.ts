@@ -136,7 +136,7 @@ async function runningSpec(name: string | undefined, io: Io): Promise<TunnelSpec
 }
 
 const NO_TUNNEL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  ...(['DAEMON_NOT_RUNNING', 'TUNNEL_NOT_FOUND', 'CONTROL_PROTOCOL'] as const),
+  ...(['DAEMON_NOT_RUNNING', 'DAEMON_BUSY', 'TUNNEL_NOT_FOUND', 'CONTROL_PROTOCOL'] as const),
 ]);
 
 /** Who left `--` out meant a command. */

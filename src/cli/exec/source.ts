@@ -41,7 +41,13 @@ export async function startProcess(
 
 /** Why a connection of its own is the better try. Nothing was started there. */
 const NOT_THERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  ...(['DAEMON_NOT_RUNNING', 'PERMISSION_DENIED', 'TUNNEL_NOT_FOUND', 'BUSY'] as const),
+  ...([
+    'DAEMON_NOT_RUNNING',
+    'DAEMON_BUSY',
+    'PERMISSION_DENIED',
+    'TUNNEL_NOT_FOUND',
+    'BUSY',
+  ] as const),
   // A daemon of another version.
   'CONTROL_PROTOCOL',
 ]);

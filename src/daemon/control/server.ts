@@ -1,4 +1,4 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -55,11 +55,24 @@ function listen(server: net.Server, path: string): Promise<void> {
 /** The daemon's end of the control socket (docs/daemon.md). */
 export class ControlServer {
   readonly #server: net.Server;
+  readonly #path: string;
+  readonly #logger: Logger;
   readonly #connections = new Set<ControlConnection>();
   readonly #supervisors = new Set<ControlConnection>();
   #onClientsChanged: () => void = () => undefined;
+  #isOpening = false;
+  #isClosed = false;
+  /** Why it is not listened on again. */
+  #trouble: string | undefined;
 
-  private constructor(handlers: ControlHandlers, logger: Logger, limits: DaemonLimits) {
+  private constructor(
+    path: string,
+    handlers: ControlHandlers,
+    logger: Logger,
+    limits: DaemonLimits,
+  ) {
+    this.#path = path;
+    this.#logger = logger;
     const handlerOf = handlerFinder(handlers);
     this.#server = net.createServer((socket) => {
       if (this.#connections.size >= limits.controlClients) {
@@ -96,25 +109,37 @@ export class ControlServer {
     logger: Logger,
     limits: DaemonLimits = STANDARD_LIMITS,
   ): Promise<ControlServer> {
-    const control = new ControlServer(handlers, logger, limits);
-    try {
-      await listen(control.#server, path).catch(async (error: unknown) => {
-        if (systemCode(error) !== 'EADDRINUSE') throw error;
-        if (await socketAnswers(path)) {
-          throw new EpmuxError('DAEMON_BUSY', `another daemon answers on ${path}`);
-        }
-        rmSync(path, { force: true });
-        await listen(control.#server, path);
-      });
-      chmodSync(path, 0o600);
-    } catch (error) {
-      control.#server.close();
-      throw fileError(error, path);
-    }
+    const control = new ControlServer(path, handlers, logger, limits);
+    await control.#open();
     control.#server.on('error', (error) => {
+      if (control.#isOpening) return;
       logger.error('the control socket failed to accept', { reason: error.message });
     });
     return control;
+  }
+
+  /**
+   * Listens again where the socket's file is gone, as a logout removes it with its folder; connections stay. `makeFolder` throws while there can be none; what
+   * is in the way is logged once.
+   */
+  async look(makeFolder: () => void): Promise<void> {
+    if (this.#isOpening || this.#isClosed) return;
+    if (this.#server.listening && existsSync(this.#path)) return;
+    this.#isOpening = true;
+    try {
+      makeFolder();
+      // Closing removes the file: first, or it would be the new one.
+      this.#server.close();
+      await this.#open();
+      this.#trouble = undefined;
+      this.#logger.warn('the control socket was gone and is back', { path: this.#path });
+    } catch (error) {
+      if (!(error instanceof EpmuxError)) throw error;
+      this.#onTrouble(error.message);
+    } finally {
+      this.#isOpening = false;
+      if (this.#isClosed) this.#server.close();
+    }
   }
 
   /** Those who may ask for something: the supervisor is none. */
@@ -128,6 +153,7 @@ export class ControlServer {
 
   /** Takes no more clients and ends those that are there; the socket's file goes with it. Idempotent. */
   close(): Promise<void> {
+    this.#isClosed = true;
     const connections = [...this.#connections];
     for (const connection of connections) connection.end();
     const limit = setTimeout(() => {
@@ -139,6 +165,30 @@ export class ControlServer {
         closed();
       });
     });
+  }
+
+  async #open(): Promise<void> {
+    const path = this.#path;
+    try {
+      await listen(this.#server, path).catch(async (error: unknown) => {
+        if (systemCode(error) !== 'EADDRINUSE') throw error;
+        if (await socketAnswers(path)) {
+          throw new EpmuxError('DAEMON_BUSY', `another daemon answers on ${path}`);
+        }
+        rmSync(path, { force: true });
+        await listen(this.#server, path);
+      });
+      chmodSync(path, 0o600);
+    } catch (error) {
+      this.#server.close();
+      throw fileError(error, path);
+    }
+  }
+
+  #onTrouble(reason: string): void {
+    if (reason === this.#trouble) return;
+    this.#trouble = reason;
+    this.#logger.error('the control socket is gone: no command reaches the daemon', { reason });
   }
 
   #onSupervisor(connection: ControlConnection): void {

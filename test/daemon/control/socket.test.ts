@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { renameSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { ControlClient } from '../../../src/daemon/control/client.ts';
 import { ControlServer } from '../../../src/daemon/control/server.ts';
+import { EpmuxError } from '../../../src/protocol/errors.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { ControlRig, handlers, never, UP } from './support.ts';
 
@@ -60,6 +61,31 @@ describe('the control socket', () => {
     const next = await ControlServer.listen(stale, handlers(never), rig.logger);
     await (await ControlClient.connect(stale)).call('hello', {});
     await next.close();
+  });
+
+  it('comes back where its folder was removed, and keeps its connections', async () => {
+    const runtime = join(folder.path, 'runtime');
+    mkdirSync(runtime);
+    const other = await ControlRig.start(runtime);
+    const before = await other.connect();
+    const none = () => assert.fail('its folder is there');
+    await other.server.look(none);
+    rmSync(runtime, { recursive: true });
+    for (let look = 0; look < 3; look += 1) {
+      await other.server.look(() => {
+        throw new EpmuxError('PERMISSION_DENIED', 'nobody is logged in');
+      });
+    }
+    const told = other.logger.lines.filter((line) => line.includes('no command reaches'));
+    assert.equal(told.length, 1);
+    await other.server.look(() => mkdirSync(runtime));
+    assert.equal(statSync(other.path).mode & 0o777, 0o600);
+    await (await other.connect()).call('hello', {});
+    await before.call('hello', {});
+    await other.server.look(none);
+    await other.stop();
+    await other.server.look(none);
+    await assert.rejects(other.connect(), { code: 'DAEMON_NOT_RUNNING' });
   });
 
   it('tells a command that something else answers there', async () => {
