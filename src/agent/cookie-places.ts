@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import { COOKIE_VARIABLES, isCookie, MAX_COOKIE_BYTES } from '../erlang/cookie.ts';
+import {
+  COOKIE_VARIABLES,
+  cookieOfFile,
+  cookiesOfText,
+  isCookie,
+  MAX_COOKIE_BYTES,
+} from '../erlang/cookie.ts';
 import { type BeamProcess, beamProcesses } from './beam-processes.ts';
 import { readBounded } from './bounded-file.ts';
 
@@ -45,8 +51,11 @@ export async function searchCookies(
     ...(await Promise.all(others.map(ofProcess))),
   ].flat();
   const processes = `${beams.length} Erlang ${beams.length === 1 ? 'process' : 'processes'}`;
+  const candidates = found.flatMap(({ cookie, where }) =>
+    cookiesOfText(cookie).map((possible) => ({ cookie: possible, where })),
+  );
   return {
-    candidates: distinct(found.filter(({ cookie }) => isCookie(cookie))),
+    candidates: distinct(candidates.filter(({ cookie }) => isCookie(cookie))),
     looked: `the environment and the home folder of the agent, and those, the command lines and the releases of ${processes} of its user`,
   };
 }
@@ -82,19 +91,24 @@ async function ofFiles(
   const release = env.get('RELEASE_ROOT');
   const config = env.get('XDG_CONFIG_HOME') ?? (home === undefined ? undefined : `${home}/.config`);
   const files = [
-    [release, 'releases/COOKIE'],
-    [home, COOKIE_FILE],
-    [config, `erlang/${COOKIE_FILE}`],
+    [release, 'releases/COOKIE', cookieOfRelease],
+    [home, COOKIE_FILE, cookieOfFile],
+    [config, `erlang/${COOKIE_FILE}`, cookieOfFile],
   ] as const;
   const found = await Promise.all(
-    files.map(async ([folder, name]) => {
+    files.map(async ([folder, name, cookieIn]) => {
       if (!folder?.startsWith('/')) return [];
-      const text = await readBounded(join(folder, name), MAX_FILE_BYTES);
-      const where = `${name} of ${whose}`;
-      return text === undefined ? [] : [{ cookie: text.toString('utf8').trim(), where }];
+      const bytes = await readBounded(join(folder, name), MAX_FILE_BYTES);
+      const cookie = bytes === undefined ? undefined : cookieIn(bytes);
+      return cookie === undefined ? [] : [{ cookie, where: `${name} of ${whose}` }];
     }),
   );
   return found.flat();
+}
+
+/** Its start script passes the file on by `$(cat …)`. */
+function cookieOfRelease(bytes: Buffer): string {
+  return bytes.toString('utf8').replace(/\n+$/, '');
 }
 
 function distinct(found: readonly CookieCandidate[]): readonly CookieCandidate[] {

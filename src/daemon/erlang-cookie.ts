@@ -1,14 +1,16 @@
 import { randomInt } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cookieOfFile, MAX_COOKIE_BYTES } from '../erlang/cookie.ts';
 import { fileError, systemCode } from './file-error.ts';
 
 const COOKIE_LENGTH = 20;
-const MAX_COOKIE_BYTES = 255;
 
 async function read(path: string): Promise<string | undefined> {
   try {
-    const text = (await readFile(path, 'utf8')).trim().slice(0, MAX_COOKIE_BYTES);
+    const bytes = await readFile(path);
+    // With a file that Erlang refuses no node starts, but one that was given its cookie: what it holds is nobody's.
+    const text = cookieOfFile(bytes) ?? bytes.toString('latin1').trim().slice(0, MAX_COOKIE_BYTES);
     return text === '' ? undefined : text;
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;

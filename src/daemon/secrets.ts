@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { givenCookie } from '../erlang/cookie.ts';
 import { fileError, systemCode } from './file-error.ts';
 import { writeFileAtomic } from './files.ts';
 
@@ -8,13 +9,22 @@ import { writeFileAtomic } from './files.ts';
 const MAX_SECRET_FILE_BYTES = 4_096;
 const SAFE_FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._@:+-]*$/;
 
-/** The text of a file that holds one secret, without the line's end. Undefined: there is no such file. */
+/** The text of a file that holds one secret, without the white space around it. Undefined: there is none. */
 export async function readSecretFile(path: string): Promise<string | undefined> {
+  return (await read(path)).trim() || undefined;
+}
+
+/** The cookie in a file that a person named. Undefined: there is none. */
+export async function readCookieFile(path: string): Promise<string | undefined> {
+  return givenCookie(await read(path)) || undefined;
+}
+
+/** Empty where there is no such file. */
+async function read(path: string): Promise<string> {
   try {
-    const text = (await readFile(path)).subarray(0, MAX_SECRET_FILE_BYTES).toString('utf8').trim();
-    return text === '' ? undefined : text;
+    return (await readFile(path)).subarray(0, MAX_SECRET_FILE_BYTES).toString('utf8');
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return '';
     throw fileError(error, path);
   }
 }

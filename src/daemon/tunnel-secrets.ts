@@ -2,7 +2,7 @@ import type { HerokuAhead } from '../heroku/ahead.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
 import type { Redactor } from './redact.ts';
-import { readSecretFile, type SecretStore } from './secrets.ts';
+import { readCookieFile, readSecretFile, type SecretStore } from './secrets.ts';
 
 /**
  * What a tunnel proves itself with. The secret: given with `up`, else in the file that the tunnel names, else what was kept from the last `up`.
@@ -56,7 +56,7 @@ export class TunnelSecrets {
   async cookie(): Promise<string | undefined> {
     const { cookieFile } = this.#spec;
     if (this.#given.cookie !== undefined) return this.#given.cookie;
-    const cookie = cookieFile === undefined ? undefined : await readSecretFile(cookieFile);
+    const cookie = cookieFile === undefined ? undefined : await readCookieFile(cookieFile);
     this.#redactor.add(cookie);
     return cookie;
   }

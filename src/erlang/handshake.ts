@@ -101,9 +101,9 @@ export function isNameTag(tag: number | undefined): boolean {
   return tag === Tag.name6 || tag === Tag.name5;
 }
 
-/** What proves the cookie: MD5 of its text followed by the challenge as decimal text. */
+/** What proves the cookie: MD5 of its characters, a byte each, followed by the challenge as decimal text. */
 export function digest(cookie: string, challenge: number): Uint8Array {
-  return createHash('md5').update(`${cookie}${challenge}`).digest();
+  return createHash('md5').update(`${cookie}${challenge}`, 'latin1').digest();
 }
 
 /** A cookie that the relay at the tunnel's other end knows and this one does not. */

@@ -102,6 +102,19 @@ describe('the search for cookies', () => {
     assert.deepEqual(await found(NODE, { env: { RELEASE_COOKIE: 'same' } }), ['same']);
   });
 
+  it('leaves blanks where Erlang and a release do', async () => {
+    file('home/.erlang.cookie', ' of home  \r\n\n');
+    file('home/.config/erlang/.erlang.cookie', 'refused by Erlang\t\n');
+    file('release/releases/COOKIE', ' of the release \n\n');
+    started(7, ['beam.smp', '-setcookie', ' flag '], { RELEASE_ROOT: join(folder, 'release') });
+    assert.deepEqual(await found(), [' of home  ', ' flag ', ' of the release ']);
+  });
+
+  it('takes a text for its characters and for its bytes, as the locale of the node may do', async () => {
+    started(7, ['beam.smp', '-sname', 'app', '-setcookie', 'schlüssel'], { RELEASE_COOKIE: '€' });
+    assert.deepEqual(await found(), ['schl\xfcssel', 'schl\xc3\xbcssel', '\xe2\x82\xac']);
+  });
+
   it('takes the last -setcookie of the emulator for itself, not what is about another node', async () => {
     const lines = {
       last: ['-setcookie', 'first', '-setcookie', 'last'],
@@ -139,7 +152,7 @@ describe('the search for cookies', () => {
 
   it('takes nothing that can be no cookie', async () => {
     file('home/.erlang.cookie', 'x'.repeat(300));
-    for (const wrong of ['', 'a\nb', 'a\u007fb', 'ü'.repeat(128), 'x'.repeat(256)]) {
+    for (const wrong of ['', 'a\nb', 'a\u007fb', '€'.repeat(86), 'x'.repeat(256)]) {
       assert.deepEqual(await found(NODE, { env: { RELEASE_COOKIE: wrong } }), []);
     }
     const longest = 'x'.repeat(255);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
 import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
 import { type Cookie, RELAYED_COOKIE } from '../../src/erlang/handshake.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -138,6 +140,24 @@ describe('the agent beside real nodes', () => {
       assert.equal((await viaAgent('other')).node.name, other.name);
       assert(!agent.log.join('').includes(flagged), 'a cookie in the log');
       assert.equal(app.log + other.log, '', 'the right one first: nothing logged there');
+    });
+
+    it('finds one of characters beyond ASCII under any locale, and one that ends in a blank', async () => {
+      const flags = ['-setcookie', 'schlüssel'];
+      const file = join(dyno.home, 'blank', '.erlang.cookie');
+      mkdirSync(dirname(file));
+      writeFileSync(file, 'ABCDEF \n', { mode: 0o400 });
+      const [utf8, latin1, blank] = await Promise.all([
+        dyno.node('utf8', { flags, env: { LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' } }),
+        dyno.node('latin1', { flags, env: { LANG: 'C', LC_ALL: 'C' } }),
+        dyno.node('blank', { env: { HOME: dirname(file) } }),
+      ]);
+      nodes.push(utf8, latin1, blank);
+      assert.equal(await blank.eval('erlang:get_cookie()'), "'ABCDEF '");
+      const names = [blank, latin1, utf8].map(({ name }) => name);
+      const directory = await end.directory((told) => known(told).length === names.length);
+      assert.deepEqual(known(directory), names);
+      for (const name of ['utf8', 'latin1', 'blank']) await viaAgent(name);
     });
 
     it('says where it looked when a node refuses', async () => {

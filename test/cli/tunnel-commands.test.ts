@@ -157,11 +157,11 @@ describe('the commands', function () {
           return pong;
         },
       });
-      const file = await cli.home.write('cookie', 'fromfile\n');
+      const file = await cli.home.write('cookie', 'from file \n');
       await cli.home.run(['ping', '--cookie-file', file], { env: { EPMUX_COOKIE: 'fromenv' } });
       await cli.home.run(['ping'], { env: { EPMUX_COOKIE: 'fromenv' } });
       await cli.home.run(['ping']);
-      assert.deepEqual(cookies, ['fromfile', 'fromenv', undefined]);
+      assert.deepEqual(cookies, ['from file', 'fromenv', undefined]);
       assertError(await cli.home.run(['ping', '--cookie-file', 'nope']), 2, 'USAGE');
       assertError(await cli.home.run(['ping', '-c', '0']), 2, 'USAGE');
       assertError(await cli.home.run(['ping', '--cookie', 'x']), 2, 'USAGE');

@@ -12,7 +12,7 @@ describe('the secrets for the daemon', () => {
     const env = { EPMUX_SECRET: 's', EPMUX_COOKIE: 'c', SSH_AUTH_SOCK: '/a', HOME: '/' };
     assert.deepEqual(upSecrets(spec, env), { secret: 's', cookie: 'c', sshAuthSock: '/a' });
     assert.deepEqual(upSecrets(spec, { EPMUX_SECRET: '' }), {});
-    const loose = { EPMUX_SECRET: ' s\n', EPMUX_COOKIE: '\tc\n' };
+    const loose = { EPMUX_SECRET: ' s\n', EPMUX_COOKIE: '\tc \r\n' };
     assert.deepEqual(upSecrets(spec, loose), { secret: 's', cookie: 'c' });
     assert.deepEqual(upSecrets(spec, { EPMUX_SECRET: ' \n' }), {});
   });

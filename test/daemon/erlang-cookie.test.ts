@@ -13,6 +13,13 @@ describe("this user's own cookie", () => {
     assert.equal(await localCookie(folder.path), 'MONSTER');
   });
 
+  it('ends where Erlang lets it end, and fails nobody when Erlang refuses it', async () => {
+    writeFileSync(join(folder.path, '.erlang.cookie'), 'MONSTER \n');
+    assert.equal(await localCookie(folder.path), 'MONSTER ');
+    writeFileSync(join(folder.path, '.erlang.cookie'), 'two\nlines\n');
+    assert.equal(await localCookie(folder.path), 'two\nlines');
+  });
+
   it('is the one of the configuration folder when the home folder has none', async () => {
     const config = join(folder.path, 'config');
     mkdirSync(join(config, 'erlang'), { recursive: true });

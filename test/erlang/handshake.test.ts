@@ -76,11 +76,16 @@ describe('handshake frames', () => {
     );
   });
 
-  it('prove a cookie by the MD5 of its text and the challenge as unsigned decimal text', () => {
+  it('prove a cookie by the MD5 of its characters, a byte each, and the challenge as unsigned decimal text', () => {
     // erlang:md5(["monster" | integer_to_list(4294967295)])
     assert.equal(
       Buffer.from(digest('monster', 0xffff_ffff)).toString('hex'),
       '9dffd90a48c46a8277429bfdefc02ebe',
+    );
+    // erlang:md5([atom_to_list('schl\x{fc}ssel') | integer_to_list(4294967295)])
+    assert.equal(
+      Buffer.from(digest('schl\xfcssel', 0xffff_ffff)).toString('hex'),
+      '205fa915bfb504a29a5f2a535db8f0a4',
     );
   });
 });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PingResult } from '../../daemon/control/api.ts';
 import type { ControlClient } from '../../daemon/control/client.ts';
+import { givenCookie, isCookie, MAX_COOKIE_BYTES } from '../../erlang/cookie.ts';
 import { EpmuxError, ERROR_CODES, Exit, type ExitCode } from '../../protocol/errors.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
@@ -12,7 +13,6 @@ import { formatRtt } from '../terminal/units.ts';
 
 const PING_EVERY_MS = 1_000;
 const MAX_PINGS = 1_000_000;
-const MAX_COOKIE_BYTES = 255;
 
 export const ping = defineCommand({
   name: 'ping',
@@ -109,14 +109,14 @@ function parseCount(text: string | undefined): number {
 }
 
 function readCookie(file: string | undefined, io: Io): string | undefined {
-  if (file === undefined) return io.env['EPMUX_COOKIE'] || undefined;
+  if (file === undefined) return givenCookie(io.env['EPMUX_COOKIE'] ?? '') || undefined;
   let cookie: string;
   try {
-    cookie = readFileSync(file, 'utf8').trim();
+    cookie = givenCookie(readFileSync(file, 'utf8'));
   } catch (cause) {
     throw new EpmuxError('USAGE', `can't read ${file}: ${fileTrouble(cause)}`, { cause });
   }
-  if (cookie === '' || cookie.length > MAX_COOKIE_BYTES) {
+  if (!isCookie(cookie)) {
     throw new EpmuxError('USAGE', `${file} holds no cookie of 1 to ${MAX_COOKIE_BYTES} characters`);
   }
   return cookie;

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
-import { cookieOfVariables } from '../../erlang/cookie.ts';
+import { cookieOfFile, cookieOfVariables, givenCookie } from '../../erlang/cookie.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { homeFolder } from '../../runtime/home.ts';
 import { fileTrouble } from '../file-trouble.ts';
@@ -30,21 +30,26 @@ export function cookieSource({ spec, given, configVars, env }: CookiePlaces): Co
     const known = (cookie: string, source: string) => ({ cookie, source, isGuess: false });
     if (given.cookie !== undefined) return known(given.cookie, 'EPMUX_COOKIE');
     if (spec.cookieFile !== undefined) {
-      return known(await readText(spec.cookieFile), spec.cookieFile);
+      return known(givenCookie(await readText(spec.cookieFile)), spec.cookieFile);
     }
     const configured = cookieOfVariables(configVars);
     if (configured !== undefined) return known(configured, 'the app’s config vars');
-    const own = await readText(join(homeFolder(env), '.erlang.cookie')).catch(() => '');
-    return own === '' ? undefined : { cookie: own, source: '~/.erlang.cookie', isGuess: true };
+    const own = await read(join(homeFolder(env), '.erlang.cookie')).catch(() => undefined);
+    const cookie = own === undefined ? undefined : cookieOfFile(own);
+    return cookie === undefined ? cookie : { cookie, source: '~/.erlang.cookie', isGuess: true };
   };
 }
 
 async function readText(path: string): Promise<string> {
+  return (await read(path)).toString('utf8');
+}
+
+async function read(path: string): Promise<Buffer> {
   try {
     const file = await open(path, 'r');
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);
-      return buffer.toString('utf8', 0, bytesRead).trim();
+      return buffer.subarray(0, bytesRead);
     } finally {
       await file.close();
     }
