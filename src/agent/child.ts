@@ -56,7 +56,7 @@ function passSignalsOn(child: ChildProcess): () => void {
   const onTerminal = isatty(0);
   for (const signal of onTerminal ? [...PASSED_ON, 'SIGWINCH' as const] : PASSED_ON) {
     const pass = (): void => {
-      if (FROM_KEYBOARD.includes(signal) && onTerminal && inForeground()) return;
+      if (FROM_KEYBOARD.includes(signal) && inForeground()) return;
       child.kill(signal);
     };
     listeners.set(signal, pass);
@@ -67,13 +67,16 @@ function passSignalsOn(child: ChildProcess): () => void {
   };
 }
 
-/** True when this process's group is the one its terminal sends keyboard signals to; assumed where /proc can't tell. */
+/**
+ * True when this process's group is the one its terminal sends keyboard signals to, wherever its stdin comes from. Where /proc can't tell, it is
+ * assumed of a process whose stdin is a terminal.
+ */
 function inForeground(): boolean {
   let stat: string;
   try {
     stat = readFileSync('/proc/self/stat', 'utf8');
   } catch {
-    return true;
+    return isatty(0);
   }
   // Behind the command name, which may hold spaces: state, parent, group, session, terminal, foreground group.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -29,6 +29,8 @@ export interface AgentProcessOptions {
   /** What to start instead of the agent's own command line, such as `unshare` with that line behind it. */
   readonly wrap?: (words: readonly string[]) => readonly string[];
   readonly node?: string;
+  /** In a session of its own: the terminal of who runs the tests, if there is one, is not its. */
+  readonly detached?: boolean;
 }
 
 export class AgentProcess {
@@ -49,7 +51,8 @@ export class AgentProcess {
     const words = [options.node ?? process.execPath, file, ...args];
     const [program = '', ...rest] = options.wrap?.(words) ?? words;
     const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...options.env };
-    const child = spawn(program, rest, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const { detached = false } = options;
+    const child = spawn(program, rest, { env, stdio: ['pipe', 'pipe', 'pipe'], detached });
     this.#child = child;
     const kill = (): void => {
       child.kill('SIGKILL');
