@@ -8,11 +8,18 @@ import type { ListenAddress, ListenWay } from './values.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
-/** More than so many connections at once are closed as they come. Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's or a descriptor that is no listening socket. */
+interface ListenOptions {
+  /** More than so many at once are closed as they come. */
+  readonly connections: number;
+  /** The agent runs an app. */
+  readonly besideApp: boolean;
+  readonly log: Logger;
+}
+
+/** Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's or a descriptor that is no listening socket. */
 export async function listen(
   way: ListenWay,
-  connections: number,
-  log: Logger,
+  { connections, besideApp, log }: ListenOptions,
   onPipe: (pipe: BytePipe) => void,
 ): Promise<PipeSource> {
   const sockets = new Set<Socket>();
@@ -27,7 +34,9 @@ export async function listen(
   server.on('error', (error) => log.warn('a connection was not taken', { why: error.message }));
   server.on('drop', () => log.debug('a connection is refused', { limit: connections }));
   const { host, port } = boundTo(server, way);
-  log.info('the agent is listening', { address: `${host}:${port}`, pid: process.pid });
+  // Beside an app no more than warnings are told, and a port that was drawn nowhere else.
+  const level = besideApp && 'port' in way && way.port === 0 ? 'warn' : 'info';
+  log[level]('the agent is listening', { address: `${host}:${port}`, pid: process.pid });
   if (!LOOPBACK.test(host)) {
     log.warn('everybody who reaches this address may try the secret', { address: host });
   }

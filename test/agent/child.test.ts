@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { AgentProcess } from '../support/agent-process.ts';
+import { freePort } from '../support/erlang.ts';
 import { leaveOut } from '../support/left-out.ts';
 
 const SECRET = 'a secret of enough bytes';
@@ -23,6 +24,8 @@ const INTERRUPTED = `
 `;
 /** Two signals that come close together may be one. */
 const KEYSTROKES = 10;
+/** What the agent itself says at the level that it has beside an app. */
+const ONLY_THE_PORT = /^(epmux agent: warn the agent is listening address=\S+ pid=\d+\n)?$/;
 const LISTEN = ['--listen', '127.0.0.1:0'];
 
 describe('an app that the agent runs', () => {
@@ -64,7 +67,24 @@ describe('an app that the agent runs', () => {
     await started.said('stdout', /^ready undefined kept\n/);
     started.stdin.write('quit\n');
     assert.equal(await started.exitCode(), 42);
-    assert.equal(started.stderr, '');
+    assert.match(started.stderr, ONLY_THE_PORT);
+  });
+
+  it('does not keep the port that was drawn from being told', async () => {
+    const started = await run(['sh', '-c', 'read line']);
+    const [, port] = await started.said('stderr', /listening address=127\.0\.0\.1:(\d+)/);
+    assert.notEqual(Number(port), 0);
+    started.stdin.write('\n');
+    assert.equal(await started.exitCode(), 0);
+  });
+
+  it('does not tell the port that was given', async () => {
+    const port = String(await freePort());
+    agent = await AgentProcess.start(['--port', port, '--', 'sh', '-c', 'sleep 0.3'], {
+      env: { EPMUX_SECRET: SECRET },
+    });
+    assert.equal(await agent.exitCode(), 0);
+    assert.equal(agent.stderr, '');
   });
 
   it('gets every signal that the agent gets', async () => {
@@ -89,7 +109,7 @@ describe('an app that the agent runs', () => {
     }
     started.stdin.write('quit\n');
     assert.equal(await started.exitCode(), 42);
-    assert.equal(started.stderr, '', 'the agent says nothing, and starts no debugger');
+    assert.match(started.stderr, ONLY_THE_PORT, 'the agent starts no debugger');
   });
 
   for (const stdin of ['', '< /dev/null']) {
