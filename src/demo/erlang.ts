@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { EpmuxError } from '../protocol/errors.ts';
 
 /** The Erlang of this machine. */
 export interface Erlang {
@@ -33,11 +34,12 @@ export function plainEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(kept);
 }
 
-/** Undefined where there is none on the PATH, or it does not run. */
-export async function findErlang(): Promise<Erlang | undefined> {
+/** Undefined where there is none on the PATH, or it does not run. Fails with INTERRUPTED. */
+export async function findErlang(interrupted: AbortSignal): Promise<Erlang | undefined> {
+  // A Ctrl-C of the terminal reaches them too: with +Bi they do not stay in Erlang's menu for it.
   const [erlang, elixir] = await Promise.all([
-    ask('erl', '-boot', 'no_dot_erlang', '-noinput', '-eval', FIND_ERLANG),
-    ask('elixir', '-e', FIND_ELIXIR),
+    ask(interrupted, 'erl', '+Bi', '-boot', 'no_dot_erlang', '-noinput', '-eval', FIND_ERLANG),
+    ask(interrupted, 'elixir', '--erl', '+Bi', '-e', FIND_ELIXIR),
   ]);
   const [release, root, epmd] = erlang;
   if (release === undefined || root === undefined || epmd === undefined) return undefined;
@@ -51,13 +53,21 @@ function elixirOf([version, folder]: readonly string[]): Elixir | undefined {
 }
 
 /** The fields behind `found`; none where the program is not there or fails. */
-async function ask(program: string, ...args: string[]): Promise<readonly string[]> {
+async function ask(
+  interrupted: AbortSignal,
+  program: string,
+  ...args: string[]
+): Promise<readonly string[]> {
+  // With the user's own home: version managers look there for which Erlang is meant.
+  const limits = { timeout: FIND_MS, killSignal: 'SIGKILL', signal: interrupted } as const;
+  const asked = promisify(execFile)(program, args, { env: plainEnvironment(), ...limits });
   try {
-    // With the user's own home: version managers look there for which Erlang is meant.
-    const options = { env: plainEnvironment(), timeout: FIND_MS };
-    const { stdout } = await promisify(execFile)(program, args, options);
+    const { stdout } = await asked;
     return /^found (.+)$/m.exec(stdout)?.[1]?.split('|') ?? [];
   } catch {
-    return [];
+    if (!interrupted.aborted) return [];
+    // By itself it gets a SIGTERM, which does not end every Erlang.
+    asked.child.kill('SIGKILL');
+    throw new EpmuxError('INTERRUPTED', 'interrupted');
   }
 }

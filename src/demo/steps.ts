@@ -19,7 +19,7 @@ const APP = 'my-app';
 export async function perform(stage: Stage): Promise<void> {
   const { show } = stage;
   const folder = await makeFolder(stage.keep, stage.cleanup);
-  const erlang = await findErlang();
+  const erlang = await findErlang(stage.interrupted);
   const { app, heroku } = await buildApp(stage, folder, erlang);
   const { laptopHome: home, epmuxHome } = folder;
   const laptop = await show.step(

@@ -2,10 +2,19 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 const SECOND_MS = 1_000;
@@ -169,6 +178,19 @@ describe('epmux demo', function () {
       assert.deepEqual((await demo.ended()).code, 130);
     });
   }
+
+  it('does not wait for an Erlang that it looks for when it is interrupted', async () => {
+    const stuck = join(folder, 'stuck');
+    mkdirSync(stuck);
+    const script = '#!/bin/sh\ntrap \'\' INT TERM\n: >"$0.started"\nexec sleep 60\n';
+    writeFileSync(join(stuck, 'erl'), script, { mode: 0o755 });
+    const demo = new Demo([], { PATH: `${stuck}${delimiter}${process.env['PATH']}` });
+    while (!existsSync(join(stuck, 'erl.started'))) await delay(20);
+    const start = performance.now();
+    demo.signal('SIGINT');
+    assert.equal((await demo.ended()).code, 130);
+    assert.ok(performance.now() - start < 10 * SECOND_MS);
+  });
 
   it('tidies up when nobody reads its output any more', async () => {
     const demo = new Demo([], withoutErlang);
