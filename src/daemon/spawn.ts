@@ -5,7 +5,7 @@ import { type ControlClient, connectDaemon } from './control/client.ts';
 import { fileError } from './file-error.ts';
 import { isHeld, livingHolder } from './lock.ts';
 import { type DaemonPaths, ensureFolders } from './paths.ts';
-import { type StartedDaemon, startDetached } from './start-detached.ts';
+import { assertRoom, type StartedDaemon, startDetached } from './start-detached.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
@@ -62,6 +62,7 @@ async function startAndAwait(
   limit: AbortSignal,
   started: StartedDaemon | undefined,
 ): Promise<ControlClient> {
+  assertRoom(paths.stateDir);
   let child = started ?? start();
   for (;;) {
     const greeted = await tryDaemon(paths, limit);

@@ -8,10 +8,14 @@ import {
   ftruncateSync,
   openSync,
   readSync,
+  rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { homeFolder } from '../runtime/home.ts';
 import { withoutSecrets } from './environment.ts';
+import { fileError } from './file-error.ts';
 import { type DaemonPaths, ensureFolders, withAbsoluteHome } from './paths.ts';
 
 const MAX_STDERR_BYTES = 262_144;
@@ -35,6 +39,18 @@ function ownFolder(home: string, { stateDir }: DaemonPaths): string {
     return statSync(home).isDirectory() ? home : stateDir;
   } catch {
     return stateDir;
+  }
+}
+
+/** On a full disk a daemon ends without a word: it has nowhere to write one. Throws DISK_FULL, PERMISSION_DENIED or INTERNAL. */
+export function assertRoom(folder: string): void {
+  const probe = join(folder, `.probe.${process.pid}`);
+  try {
+    writeFileSync(probe, '.', { mode: 0o600 });
+  } catch (error) {
+    throw fileError(error, folder);
+  } finally {
+    rmSync(probe, { force: true });
   }
 }
 

@@ -138,6 +138,19 @@ describe('the daemon in the background', function () {
     });
   });
 
+  it('is not started on a disk that is full', async function () {
+    await run('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', folder.path]).catch(() =>
+      leaveOut(this, 'no file system can be mounted here'),
+    );
+    const fill = 'mount -t tmpfs -o size=64k tmpfs "$0"; cat /dev/zero > "$0/all" 2>&-; exec "$@"';
+    const up = [...EPMUX, 'up', '--connect', '127.0.0.1:1'];
+    const env = { ...process.env, EPMUX_HOME: join(folder.path, 'state') };
+    await assert.rejects(run('unshare', ['-rm', 'sh', '-c', fill, folder.path, ...up], { env }), {
+      code: 1,
+      stderr: new RegExp(`${folder.path}/state: ENOSPC.*\\(DISK_FULL\\)\nhint: free some space\n$`),
+    });
+  });
+
   it('is not waited for when it neither starts nor ends', async () => {
     const program = join(folder.path, 'idle.ts');
     writeFileSync(program, 'setTimeout(() => {}, 3_000);');
