@@ -4,16 +4,19 @@ import type { TunnelSpec, UpSecrets } from './control/api.ts';
 import type { Redactor } from './redact.ts';
 import { readCookieFile, readSecretFile, type SecretStore } from './secrets.ts';
 
+export type SecretFiles = Pick<TunnelSpec, 'secretFile' | 'cookieFile'>;
+
 /**
  * What a tunnel proves itself with. The secret: given with `up`, else in the file that the tunnel names, else what was kept from the last `up`.
  * The production cookie: given with `up`, else in the file named; it is never written anywhere.
  */
 export class TunnelSecrets {
-  readonly #spec: TunnelSpec;
+  readonly #name: string;
   readonly #store: SecretStore;
   readonly #redactor: Redactor;
   /** What Heroku has told the caller of `up`: for the tunnel's beginning alone. */
   readonly ahead: HerokuAhead | undefined;
+  #files: SecretFiles;
   #given: UpSecrets;
 
   constructor(
@@ -24,7 +27,8 @@ export class TunnelSecrets {
     ahead?: HerokuAhead,
   ) {
     this.ahead = ahead;
-    this.#spec = spec;
+    this.#name = spec.name;
+    this.#files = filesOf(spec);
     this.#given = given;
     this.#store = store;
     this.#redactor = redactor;
@@ -35,17 +39,32 @@ export class TunnelSecrets {
     return this.#given;
   }
 
-  /** What is given anew replaces what there was. */
-  replace(given: UpSecrets): void {
-    this.#given = { ...this.#given, ...given };
+  /** The files that are named by now. */
+  get files(): SecretFiles {
+    return this.#files;
+  }
+
+  /** What is given or named anew replaces what there was. */
+  replace(given: UpSecrets, spec: SecretFiles): void {
+    const files = filesOf(spec);
+    const { secret, cookie, ...others } = this.#given;
+    this.#files = { ...this.#files, ...files };
+    this.#given = {
+      ...others,
+      ...(secret === undefined || files.secretFile !== undefined ? {} : { secret }),
+      ...(cookie === undefined || files.cookieFile !== undefined ? {} : { cookie }),
+      ...given,
+    };
     this.#hide();
   }
 
   async secret(): Promise<string | undefined> {
-    const { secretFile, name } = this.#spec;
+    const { secretFile } = this.#files;
     if (this.#given.secret !== undefined) return this.#given.secret.trim();
     const secret =
-      secretFile === undefined ? await this.#store.read(name) : await readSecretFile(secretFile);
+      secretFile === undefined
+        ? await this.#store.read(this.#name)
+        : await readSecretFile(secretFile);
     if (secretFile !== undefined && secret === undefined) {
       throw new EpmuxError('SECRET_MISSING', `there is no secret in ${secretFile}`);
     }
@@ -54,7 +73,7 @@ export class TunnelSecrets {
   }
 
   async cookie(): Promise<string | undefined> {
-    const { cookieFile } = this.#spec;
+    const { cookieFile } = this.#files;
     if (this.#given.cookie !== undefined) return this.#given.cookie;
     const cookie = cookieFile === undefined ? undefined : await readCookieFile(cookieFile);
     this.#redactor.add(cookie);
@@ -64,11 +83,11 @@ export class TunnelSecrets {
   /** So that the tunnel can come back with the daemon. */
   async keep(): Promise<void> {
     const { secret } = this.#given;
-    if (secret !== undefined) await this.#store.write(this.#spec.name, secret);
+    if (secret !== undefined) await this.#store.write(this.#name, secret);
   }
 
   forget(): Promise<void> {
-    return this.#store.remove(this.#spec.name);
+    return this.#store.remove(this.#name);
   }
 
   #hide(): void {
@@ -79,6 +98,13 @@ export class TunnelSecrets {
       this.#redactor.add(passwordOf(text));
     }
   }
+}
+
+function filesOf({ secretFile, cookieFile }: SecretFiles): SecretFiles {
+  return {
+    ...(secretFile === undefined ? {} : { secretFile }),
+    ...(cookieFile === undefined ? {} : { cookieFile }),
+  };
 }
 
 /** As it is written in a proxy's URL, which may have no scheme. */

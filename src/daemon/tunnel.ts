@@ -21,8 +21,8 @@ export interface TunnelWatcher {
 
 /** A tunnel from its `up` to its `down`: the dynos it leads to, a link to each that is up, and the nodes behind them under local names. */
 export class Tunnel {
-  readonly spec: TunnelSpec;
   readonly secrets: TunnelSecrets;
+  readonly #spec: TunnelSpec;
   readonly #parts: TunnelParts;
   /** What the worker before this one knew of its links, until each is made again. */
   readonly #inherited: Map<string, LinkMemory>;
@@ -41,7 +41,7 @@ export class Tunnel {
     inherited: readonly LinkMemory[] = [],
   ) {
     this.#inherited = new Map(inherited.map((link) => [link.id, link]));
-    this.spec = spec;
+    this.#spec = spec;
     this.secrets = secrets;
     this.#parts = parts;
     this.#state = new OverallState(parts.clock.wallNow());
@@ -52,6 +52,11 @@ export class Tunnel {
       clock: parts.clock,
       onNews: (news) => parts.logger.info(`${spec.name}: ${news}`),
     });
+  }
+
+  /** With the files that the last `up` has named. */
+  get spec(): TunnelSpec {
+    return { ...this.#spec, ...this.secrets.files };
   }
 
   get target(): string {

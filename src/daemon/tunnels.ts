@@ -34,9 +34,10 @@ interface Entry {
   waiting: number;
 }
 
-/** Both went through the same check, which orders the fields. */
+/** Both went through the same check, which orders the fields. Files with secrets may be others each time: they are read anew. */
 function sameSpec(a: TunnelSpec, b: TunnelSpec): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+  const [one, other] = [a, b].map(({ secretFile: _, cookieFile: __, ...rest }) => rest);
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** The tunnels of this daemon by their names. */
@@ -81,7 +82,7 @@ export class Tunnels {
       if (!sameSpec(known.tunnel.spec, spec)) {
         throw new EpmuxError('TUNNEL_EXISTS', `the tunnel ${spec.name} leads elsewhere already`);
       }
-      tunnel.secrets.replace(given);
+      tunnel.secrets.replace(given, spec);
       tunnel.probe();
     }
     entry.waiting += 1;

@@ -172,7 +172,7 @@ export const ERROR_CODES = {
   },
   COOKIE_REFUSED: {
     exit: Exit.notAllowed,
-    hint: 'pass the production cookie by --cookie-file or EPMUX_COOKIE',
+    hint: 'bring the tunnel up again with the production cookie: `epmux up … --cookie-file FILE`, or EPMUX_COOKIE',
   },
   HANDSHAKE_REFUSED: {
     exit: Exit.notConnected,

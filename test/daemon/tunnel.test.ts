@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
+import { readState } from '../../src/daemon/state.ts';
 import { askNode } from '../../src/runtime/epmd-client.ts';
 import { AgentEnd } from '../support/agent-end.ts';
 import { connectSpec } from '../support/daemon-fixture.ts';
@@ -86,6 +87,21 @@ describe('a tunnel', () => {
     await at.client.call('up', { spec, secrets: {} });
     assert.equal((await at.client.call('ping', {})).error?.code, 'COOKIE_REFUSED');
     writeFileSync(cookieFile, `${COOKIE}\n`);
+    assert.equal((await at.client.call('ping', {})).pong, true);
+  });
+
+  it('takes over the files that a second up names, in place of what was given, and keeps them', async () => {
+    await at.up({ secret: SECRET, cookie: 'OLD' });
+    assert.equal((await at.client.call('ping', {})).error?.code, 'COOKIE_REFUSED');
+    const cookieFile = join(folder.path, 'cookie');
+    writeFileSync(cookieFile, `${COOKIE}\n`);
+    const spec = connectSpec(at.agent.port, { cookieFile });
+    assert.equal((await at.client.call('up', { spec, secrets: {} })).alreadyUp, true);
+    assert.equal((await at.client.call('ping', {})).pong, true);
+    assert.equal((await at.up({})).alreadyUp, true);
+    assert.deepEqual((await at.client.call('spec', { name: 'prod' })).spec, spec);
+    const { tunnels } = readState(readFileSync(at.daemon.paths.stateFile, 'utf8'));
+    assert.deepEqual(tunnels, [spec]);
     assert.equal((await at.client.call('ping', {})).pong, true);
   });
 
