@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
 import type { LinkMemory, TunnelMemory } from './memory.ts';
+import { otherTunnel } from './other-tunnel.ts';
 import type { Redactor } from './redact.ts';
 import type { SecretStore } from './secrets.ts';
 import type { StateStore } from './state.ts';
@@ -32,12 +33,6 @@ interface Entry {
   /** An `up` has succeeded, or it came back with the daemon: a later failure does not remove it. */
   established: boolean;
   waiting: number;
-}
-
-/** Both went through the same check, which orders the fields. Files with secrets may be others each time: they are read anew. */
-function sameSpec(a: TunnelSpec, b: TunnelSpec): boolean {
-  const [one, other] = [a, b].map(({ secretFile: _, cookieFile: __, ...rest }) => rest);
-  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** The tunnels of this daemon by their names. */
@@ -79,9 +74,8 @@ export class Tunnels {
     const { tunnel } = entry;
     const alreadyUp = known?.tunnel.status().state === 'up';
     if (known !== undefined) {
-      if (!sameSpec(known.tunnel.spec, spec)) {
-        throw new EpmuxError('TUNNEL_EXISTS', `the tunnel ${spec.name} leads elsewhere already`);
-      }
+      const other = otherTunnel(known.tunnel.spec, spec);
+      if (other !== undefined) throw other;
       tunnel.secrets.replace(given, spec);
       tunnel.probe();
     }
