@@ -34,8 +34,10 @@ export function createDynos(
         agentPort,
         via,
         acceptHostKey,
+        onHostKeyKept: (fingerprint) => secrets.dropHostKey(fingerprint),
         sshAuthSock,
         env: withoutSecrets(env),
+        home: env['HOME'] || undefined,
         clock,
         logger,
       });

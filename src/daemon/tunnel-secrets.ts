@@ -58,6 +58,12 @@ export class TunnelSecrets {
     this.#hide();
   }
 
+  /** The accepted host key stands in a file: from now on that alone counts. */
+  dropHostKey(fingerprint: string): void {
+    const { acceptHostKey, ...others } = this.#given;
+    if (acceptHostKey === fingerprint) this.#given = others;
+  }
+
   async secret(): Promise<string | undefined> {
     const { secretFile } = this.#files;
     if (this.#given.secret !== undefined) return this.#given.secret.trim();

@@ -18,8 +18,10 @@ export interface TransportOptions {
   readonly agentPort: number;
   /** `socks5://[user:pass@]host:port`; a command finds its own way. */
   readonly via?: string | undefined;
-  /** The fingerprint (`SHA256:…`) of a new SSH host key that a person has accepted. */
+  /** The fingerprint (`SHA256:…`) of a new SSH host key that a person has accepted; it serves until it stands in a file. */
   readonly acceptHostKey?: string | undefined;
+  /** It does. */
+  readonly onHostKeyKept?: ((fingerprint: string) => void) | undefined;
   readonly sshAuthSock?: string | undefined;
   /** The environment of `--command`. */
   readonly env: NodeJS.ProcessEnv;
@@ -48,6 +50,11 @@ export function createTransport(way: PlainWay, options: TransportOptions): Trans
   if (way.kind === 'connect') return tcpTransport(address, dial);
 
   const target = `ssh://${way.user}@${hostPort(address)}`;
+  let accepted = options.acceptHostKey;
+  const onKept = () => {
+    if (accepted !== undefined) options.onHostKeyKept?.(accepted);
+    accepted = undefined;
+  };
   return {
     target,
     async connect(signal, first) {
@@ -63,7 +70,8 @@ export function createTransport(way: PlainWay, options: TransportOptions): Trans
           address,
           file: join(folder, 'known_hosts'),
           readOnlyFiles: [SYSTEM_KNOWN_HOSTS],
-          acceptHostKey: options.acceptHostKey,
+          accepted: () => accepted,
+          onKept,
           logger,
         }),
         identities: ssh.personalIdentities({

@@ -6,11 +6,14 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { EpmuxError } from '../../src/protocol/errors.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { createTransport } from '../../src/transport/create.ts';
 import { FarEnd } from '../support/far-end.ts';
 import { own } from '../support/recording-pipe.ts';
 import { fingerprintOf, makeKey, startSshd, type TestSshd } from '../support/sshd.ts';
@@ -71,6 +74,36 @@ describe('the host key of an SSH server', () => {
     await visit();
     await visit(sshd.fingerprint);
     assert.equal(readFileSync(file, 'utf8'), `${lineOf('ed25519')}\n`);
+  });
+
+  it('is asked about again when its line was removed, whether it was written or found there', async () => {
+    const way = {
+      kind: 'ssh' as const,
+      user: sshd.user,
+      host: sshd.host,
+      port: sshd.port,
+      identityFile: sshd.identityFile,
+    };
+    const kept: string[] = [];
+    const transport = () =>
+      createTransport(way, {
+        agentPort: 1,
+        acceptHostKey: sshd.fingerprint,
+        onHostKeyKept: (fingerprint) => kept.push(fingerprint),
+        env: {},
+        home,
+        clock: systemClock,
+        logger: new LogBook(),
+      });
+    const { signal } = new AbortController();
+    const [writes, finds] = [transport(), transport()];
+    for (const each of [writes, finds]) (await each.connect(signal)).close();
+    assert.deepEqual(kept, [sshd.fingerprint, sshd.fingerprint]);
+    rmSync(file);
+    for (const each of [writes, finds]) {
+      await assert.rejects(each.connect(signal), { code: 'HOST_KEY_UNKNOWN' });
+    }
+    assert.ok(!existsSync(file));
   });
 
   it('is still asked about when the person has accepted another one', async () => {

@@ -21,15 +21,15 @@ export interface HostKeyFilesOptions {
   readonly file: string;
   readonly readOnlyFiles: readonly string[];
   /** The fingerprint that a person has accepted, should the server show it and no file know it. */
-  readonly acceptHostKey: string | undefined;
+  readonly accepted: () => string | undefined;
+  /** The accepted one stands in a file: should the person remove it there later, that counts. */
+  readonly onKept: () => void;
   readonly logger: Logger;
 }
 
 /** Host keys as OpenSSH's known_hosts files have them. Files that are missing are empty. */
 export function fileHostKeys(options: HostKeyFilesOptions): HostKeys {
   const { address, file, logger } = options;
-  // Gone once it stands in the file: should the person remove the line later, that counts.
-  let accepted = options.acceptHostKey;
   return async () => {
     const texts = [file, ...options.readOnlyFiles].map(async (path) =>
       parseKnownHosts(await readText(path, logger), path),
@@ -40,11 +40,15 @@ export function fileHostKeys(options: HostKeyFilesOptions): HostKeys {
       algorithms: algorithmsFor(knownKeyTypes(entries, address)),
       async verify(key) {
         const verdict = judgeHostKey(entries, address, key);
-        if (verdict.kind === 'known') return;
+        const isAccepted = fingerprint(key) === options.accepted();
+        if (verdict.kind === 'known') {
+          if (isAccepted) options.onKept();
+          return;
+        }
         if (verdict.kind === 'changed') throw changed(address, key, verdict.by);
         if (verdict.kind === 'revoked') throw revoked(address, key, verdict.by);
-        if (fingerprint(key) !== accepted) throw unknown(address, key, verdict.others);
-        if (await remember(file, address, key, logger)) accepted = undefined;
+        if (!isAccepted) throw unknown(address, key, verdict.others);
+        if (await remember(file, address, key, logger)) options.onKept();
       },
     };
   };
