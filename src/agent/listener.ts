@@ -3,23 +3,16 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import { duplexPipe } from '../runtime/socket-pipe.ts';
+import type { AgentOptions } from './options.ts';
 import type { PipeSource } from './pipe-source.ts';
 import type { ListenAddress, ListenWay } from './values.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
-interface ListenOptions {
-  /** More than so many at once are closed as they come. */
-  readonly connections: number;
-  /** The agent runs an app. */
-  readonly besideApp: boolean;
-  readonly log: Logger;
-}
-
-/** Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's or a descriptor that is no listening socket. */
+/** More than `limits.connections` at once are closed as they come. Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's or a descriptor that is no listening socket. */
 export async function listen(
-  way: ListenWay,
-  { connections, besideApp, log }: ListenOptions,
+  { listen: way, limits: { connections }, command }: AgentOptions,
+  log: Logger,
   onPipe: (pipe: BytePipe) => void,
 ): Promise<PipeSource> {
   const sockets = new Set<Socket>();
@@ -35,7 +28,7 @@ export async function listen(
   server.on('drop', () => log.debug('a connection is refused', { limit: connections }));
   const { host, port } = boundTo(server, way);
   // Beside an app no more than warnings are told, and a port that was drawn nowhere else.
-  const level = besideApp && 'port' in way && way.port === 0 ? 'warn' : 'info';
+  const level = command.length > 0 && 'port' in way && way.port === 0 ? 'warn' : 'info';
   log[level]('the agent is listening', { address: `${host}:${port}`, pid: process.pid });
   if (!LOOPBACK.test(host)) {
     log.warn('everybody who reaches this address may try the secret', { address: host });

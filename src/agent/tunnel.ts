@@ -100,11 +100,7 @@ export async function startTunnel(
   });
   const source = options.stdio
     ? serveStdio((pipe) => greeter.greet(pipe))
-    : await listen(
-        options.listen,
-        { connections: limits.connections, besideApp: options.command.length > 0, log },
-        (pipe) => void greeter.greet(pipe),
-      );
+    : await listen(options, log, (pipe) => void greeter.greet(pipe));
   // Whoever pushed it attaches at once: what it then wants to know is known by then.
   if (options.pushed !== undefined) watcher.start();
   let stopped: Promise<void> | undefined;

@@ -64,7 +64,7 @@ async function impliedApp(cwd: string, env: Environment): Promise<string> {
 
 /** What a tunnel is brought up with besides where it leads. Throws CONFIG_INVALID. */
 export function upSecrets(spec: TunnelSpec, env: Environment): UpSecrets {
-  // White space around it is nobody's: an agent and files leave it out as well. A cookie may end in a blank.
+  // White space around them is nobody's: an agent and files leave it out as well.
   const secret = env['EPMUX_SECRET']?.trim();
   const cookie = givenCookie(env['EPMUX_COOKIE'] ?? '');
   const sshAuthSock = env['SSH_AUTH_SOCK'];
