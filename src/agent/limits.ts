@@ -1,3 +1,4 @@
+import { RELAY_DEFAULTS } from '../erlang/relay-options.ts';
 import { type LimitsOf, type LimitTable, limitsFrom, settingsOf } from '../runtime/limits.ts';
 import { MIN_FRAME_BYTES, MOST_FRAME_BYTES } from '../session/config.ts';
 
@@ -26,6 +27,8 @@ export const AGENT_LIMITS = {
   heldBytes: { standard: 64 * MIB, least: 65_536, most: 64 * 1_024 * MIB },
   /** Nodes of this host that are told. */
   nodes: { standard: 1_000, least: 1, most: 10_000 },
+  /** Without a word from a node, not even a tick: it is frozen. */
+  nodeSilenceMs: { standard: RELAY_DEFAULTS.nodeSilenceMs, least: 1_000, most: 86_400_000 },
 } as const satisfies LimitTable;
 
 export type AgentLimits = LimitsOf<typeof AGENT_LIMITS>;

@@ -16,6 +16,7 @@ export interface TargetOptions {
   readonly descriptors: Descriptors;
   readonly allow: ReadonlyMap<string, number>;
   readonly stallMs: number;
+  readonly nodeSilenceMs: number;
   /** Of the node of this short name, where it is known. */
   readonly cookieOf: (short: string) => string | undefined;
   /** The node refused a connection: `ours`, the cookie given for it was shown. The text is for the other end. */
@@ -66,7 +67,7 @@ async function toNode(
   options: TargetOptions,
   gone: AbortSignal,
 ): Promise<void> {
-  const { epmd, clock, stallMs, log } = options;
+  const { epmd, clock, stallMs, nodeSilenceMs, log } = options;
   const node = await askNode(epmd, name, gone);
   if (node === undefined) {
     options.onNodeNews();
@@ -82,6 +83,7 @@ async function toNode(
     relay: {
       side: 'acceptor',
       hide: true,
+      nodeSilenceMs,
       cookies: production === undefined ? undefined : { production },
     },
     onCookieRefused: ({ translated }) => options.onCookieRefused(name, translated),

@@ -12,6 +12,7 @@ import { Greeter } from './greeter.ts';
 import { HostNodes } from './host-nodes.ts';
 import { listen } from './listener.ts';
 import type { AgentOptions } from './options.ts';
+import type { PipeSource } from './pipe-source.ts';
 import { PushedLife } from './pushed.ts';
 import { SessionRegistry } from './registry.ts';
 import { serveStdio } from './stdio.ts';
@@ -41,6 +42,12 @@ function sessionConfig({ limits, graceMs }: AgentOptions): SessionConfig {
     maxBufferedBytes: limits.bufferBytes,
     maxWindowsTotalBytes: limits.windowBytes,
   };
+}
+
+function openSource(options: AgentOptions, greeter: Greeter, log: Logger): Promise<PipeSource> {
+  return options.stdio
+    ? Promise.resolve(serveStdio((pipe) => greeter.greet(pipe)))
+    : listen(options, log, (pipe) => void greeter.greet(pipe));
 }
 
 /** `surroundings`: where cookies are looked for, by default those of this process. Errors: PORT_TAKEN, PERMISSION_DENIED, and USAGE for an address that is not this host's. */
@@ -79,6 +86,7 @@ export async function startTunnel(
         onNodeNews: nodes.onNodeNews,
         allow: options.allow,
         stallMs: options.stallMs,
+        nodeSilenceMs: limits.nodeSilenceMs,
         clock,
         log,
       }),
@@ -98,9 +106,7 @@ export async function startTunnel(
     onOpened: (opened) => registry.attach(opened),
     limits,
   });
-  const source = options.stdio
-    ? serveStdio((pipe) => greeter.greet(pipe))
-    : await listen(options, log, (pipe) => void greeter.greet(pipe));
+  const source = await openSource(options, greeter, log);
   // Whoever pushed it attaches at once: what it then wants to know is known by then.
   if (options.pushed !== undefined) watcher.start();
   let stopped: Promise<void> | undefined;

@@ -16,7 +16,7 @@ export interface LeadOnOptions {
   readonly openNode: () => BytePipe;
   /** Asked once the connection is about to be led on. */
   readonly relay: () => Pick<NodeCouplingOptions['relay'], 'hiddenOnly' | 'ticks'>;
-  readonly parts: Pick<TunnelParts, 'clock' | 'logger' | 'localCookie'>;
+  readonly parts: Pick<TunnelParts, 'clock' | 'logger' | 'localCookie' | 'limits'>;
   /** The connection did not end by the will of one of its nodes. */
   readonly onCut: (cut: ErrorStatus) => void;
 }
@@ -32,13 +32,14 @@ const ORDINARY: ReadonlySet<number> = new Set(
 export async function leadOn(local: BytePipe, options: LeadOnOptions): Promise<void> {
   const { short, parts } = options;
   const { clock, logger, localCookie } = parts;
+  const { nodeSilenceMs } = parts.limits;
   try {
     const cookies = await relayCookies({ ...options.cookies, local: localCookie });
     new NodeCoupling({
       node: local,
       tunnel: options.openNode(),
       clock,
-      relay: { side: 'connector', hide: true, ...options.relay(), cookies },
+      relay: { side: 'connector', hide: true, ...options.relay(), nodeSilenceMs, cookies },
       onClosed: (reason) => {
         const { code, text } = reason;
         const level = code === WireCode.COOKIE ? 'warn' : 'info';

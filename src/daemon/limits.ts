@@ -1,3 +1,4 @@
+import { RELAY_DEFAULTS } from '../erlang/relay-options.ts';
 import { type LimitsOf, type LimitTable, limitsFrom, settingsOf } from '../runtime/limits.ts';
 import { MIN_FRAME_BYTES, MOST_FRAME_BYTES } from '../session/config.ts';
 
@@ -10,6 +11,8 @@ export const DAEMON_LIMITS = {
   nodes: { standard: 512, least: 1, most: 10_000 },
   /** Local connections to one node. */
   nodeConnections: { standard: 1_024, least: 1, most: 100_000 },
+  /** Without a word from a node, not even a tick: it is frozen. */
+  nodeSilenceMs: { standard: RELAY_DEFAULTS.nodeSilenceMs, least: 1_000, most: 86_400_000 },
   /** Streams of one session with an agent. */
   streams: { standard: 10_000, least: 1, most: 1_000_000 },
   /** The largest payload of the frames that it makes. */

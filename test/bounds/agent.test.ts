@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { agentLimits } from '../../src/agent/limits.ts';
+import { startStandInEpmd } from '../../src/demo/stand-in-epmd.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { DaemonEnd } from '../support/daemon-end.ts';
 import { freePort } from '../support/erlang.ts';
@@ -13,9 +15,13 @@ describe('a bound of the agent that was set', () => {
   let ends: DaemonEnd[] = [];
   let strangers: Socket[] = [];
 
-  async function start(...limits: readonly string[]): Promise<void> {
+  async function startWith(epmdPort: number, ...limits: readonly string[]): Promise<void> {
     const given = limits.flatMap((limit) => ['--limit', limit]);
-    agent = await TestAgent.start(SECRET, ['--epmd-port', String(await freePort()), ...given]);
+    agent = await TestAgent.start(SECRET, ['--epmd-port', String(epmdPort), ...given]);
+  }
+
+  async function start(...limits: readonly string[]): Promise<void> {
+    await startWith(await freePort(), ...limits);
   }
 
   async function attach(): Promise<DaemonEnd> {
@@ -102,5 +108,35 @@ describe('a bound of the agent that was set', () => {
     const codes = await Promise.all(three.map(outcome));
     assert.deepEqual(codes, ['NO_EPMD', 'NO_EPMD', 'BUSY']);
     assert.equal(await outcome(end.driver.open('node/d', 'interactive')), 'NO_EPMD');
+  });
+
+  it('cuts off a node that says nothing for `node-silence-ms`, and not before', async () => {
+    const mute = createServer((socket) => socket.on('error', () => {}).resume());
+    mute.listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const epmd = await startStandInEpmd('app', (mute.address() as AddressInfo).port);
+    try {
+      await startWith(epmd.port, 'node-silence-ms=1500');
+      const stream = (await attach()).open('node/app');
+      await stream.stream.accepted;
+      const acceptedAt = performance.now();
+      const error = await stream.closed;
+      assert.equal(error?.code, 'NODE_UNREACHABLE');
+      assert.equal(error.message, 'the node sent nothing, not even a tick, for 2 s');
+      assert.ok(performance.now() - acceptedAt >= 1_400);
+    } finally {
+      await epmd.close();
+      mute.close();
+    }
+  });
+
+  it('is refused outside of its range', () => {
+    for (const limit of ['node-silence-ms=999', 'node-silence-ms=86400001']) {
+      assert.throws(() => agentLimits([limit], {}), {
+        code: 'USAGE',
+        message: '--limit: node-silence-ms is a whole number from 1000 to 86400000',
+      });
+    }
+    assert.equal(agentLimits(['node-silence-ms=86400000'], {}).nodeSilenceMs, 86_400_000);
   });
 });

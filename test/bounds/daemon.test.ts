@@ -8,6 +8,7 @@ import { daemonLimits, STANDARD_LIMITS } from '../../src/daemon/limits.ts';
 import { NameTable } from '../../src/daemon/names.ts';
 import { VirtualEpmd } from '../../src/daemon/virtual-epmd.ts';
 import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
+import { Tag } from '../../src/erlang/handshake.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { AgentEnd } from '../support/agent-end.ts';
 import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
@@ -94,6 +95,31 @@ describe('a bound of the daemon that was set', () => {
       two.map(({ closed }) => closed),
       [false, false],
     );
+  });
+
+  it('cuts off a local node that says nothing for `node-silence-ms`, and keeps who says something', async () => {
+    const { nodes, client } = await up('node-silence-ms=1500');
+    const [node] = nodes;
+    assert.ok(node !== undefined);
+    const [mute, alive] = [dial(node.port, node.address), dial(node.port, node.address)];
+    await Promise.all([once(mute, 'connect'), once(alive, 'connect')]);
+    const connectedAt = performance.now();
+    // A name that takes its time.
+    alive.write(Buffer.of(1, 0, Tag.name6));
+    const speaking = setInterval(() => alive.write(Buffer.of(0)), 200);
+    try {
+      await new Promise<void>((resolve) => mute.once('close', () => resolve()));
+      assert.ok(performance.now() - connectedAt >= 1_400);
+      assert.equal(alive.closed, false);
+      for (;;) {
+        const cut = (await client.call('status', {})).tunnels[0]?.nodes[0]?.lastCut;
+        if (cut === undefined || cut === null) continue;
+        assert.equal(cut.code, 'NODE_UNREACHABLE');
+        break;
+      }
+    } finally {
+      clearInterval(speaking);
+    }
   });
 
   it('closes a control client more than `control-clients`, and answers the others', async () => {
