@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Interrupts } from './interrupts.ts';
-import { processIo } from './io.ts';
+import { type ProcessIo, processIo } from './io.ts';
+import { brokenOutput, flushed } from './output.ts';
 import { asEpmuxError } from './report.ts';
 
 const argv = process.argv.slice(2);
@@ -13,6 +14,10 @@ async function main(): Promise<number> {
   if (first === 'supervisor') {
     return (await import('../daemon/supervisor/main.ts')).runSupervisor(rest, process.env);
   }
+  return command(first, rest);
+}
+
+async function command(first: string | undefined, rest: readonly string[]): Promise<number> {
   const early = first === 'up' ? await import('./early-daemon.ts') : undefined;
   const earlyDaemon = early?.startEarly(rest, process.env);
   process.once('exit', () => earlyDaemon?.giveUp());
@@ -20,20 +25,29 @@ async function main(): Promise<number> {
   interrupts.listen();
   const io = processIo(earlyDaemon, interrupts);
   process.on('uncaughtException', (thrown) => void fail(thrown).then(exit));
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      // The reader of our output is gone (`epmux nodes | head -1`): nothing is left to do, and nothing went wrong.
-      process.exit(0);
-    });
-  }
-  if (earlyDaemon !== undefined) {
+  // The reader of our output is gone (`epmux nodes | head -1`): nothing is left to do, and nothing went wrong.
+  const broken = brokenOutput(() => process.exit(0));
+  return Promise.race([broken, untilWritten(run(first, rest, io), io)]);
+}
+
+async function run(
+  first: string | undefined,
+  rest: readonly string[],
+  io: ProcessIo,
+): Promise<number> {
+  if (io.earlyDaemon !== undefined) {
     await (await import('./early-heroku.ts')).prepareForHeroku(rest, io);
   }
   if (first === '__complete') {
     return (await import('./completion/complete.ts')).printCompletions(rest, io);
   }
   return (await import('./run.ts')).runCommandLine(argv, io);
+}
+
+async function untilWritten(running: Promise<number>, io: ProcessIo): Promise<number> {
+  const code = await running;
+  await flushed(io.interrupted);
+  return io.interruptedExit ?? code;
 }
 
 /** Never rejects: that would be reported here again, for ever. */

@@ -13,10 +13,15 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
 }
 
+/** Our code for what the system refused; undefined where it says nothing of the kind. */
+export function fileCode(error: unknown): ErrorCode | undefined {
+  return FILE_CODES[systemCode(error) ?? ''];
+}
+
 /** What went wrong with a file, in epmux's codes. */
 export function fileError(error: unknown, path: string): EpmuxError {
   if (error instanceof EpmuxError) return error;
-  const code = FILE_CODES[systemCode(error) ?? ''] ?? 'INTERNAL';
+  const code = fileCode(error) ?? 'INTERNAL';
   const reason = error instanceof Error ? error.message : String(error);
   return new EpmuxError(code, `${path}: ${reason}`, { cause: error });
 }

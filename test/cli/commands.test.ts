@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { VERSION } from '../../src/runtime/version.ts';
+import { outcome } from '../support/cli.ts';
 import { within } from '../support/erlang.ts';
+import { leaveOut } from '../support/left-out.ts';
 import {
   assertError,
   cliHome,
@@ -79,6 +83,43 @@ describe('the commands', function () {
       });
       assert.deepEqual(await within(once(child, 'exit'), () => stderr), [0, null]);
       assert.equal(stderr, '');
+    });
+
+    it('fail when their results can not be written', async function () {
+      if (!existsSync('/dev/full')) leaveOut(this, 'there is no /dev/full');
+      await cli.home.daemon({ status: () => upStatus });
+      await cli.home.write('state/daemon.log', 'a line\n');
+      const full = openSync('/dev/full', 'w');
+      for (const argv of [['nodes', '--json'], ['completion', 'bash'], ['logs'], ['--help']]) {
+        const run = await cli.home.run(argv, { stdout: full });
+        assertError(run, 1, 'DISK_FULL');
+        assert.match(run.stderr, /^epmux: stdout: ENOSPC/);
+      }
+      closeSync(full);
+    });
+
+    /** More than what a pipe holds. */
+    const many = Array.from({ length: 4_000 }, (_, at) => ({
+      ...node,
+      name: `n${at}@${'d'.repeat(100)}`,
+    }));
+
+    it('wait until a slow reader has everything', async () => {
+      await cli.home.daemon({ status: () => ({ daemon, tunnels: [{ ...prod, nodes: many }] }) });
+      const child = cli.home.start(['nodes']);
+      await once(child.stdout ?? child, 'readable');
+      await delay(300);
+      const { code, stdout } = await outcome(child, 'epmux nodes');
+      assert.equal(code, 0);
+      assert.equal(stdout.trimEnd().split('\n').length, many.length);
+    });
+
+    it('end at an interrupt though nobody reads on', async () => {
+      await cli.home.daemon({ status: () => ({ daemon, tunnels: [{ ...prod, nodes: many }] }) });
+      const child = cli.home.start(['nodes']);
+      await once(child.stdout ?? child, 'readable');
+      child.kill('SIGINT');
+      assert.deepEqual(await within(once(child, 'exit'), () => 'epmux stays'), [130, null]);
     });
 
     for (const [name, code] of [

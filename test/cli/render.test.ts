@@ -230,4 +230,9 @@ describe('an error', () => {
     assert.equal(asEpmuxError('oops').message, 'oops');
     assert.equal(asEpmuxError(error), error);
   });
+
+  it('of the system has a code of ours', () => {
+    const full = Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+    assert.equal(asEpmuxError(full).code, 'DISK_FULL');
+  });
 });

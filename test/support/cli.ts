@@ -32,6 +32,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdin?: string;
+  /** A descriptor to print to, instead of a pipe to the test. */
+  readonly stdout?: number;
 }
 
 type Answers = {
@@ -96,7 +98,7 @@ export class CliHome {
     const child = spawn(node, [...rest, ...args], {
       cwd: options.cwd ?? this.folder,
       env: { ...this.env, ...options.env },
-      stdio: 'pipe',
+      stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'],
     });
     this.#children.add(child);
     child.once('exit', () => this.#children.delete(child));

@@ -47,6 +47,7 @@ const DAEMON_FOR_CLI = [
   'daemon/end-daemon.ts',
   'daemon/exec/client.ts',
   'daemon/expected.ts',
+  'daemon/file-error.ts',
   'daemon/main.ts',
   'daemon/paths.ts',
   'daemon/spawn.ts',

@@ -4,6 +4,7 @@ import type { ReadStream } from 'node:tty';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { ProcessExit, RemoteProcess } from '../../transport/transport.ts';
 import type { Io } from '../io.ts';
+import { flushed } from '../output.ts';
 import { type EnvironmentPlan, MarkerWatch } from './environment.ts';
 
 export interface LocalOptions {
@@ -67,7 +68,7 @@ class LocalSession {
     const error = await over;
     this.#remote.close();
     const exit = await this.#remote.exited;
-    await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+    await flushed();
     if (this.#ending !== undefined) return 128 + constants.signals[this.#ending];
     if (error !== undefined) throw error;
     return exitCode(exit);
@@ -223,8 +224,4 @@ function lost(error: EpmuxError): EpmuxError {
         ? 'the command may go on there: look before you run it again'
         : error.hint,
   });
-}
-
-function flushed(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => stream.write('', () => resolve()));
 }

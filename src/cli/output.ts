@@ -1,0 +1,26 @@
+import { once } from 'node:events';
+import { fileError } from '../daemon/file-error.ts';
+
+/** Fails once a result can't be written, as to a full disk; never resolves. `onUnread`: nobody reads any more. */
+export function brokenOutput(onUnread: () => void): Promise<never> {
+  const { stdout, stderr } = process;
+  return new Promise((_resolve, reject) => {
+    for (const [title, stream] of Object.entries({ stdout, stderr })) {
+      stream.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'EPIPE') onUnread();
+        else reject(fileError(error, title));
+      });
+    }
+  });
+}
+
+/** When all that was written so far has reached the system, or can't; a slow reader holds it up until `interrupted`. */
+export async function flushed(interrupted?: AbortSignal): Promise<void> {
+  const written = Promise.all([process.stdout, process.stderr].map(untilWritten));
+  if (interrupted?.aborted === true) return;
+  await Promise.race([written, ...(interrupted === undefined ? [] : [once(interrupted, 'abort')])]);
+}
+
+function untilWritten(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}
