@@ -1,16 +1,17 @@
 import { once } from 'node:events';
 import { fileError } from '../daemon/file-error.ts';
 
-/** Fails once a result can't be written, as to a full disk; never resolves. `onUnread`: nobody reads any more. */
+/**
+ * Fails once a result can't be written, as to a full disk; never resolves. `onUnread`: nobody reads results any more. Talk that nobody hears ends nothing: a
+ * tunnel may be on its way up.
+ */
 export function brokenOutput(onUnread: () => void): Promise<never> {
-  const { stdout, stderr } = process;
+  process.stderr.on('error', () => undefined);
   return new Promise((_resolve, reject) => {
-    for (const [title, stream] of Object.entries({ stdout, stderr })) {
-      stream.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'EPIPE') onUnread();
-        else reject(fileError(error, title));
-      });
-    }
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') onUnread();
+      else reject(fileError(error, 'stdout'));
+    });
   });
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -92,6 +92,22 @@ describe('the commands', function () {
       steps.push('connecting to h', 'asking the epmd there');
       const later = await inOne();
       assert.match(later, /✔.* connecting to h\r?\n[^✔]*✖.* asking the epmd there/);
+    });
+
+    it('goes on when nobody reads its steps any more', async () => {
+      let child: ChildProcess | undefined;
+      await cli.home.daemon({
+        up: async (_params, call) => {
+          child?.stderr?.destroy();
+          for (let n = 0; n < 20; n += 1) {
+            call.progress(`step ${n}`);
+            await delay(10);
+          }
+          throw new EpmuxError('CONNECT_FAILED', 'nothing listens there');
+        },
+      });
+      child = cli.home.start(['up', '--connect', 'h:1']);
+      assert.deepEqual(await within(once(child, 'exit'), () => 'epmux stays'), [3, null]);
     });
 
     it('leaves the terminal clean when it is interrupted', async () => {

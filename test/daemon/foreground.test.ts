@@ -73,6 +73,21 @@ describe('a tunnel in the foreground', function () {
     });
   }
 
+  it('stays when nobody reads its log any more', async () => {
+    const running = start(agent.port);
+    await untilUp(running);
+    running.stderr?.destroy();
+    const { controlSocket } = daemonPaths({ EPMUX_HOME: folder.path });
+    for (let n = 0; n < 3; n += 1) {
+      const client = await ControlClient.connect(controlSocket);
+      await assert.rejects(client.call('supervise', {}), { code: 'DAEMON_BUSY' });
+      client.close();
+    }
+    running.kill('SIGTERM');
+    assert.deepEqual(await once(running, 'exit'), [0, null]);
+    assert.equal(agent.goodbyes, 1);
+  });
+
   it('answers commands, and ends when it is taken down', async () => {
     const running = start(agent.port);
     await untilUp(running);

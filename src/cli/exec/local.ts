@@ -97,13 +97,17 @@ class LocalSession {
   #takeOutput(): void {
     const { io } = this.#remote;
     const write = (stream: NodeJS.WriteStream, chunk: Uint8Array): void => {
-      if (chunk.length === 0 || stream.write(chunk) || this.#full.has(stream)) return;
+      // Of stderr: of stdout it ends the command.
+      const isBroken = stream.errored !== null;
+      if (chunk.length === 0 || isBroken || stream.write(chunk) || this.#full.has(stream)) return;
       this.#full.add(stream);
       io.pause();
-      stream.once('drain', () => {
+      const goOn = (): void => {
+        stream.off('drain', goOn).off('error', goOn);
         this.#full.delete(stream);
         if (this.#full.size === 0) io.resume();
-      });
+      };
+      stream.on('drain', goOn).on('error', goOn);
     };
     this.#remote.onStderr((chunk) => write(process.stderr, chunk));
     io.start({

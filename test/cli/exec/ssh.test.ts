@@ -107,6 +107,16 @@ describe('epmux exec --ssh', () => {
     assert.deepEqual([stdout, stderr], ['y\n', '']);
   });
 
+  it('goes on when nobody reads its stderr any more', async () => {
+    const child = start(['--', 'echo first >&2; read go; head -c 3000000 /dev/zero >&2; echo end']);
+    child.stderr?.once('data', () => {
+      child.stderr?.destroy();
+      child.stdin?.end('go\n');
+    });
+    const { code, stdout } = await outcome(child, 'a reader of stderr that is gone');
+    assert.deepEqual([code, stdout], [0, 'end\n']);
+  });
+
   const root = process.getuid?.() === 0 ? ' (of root: OpenSSH passes none on)' : '';
   it(`hands SIGINT to the command${root}, and exits with 130`, async () => {
     const child = start([
