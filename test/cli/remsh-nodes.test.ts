@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CliHome } from '../support/cli.ts';
 import { EPMUX } from '../support/dyno.ts';
-import { ErlangHost, type ErlangNode, hasErlang } from '../support/erlang.ts';
+import { ErlangHost, type ErlangNode, hasErlang, within } from '../support/erlang.ts';
 import { leaveOut, NO_ELIXIR } from '../support/left-out.ts';
 import { inTerminal, type as typeKeys } from '../support/terminal.ts';
 
@@ -101,6 +102,24 @@ describe('epmux remsh, with a real node', function () {
       assert.match(stdout, new RegExp(`in ${app.name}\n`));
       assert.equal(code, 0);
       assert.equal(await app.eval('1 + 1'), '2');
+    });
+  }
+
+  for (const [name, args, line] of [
+    ['IEx', [], 'Enum.to_list(1..100)\n'],
+    ['Erlang’s shell', ['--erl'], 'lists:seq(1, 100).\n'],
+  ] as const) {
+    it(`ends ${name}, and never the node, when nobody reads its output any more`, async () => {
+      await ready(app);
+      const child = home.start(['remsh', ...args]);
+      child.stdin?.on('error', () => undefined);
+      child.stdin?.write(line);
+      child.stdout?.once('data', () => {
+        child.stdout?.destroy();
+        child.stdin?.end(line.repeat(20));
+      });
+      assert.deepEqual(await within(once(child, 'exit'), () => 'epmux stays'), [0, null]);
+      assert.equal(await app.eval('length(nodes(hidden))'), '0');
     });
   }
 

@@ -128,7 +128,7 @@ beginning(#{version := Version, start := {M, _, _}} = Session) ->
     [{put_chars, unicode, Version} || not Same] ++
         [{setopts, [{expand_fun, fun(Before) -> expand_erlang(Before, Session) end}]} || M =:= shell].
 
-proxy(#{group := Group, starter := Starter, shell := Shell} = Session) ->
+proxy(#{group := Group, starter := Starter, shell := Shell, input := Input} = Session) ->
     receive
         {io_request, From, ReplyAs, Request} ->
             request(From, ReplyAs, Request, Session),
@@ -146,6 +146,8 @@ proxy(#{group := Group, starter := Starter, shell := Shell} = Session) ->
             is_pid(Shell) andalso exit(Shell, interrupt),
             proxy(Session);
         {'EXIT', Group, Reason} ->
+            % Nobody reads our output any more. Without a terminal nothing else would end us.
+            Input =:= "plain" andalso halt(0),
             exit(Reason);
         {'EXIT', _, _} ->
             proxy(Session);
