@@ -162,6 +162,9 @@ describe('the commands', function () {
       await cli.home.run(['ping'], { env: { EPMUX_COOKIE: 'fromenv' } });
       await cli.home.run(['ping']);
       assert.deepEqual(cookies, ['from file', 'fromenv', undefined]);
+      await cli.home.run(['ping'], { env: { EPMUX_COOKIE: ' fromenv\n' } });
+      await cli.home.run(['ping', '--cookie-file=~/cookie']);
+      assert.deepEqual(cookies.slice(3), ['fromenv', 'from file']);
       assertError(await cli.home.run(['ping', '--cookie-file', 'nope']), 2, 'USAGE');
       assertError(await cli.home.run(['ping', '-c', '0']), 2, 'USAGE');
       assertError(await cli.home.run(['ping', '--cookie', 'x']), 2, 'USAGE');

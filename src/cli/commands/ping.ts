@@ -1,15 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PingResult } from '../../daemon/control/api.ts';
 import type { ControlClient } from '../../daemon/control/client.ts';
-import { givenCookie, isCookie, MAX_COOKIE_BYTES } from '../../erlang/cookie.ts';
 import { EpmuxError, ERROR_CODES, Exit, type ExitCode } from '../../protocol/errors.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
-import { fileTrouble } from '../file-trouble.ts';
 import type { Io } from '../io.ts';
 import { printable } from '../terminal/printable.ts';
 import { formatRtt } from '../terminal/units.ts';
+import { cookieIn, cookieVariable } from '../way/cookie.ts';
+import { absolutePath } from '../way/spec.ts';
 
 const PING_EVERY_MS = 1_000;
 const MAX_PINGS = 1_000_000;
@@ -108,16 +107,6 @@ function parseCount(text: string | undefined): number {
   return times;
 }
 
-function readCookie(file: string | undefined, io: Io): string | undefined {
-  if (file === undefined) return givenCookie(io.env['EPMUX_COOKIE'] ?? '') || undefined;
-  let cookie: string;
-  try {
-    cookie = givenCookie(readFileSync(file, 'utf8'));
-  } catch (cause) {
-    throw new EpmuxError('USAGE', `can't read ${file}: ${fileTrouble(cause)}`, { cause });
-  }
-  if (!isCookie(cookie)) {
-    throw new EpmuxError('USAGE', `${file} holds no cookie of 1 to ${MAX_COOKIE_BYTES} characters`);
-  }
-  return cookie;
+function readCookie(file: string | undefined, { cwd, env }: Io): string | undefined {
+  return file === undefined ? cookieVariable(env) : cookieIn(absolutePath(file, cwd, env));
 }

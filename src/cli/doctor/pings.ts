@@ -1,10 +1,10 @@
 import type { TunnelStatus } from '../../daemon/control/api.ts';
 import { connectDaemon } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
-import { givenCookie } from '../../erlang/cookie.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Environment } from '../io.ts';
 import { formatRtt } from '../terminal/units.ts';
+import { cookieVariable } from '../way/cookie.ts';
 import { broken, type Check, type Finding, ok } from './check.ts';
 
 export interface PingContext {
@@ -22,7 +22,7 @@ export const PING_CHECKS: readonly Check<PingContext>[] = [
 
 async function lookAtPings({ running, env }: PingContext, signal: AbortSignal) {
   if (running.state !== 'up' || running.nodes.length === 0) return undefined;
-  const cookie = givenCookie(env['EPMUX_COOKIE'] ?? '');
+  const cookie = cookieVariable(env);
   const client = await connectDaemon(daemonPaths(env), { signal });
   try {
     const pongs: string[] = [];

@@ -1,6 +1,5 @@
 import { dirname } from 'node:path';
 import type { TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
-import { givenCookie } from '../../erlang/cookie.ts';
 import { proxySettings, proxyVariables } from '../../heroku/proxy.ts';
 import { herokuSettings, herokuVariables } from '../../heroku/settings.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
@@ -8,6 +7,7 @@ import { didYouMean } from '../../runtime/spelling.ts';
 import { type ConfigurationFile, loadConfiguration } from '../config/file.ts';
 import type { Environment } from '../io.ts';
 import { usualApp, withAppOfRemote } from './app.ts';
+import { cookieVariable } from './cookie.ts';
 import type { WayInput } from './options.ts';
 import { type Label, namesWay, optionLabel, tunnelSpec, withAbsolutePaths } from './spec.ts';
 
@@ -64,9 +64,9 @@ async function impliedApp(cwd: string, env: Environment): Promise<string> {
 
 /** What a tunnel is brought up with besides where it leads. Throws CONFIG_INVALID. */
 export function upSecrets(spec: TunnelSpec, env: Environment): UpSecrets {
-  // White space around them is nobody's: an agent and files leave it out as well.
+  // White space around it is nobody's: an agent and files leave it out as well.
   const secret = env['EPMUX_SECRET']?.trim();
-  const cookie = givenCookie(env['EPMUX_COOKIE'] ?? '');
+  const cookie = cookieVariable(env);
   const sshAuthSock = env['SSH_AUTH_SOCK'];
   const isHeroku = spec.way.kind === 'heroku';
   const herokuToken = isHeroku ? env['HEROKU_API_KEY']?.trim() : undefined;

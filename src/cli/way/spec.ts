@@ -160,7 +160,8 @@ export function withAbsolutePaths(input: WayInput, folder: string, env: Environm
   return { ...input, ...absolute };
 }
 
-function absolutePath(path: string, folder: string, env: Environment): string {
+/** `~/` is the home folder: behind `=` a shell leaves it as it is. */
+export function absolutePath(path: string, folder: string, env: Environment): string {
   if (path === '~' || path.startsWith('~/')) return join(homeFolder(env), path.slice(1));
   return isAbsolute(path) ? path : resolve(folder, path);
 }
