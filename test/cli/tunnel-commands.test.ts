@@ -166,6 +166,8 @@ describe('the commands', function () {
       await cli.home.run(['ping', '--cookie-file=~/cookie']);
       assert.deepEqual(cookies.slice(3), ['fromenv', 'from file']);
       assertError(await cli.home.run(['ping', '--cookie-file', 'nope']), 2, 'USAGE');
+      await cli.home.write('lines', 'one\ntwo\n');
+      assertError(await cli.home.run(['ping', '--cookie-file', 'lines']), 2, 'USAGE');
       assertError(await cli.home.run(['ping', '-c', '0']), 2, 'USAGE');
       assertError(await cli.home.run(['ping', '--cookie', 'x']), 2, 'USAGE');
     });

@@ -130,6 +130,18 @@ describe('the tunnel that up is about', () => {
     await refused(undefined, { ssh: 'h', 'cookie-file': 'keys' }, 'USAGE', /no ordinary file/);
   });
 
+  for (const [what, text] of [
+    ['nothing', ' \n'],
+    ['two lines', 'one\ntwo\n'],
+    ['too much', 'c'.repeat(256)],
+  ] as const) {
+    it(`takes no cookie from a file with ${what}`, async () => {
+      await home.write('cookie', text);
+      const input = { connect: 'h:1', 'cookie-file': 'cookie' };
+      await refused(undefined, input, 'USAGE', /\/cookie holds no cookie: one line of 1 to 255 /);
+    });
+  }
+
   describe('from a configuration file', () => {
     it('is found in the folder, in a parent, in the user’s own', async () => {
       await home.write('xdg/epmux/config.toml', '[tunnels.mine]\nconnect = "h:1"');

@@ -18,7 +18,11 @@ export function cookieIn(file: string): string {
     throw new EpmuxError('USAGE', `can't read ${file}: ${fileTrouble(cause)}`, { cause });
   }
   if (!isCookie(cookie)) {
-    throw new EpmuxError('USAGE', `${file} holds no cookie of 1 to ${MAX_COOKIE_BYTES} characters`);
+    throw new EpmuxError(
+      'USAGE',
+      `${file} holds no cookie: one line of 1 to ${MAX_COOKIE_BYTES} characters`,
+      { hint: 'name a file that holds the production cookie and nothing else' },
+    );
   }
   return cookie;
 }

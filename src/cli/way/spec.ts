@@ -16,6 +16,7 @@ import { parseSocksProxy } from '../../transport/socks-url.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import type { Environment } from '../io.ts';
 import { parseHostPort, parsePort, parseSshAddress, quoted } from './address.ts';
+import { cookieIn } from './cookie.ts';
 import type { WayInput } from './options.ts';
 
 const DEFAULT_AGENT_PORT = 9001;
@@ -43,6 +44,7 @@ export function tunnelSpec(name: string | undefined, input: WayInput, label: Lab
   const secretFile = input['secret-file'];
   const cookieFile = input['cookie-file'];
   for (const file of [secretFile, cookieFile]) if (file !== undefined) assertReadable(file);
+  if (cookieFile !== undefined) cookieIn(cookieFile);
   const port = (key: 'agent-port' | 'epmd-port'): number | undefined =>
     input[key] === undefined ? undefined : parsePort(label(key), String(input[key]));
   const epmdPort = port('epmd-port');
