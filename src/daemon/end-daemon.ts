@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EpmuxError } from '../protocol/errors.ts';
+import { VERSION } from '../runtime/version.ts';
 import { type ControlClient, connectDaemon } from './control/client.ts';
 import { systemCode } from './file-error.ts';
 import { isHeld, livingHolder } from './lock.ts';
 import type { DaemonPaths } from './paths.ts';
 
 const END_MS = 20_000;
+/** For one that has nothing to end. */
+const IDLE_END_MS = 3_000;
 const POLL_MS = 50;
 
 /**
@@ -30,6 +33,29 @@ export async function endDaemon(paths: DaemonPaths, signal: AbortSignal): Promis
     await delay(POLL_MS, undefined, { signal });
   }
   return true;
+}
+
+/**
+ * Ends the daemon in the background if it has no tunnel, such as after an `up` that failed; one that holds the folder all the same, such as a service's, is told
+ * by whoever needs the folder.
+ */
+export async function endIdleDaemon(paths: DaemonPaths, signal: AbortSignal): Promise<void> {
+  let client: ControlClient | undefined;
+  try {
+    client = await connectDaemon(paths, { signal });
+    const { version, supervisor } = await client.call('hello', {}, { signal });
+    // One in the foreground is about to have a tunnel; one of another version may take this for another wish.
+    if (supervisor === undefined || version !== VERSION) return;
+    if ((await client.call('status', {}, { signal })).tunnels.length > 0) return;
+    await client.call('down', { none: true }, { signal });
+  } catch (error) {
+    if (error instanceof EpmuxError) return;
+    throw error;
+  } finally {
+    client?.close();
+  }
+  const limit = AbortSignal.timeout(IDLE_END_MS);
+  while (!limit.aborted && isHeld(paths)) await delay(POLL_MS, undefined, { signal });
 }
 
 /** Of the daemon that runs; undefined: none does. */

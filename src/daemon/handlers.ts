@@ -48,7 +48,8 @@ function chosen(tunnels: Tunnels, name: string | undefined): readonly Tunnel[] {
   return name === undefined ? tunnels.all : [tunnels.get(name)];
 }
 
-function toTakeDown(tunnels: Tunnels, { name, all }: Params<'down'>): readonly Tunnel[] {
+function toTakeDown(tunnels: Tunnels, { name, all, none }: Params<'down'>): readonly Tunnel[] {
+  if (none === true) return [];
   if (name !== undefined) return [tunnels.get(name)];
   if (all === true || tunnels.all.length === 1) return tunnels.all;
   if (tunnels.all.length === 0) throw new EpmuxError('TUNNEL_NOT_FOUND', 'no tunnel is up');
@@ -110,7 +111,11 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
       },
     },
     down: {
-      params: object<Params<'down'>>({ name: optional(tunnelName), all: optional(flag) }),
+      params: object<Params<'down'>>({
+        name: optional(tunnelName),
+        all: optional(flag),
+        none: optional(flag),
+      }),
       run: async (params) => ({ downed: await tunnels.down(toTakeDown(tunnels, params)) }),
     },
     status: {

@@ -192,7 +192,7 @@ export const ERROR_CODES = {
   DAEMON_START_FAILED: { exit: Exit.failed, hint: '`epmux logs` shows why' },
   DAEMON_BUSY: {
     exit: Exit.failed,
-    hint: 'another daemon holds this state folder: set EPMUX_HOME to another one',
+    hint: 'another daemon holds this state folder: end it with `epmux down --all`, or set EPMUX_HOME to another folder',
   },
   SERVICE_UNAVAILABLE: {
     exit: Exit.failed,

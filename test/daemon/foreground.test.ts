@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { ControlClient } from '../../src/daemon/control/client.ts';
 import { daemonPaths } from '../../src/daemon/paths.ts';
 import { AgentEnd } from '../support/agent-end.ts';
 import { bridgeCommand, stillRuns } from '../support/bridge.ts';
+import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
 import { EPMUX } from '../support/dyno.ts';
 import { freePort } from '../support/erlang.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -19,6 +21,7 @@ const SECRET = 'a secret of sixteen bytes';
 describe('a tunnel in the foreground', function () {
   this.timeout(30_000);
   const folder = tempFolder();
+  const home = () => join(folder.path, 'epmux');
   let agent: AgentEnd;
   let child: ChildProcess | undefined;
   let said: string;
@@ -42,7 +45,7 @@ describe('a tunnel in the foreground', function () {
       env: {
         PATH: process.env['PATH'],
         HOME: folder.path,
-        EPMUX_HOME: folder.path,
+        EPMUX_HOME: home(),
         EPMUX_SECRET: SECRET,
       },
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -69,7 +72,7 @@ describe('a tunnel in the foreground', function () {
       const [exit] = await once(running, 'exit');
       assert.equal(exit, code, said);
       assert.equal(agent.goodbyes, 1);
-      assert.equal(existsSync(daemonPaths({ EPMUX_HOME: folder.path }).controlSocket), false);
+      assert.equal(existsSync(daemonPaths({ EPMUX_HOME: home() }).controlSocket), false);
     });
   }
 
@@ -91,9 +94,7 @@ describe('a tunnel in the foreground', function () {
   it('answers commands, and ends when it is taken down', async () => {
     const running = start(agent.port);
     await untilUp(running);
-    const client = await ControlClient.connect(
-      daemonPaths({ EPMUX_HOME: folder.path }).controlSocket,
-    );
+    const client = await ControlClient.connect(daemonPaths({ EPMUX_HOME: home() }).controlSocket);
     assert.equal((await client.call('hello', {})).supervisor, undefined);
     await assert.rejects(client.call('supervise', {}), { code: 'DAEMON_BUSY' });
     assert.deepEqual(await client.call('down', {}), { downed: ['prod'] });
@@ -116,6 +117,35 @@ describe('a tunnel in the foreground', function () {
     const isLeft = stillRuns(group);
     if (isLeft) process.kill(-group, 'SIGKILL');
     assert.equal(isLeft, false);
+  });
+
+  it('takes the place of a daemon in the background that has no tunnel', async () => {
+    const env = { HOME: folder.path, EPMUX_HOME: home() };
+    const [node = '', ...args] = EPMUX;
+    const failing = ['up', '--connect', `127.0.0.1:${await freePort()}`];
+    const options = { env: { PATH: process.env['PATH'], ...env } };
+    await assert.rejects(
+      promisify(execFile)(node, [...args, ...failing], options),
+      /CONNECT_FAILED/,
+    );
+    const running = start(agent.port);
+    await Promise.race([untilUp(running), once(running, 'exit')]);
+    assert.equal(running.exitCode, null, said);
+    running.kill('SIGTERM');
+    assert.deepEqual(await once(running, 'exit'), [0, null], said);
+  });
+
+  it('leaves one that has a tunnel, and says how to end it', async () => {
+    const daemon = new DaemonFixture(folder.path);
+    await daemon.start();
+    const client = await daemon.client();
+    const secrets = { secret: SECRET };
+    await client.call('up', { spec: connectSpec(agent.port), secrets });
+    const running = start(agent.port);
+    assert.deepEqual(await once(running, 'exit'), [1, null], said);
+    assert.match(said, /\(DAEMON_BUSY\)\nhint: .*`epmux down --all`/);
+    assert.equal((await client.call('status', {})).tunnels.length, 1);
+    await daemon.stop();
   });
 
   it('fails as up does when it does not come up', async () => {

@@ -5,6 +5,7 @@ import type {
   UpSecrets,
 } from '../../daemon/control/api.ts';
 import type { ControlClient } from '../../daemon/control/client.ts';
+import { daemonPaths } from '../../daemon/paths.ts';
 import { EpmuxError, Exit } from '../../protocol/errors.ts';
 import type { LogLevel } from '../../runtime/logger.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
@@ -155,6 +156,8 @@ async function stayInForeground(
   level: LogLevel | undefined,
   io: Io,
 ): Promise<number> {
+  const { endIdleDaemon } = await import('../../daemon/end-daemon.ts');
+  await endIdleDaemon(daemonPaths(io.env), io.interrupted);
   const { runForeground } = await import('../../daemon/main.ts');
   // The daemon takes the signals: it has a tunnel to take down.
   const release = io.holdInterrupts();

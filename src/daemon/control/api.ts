@@ -169,8 +169,9 @@ export interface ControlMethods {
     { readonly spec: TunnelSpec; readonly secrets: UpSecrets; readonly ahead?: HerokuAhead },
     { readonly alreadyUp: boolean; readonly tunnel: TunnelStatus; readonly leading: Leading },
   ];
+  /** `none`: no tunnel, but a daemon without any ends. */
   down: [
-    { readonly name?: string; readonly all?: boolean },
+    { readonly name?: string; readonly all?: boolean; readonly none?: boolean },
     { readonly downed: readonly string[] },
   ];
   status: [{ readonly name?: string }, DaemonStatus];
