@@ -1,7 +1,7 @@
-import { homedir } from 'node:os';
 import { proxySettings } from '../heroku/proxy.ts';
 import { type HerokuSettings, herokuSettings } from '../heroku/settings.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { homeFolder } from '../runtime/home.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createDialer, createTransport } from '../transport/create.ts';
 import type { TunnelSpec } from './control/api.ts';
@@ -37,7 +37,7 @@ export function createDynos(
         onHostKeyKept: (fingerprint) => secrets.dropHostKey(fingerprint),
         sshAuthSock,
         env: withoutSecrets(env),
-        home: env['HOME'] || undefined,
+        home: homeFolder(env),
         clock,
         logger,
       });
@@ -51,7 +51,7 @@ export function createDynos(
     proxy: () => proxySettings(secrets.given.proxyVariables ?? env, via),
     token: () => secrets.given.herokuToken,
     ahead: secrets.ahead,
-    home: env['HOME'] || homedir(),
+    home: homeFolder(env),
     dial: createDialer(via, clock),
     agentPort,
     attemptMs: limits.attemptMs,

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { AgentProcess } from '../support/agent-process.ts';
 import { freePort } from '../support/erlang.ts';
 import { leaveOut } from '../support/left-out.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 const SECRET = 'a secret of enough bytes';
 
@@ -29,6 +31,7 @@ const ONLY_THE_PORT = /^(epmux agent: warn the agent is listening address=\S+ pi
 const LISTEN = ['--listen', '127.0.0.1:0'];
 
 describe('an app that the agent runs', () => {
+  const folder = tempFolder();
   let agent: AgentProcess | undefined;
   afterEach(() => agent?.kill());
 
@@ -151,8 +154,14 @@ describe('an app that the agent runs', () => {
   });
 
   it('outlives a failure of the agent', async () => {
-    const failure = "setTimeout(() => { throw new Error('boom'); }, 50)";
-    const started = await run(['sh', '-c', 'echo runs; read line; exit 8'], {
+    const mark = join(folder.path, 'the app runs');
+    const failure = `import { existsSync } from 'node:fs';
+      const looks = setInterval(() => {
+        if (!existsSync(${JSON.stringify(mark)})) return;
+        clearInterval(looks);
+        throw new Error('boom');
+      }, 5);`;
+    const started = await run(['sh', '-c', `echo runs; : > '${mark}'; read line; exit 8`], {
       EPMUX_SECRET: SECRET,
       NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(failure)}`,
     });

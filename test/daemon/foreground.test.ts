@@ -80,7 +80,7 @@ describe('a tunnel in the foreground', function () {
     const running = start(agent.port);
     await untilUp(running);
     running.stderr?.destroy();
-    const { controlSocket } = daemonPaths({ EPMUX_HOME: folder.path });
+    const { controlSocket } = daemonPaths({ EPMUX_HOME: home() });
     for (let n = 0; n < 3; n += 1) {
       const client = await ControlClient.connect(controlSocket);
       await assert.rejects(client.call('supervise', {}), { code: 'DAEMON_BUSY' });
