@@ -8,14 +8,9 @@ import type { Transport } from '../transport/transport.ts';
 import type { ErrorStatus, LinkState } from './control/api.ts';
 import type { Dynos, DynosHandlers, WantedDyno } from './dynos.ts';
 import { asEpmuxError, type Connection, ConnectionLoop, isFatal } from './links/connection-loop.ts';
+import { LookPace } from './look-pace.ts';
 
-const CALM_MS = 15_000;
-const ALERT_MS = 2_000;
-const ALERT_FOR_MS = 60_000;
-/** Between two looks whatever happens. */
-const LEAST_MS = 1_000;
-/** After a look that failed: Heroku is to be spared. */
-const FAILED_MS = 5_000;
+/** After a look that was refused. */
 const REFUSED_MS = 60_000;
 
 /** How long a lost link waits to hear whether its dyno is still the same one. */
@@ -38,8 +33,8 @@ export interface FormationOptions {
 }
 
 /**
- * The dynos of a Heroku app that a tunnel leads to: asked of Heroku every 15 s, every 2 s for a minute after a link was lost or a dyno was seen
- * not up, one call for all of them and never more than one a second.
+ * The dynos of a Heroku app that a tunnel leads to: asked of Heroku now and then, more often after a link was lost or a dyno was seen not up, one call for all
+ * of them.
  *
  *     connecting ──app and dynos are fine──▶ up: looks, now and then
  *         │  ▲                               │
@@ -55,10 +50,7 @@ export class Formation implements Dynos {
   #looks = false;
   #looking = false;
   #lookAgain = false;
-  #lookedAt = Number.NEGATIVE_INFINITY;
-  /** Heroku wants no question before. */
-  #sparedUntil = Number.NEGATIVE_INFINITY;
-  #alertUntil = Number.NEGATIVE_INFINITY;
+  readonly #pace: LookPace;
   #lostAt = Number.NEGATIVE_INFINITY;
   /** When the last look that was answered began. */
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -70,6 +62,7 @@ export class Formation implements Dynos {
   constructor(options: FormationOptions) {
     const { app, selectors, clock } = options;
     this.#options = options;
+    this.#pace = new LookPace(clock);
     this.target = `heroku://${app.name}${selectors.length === 0 ? '' : `/${selectors.join(',')}`}`;
     this.#loop = new ConnectionLoop({
       clock,
@@ -110,14 +103,14 @@ export class Formation implements Dynos {
   }
 
   again(): void {
-    this.#sparedUntil = Number.NEGATIVE_INFINITY;
+    this.#pace.hurry();
     if (this.#looks) this.#lookSoon();
     else this.#loop.again();
   }
 
   onLinkLost(): void {
     this.#lostAt = this.#options.clock.now();
-    this.#alertUntil = this.#lostAt + ALERT_FOR_MS;
+    this.#pace.onTrouble();
     this.#lookSoon();
   }
 
@@ -130,13 +123,13 @@ export class Formation implements Dynos {
   async #begin(signal: AbortSignal): Promise<Connection> {
     const { app, clock, logger } = this.#options;
     this.#handlers?.onStep(`asking Heroku about ${app.name}`);
-    this.#lookedAt = clock.now();
+    this.#pace.onLook();
     const [warnings, dynos] = await checkedDynos(app, signal);
     for (const warning of warnings) {
       logger.warn(warning);
       this.#handlers?.onStep(warning);
     }
-    this.#toldAt = this.#lookedAt;
+    this.#toldAt = this.#pace.lookedAt;
     this.#requireRunning(dynos);
     this.#begun = true;
     this.#looks = true;
@@ -147,7 +140,7 @@ export class Formation implements Dynos {
       };
     });
     this.#take(dynos);
-    this.#lookAt(clock.now() + this.#waitMs());
+    this.#lookAt(clock.now() + this.#pace.waitMs);
     return { lost };
   }
 
@@ -175,28 +168,27 @@ export class Formation implements Dynos {
   #lookAt(at: number): void {
     this.#cancel();
     if (!this.#looks) return;
-    const { clock } = this.#options;
-    const earliest = Math.max(this.#lookedAt + LEAST_MS, this.#sparedUntil);
-    this.#cancel = clock.wakeAt(Math.max(at, earliest), () => void this.#look());
+    this.#cancel = this.#options.clock.wakeAt(this.#pace.from(at), () => void this.#look());
   }
 
   async #look(): Promise<void> {
     const { app, clock } = this.#options;
     this.#looking = true;
-    this.#lookedAt = clock.now();
+    this.#pace.onLook();
+    const { lookedAt } = this.#pace;
     let waitMs: number;
     try {
       const dynos = await app.dynos(this.#closing.signal);
-      this.#toldAt = this.#lookedAt;
+      this.#toldAt = lookedAt;
       if (this.#looks) this.#take(dynos);
-      waitMs = this.#waitMs();
+      waitMs = this.#pace.waitMs;
     } catch (error) {
       waitMs = this.#afterFailure(asEpmuxError(error));
     } finally {
       this.#looking = false;
     }
-    if (this.#lookedAt >= this.#lostAt) for (const confirmed of this.#confirming) confirmed();
-    this.#lookAt(this.#lookAgain ? clock.now() : this.#lookedAt + waitMs);
+    if (lookedAt >= this.#lostAt) for (const confirmed of this.#confirming) confirmed();
+    this.#lookAt(this.#lookAgain ? clock.now() : lookedAt + waitMs);
     this.#lookAgain = false;
   }
 
@@ -218,12 +210,8 @@ export class Formation implements Dynos {
     throw new EpmuxError('DYNO_RESTARTED', `${name} is another dyno now, or gone`);
   }
 
-  #waitMs(): number {
-    return this.#options.clock.now() < this.#alertUntil ? ALERT_MS : CALM_MS;
-  }
-
   #afterFailure(error: EpmuxError): number {
-    if (!this.#looks) return CALM_MS;
+    if (!this.#looks) return REFUSED_MS;
     const { logger, app } = this.#options;
     logger.warn(`the dynos of ${app.name} can not be asked for`, {
       code: error.code,
@@ -236,8 +224,8 @@ export class Formation implements Dynos {
     this.#loop.machine.failedWith(error);
     if (isFatal(error)) return REFUSED_MS;
     const restMs = sparedMs(error);
-    if (restMs === undefined) return Math.max(this.#waitMs(), FAILED_MS);
-    this.#sparedUntil = this.#options.clock.now() + restMs;
+    if (restMs === undefined) return this.#pace.waitAfterFailureMs;
+    this.#pace.spare(restMs);
     return restMs;
   }
 
@@ -247,7 +235,7 @@ export class Formation implements Dynos {
       ({ id, isUp, state }) => !isUp && this.#seen.get(id) !== state,
     );
     this.#seen = new Map(wanted.map(({ id, state }) => [id, state]));
-    if (isNewTrouble) this.#alertUntil = this.#options.clock.now() + ALERT_FOR_MS;
+    if (isNewTrouble) this.#pace.onTrouble();
     this.#handlers?.onDynos(wanted.map(({ id, name, state }) => ({ id, name, state })));
   }
 }
