@@ -35,9 +35,6 @@ describe('the secrets for the daemon', () => {
     const heroku = await planTunnel('x', { app: 'my-app' }, '/', {});
     const env = { HEROKU_API_URL: 'https://api.example.com', HEROKU_HEADERS: '{"x":"y"}' };
     assert.deepEqual(upSecrets(heroku, { ...env, HEROKU_HOST: '' }).herokuVariables, env);
-    assert.throws(() => upSecrets(heroku, { HEROKU_API_URL: 'http://example.com' }), {
-      code: 'CONFIG_INVALID',
-    });
   });
 
   it('give way to files that the person named', () => {

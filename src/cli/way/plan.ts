@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import type { TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
 import { proxySettings, proxyVariables } from '../../heroku/proxy.ts';
-import { herokuSettings, herokuVariables } from '../../heroku/settings.ts';
+import { herokuVariables } from '../../heroku/settings.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { didYouMean } from '../../runtime/spelling.ts';
 import { type ConfigurationFile, loadConfiguration } from '../config/file.ts';
@@ -79,13 +79,12 @@ export function upSecrets(spec: TunnelSpec, env: Environment): UpSecrets {
   };
 }
 
-/** What can't be understood is told here, before anything is begun. */
+/** A proxy that can't be understood is told here, before anything is begun; where Heroku is, by whoever asks it. */
 function usableVariables(
   { via }: TunnelSpec,
   env: Environment,
 ): Pick<UpSecrets, 'herokuVariables' | 'proxyVariables'> {
   proxySettings({ ...env }, via);
-  herokuSettings({ ...env });
   return {
     herokuVariables: herokuVariables({ ...env }),
     proxyVariables: proxyVariables({ ...env }),
