@@ -1,3 +1,4 @@
+import { EpmuxError } from '../protocol/errors.ts';
 import type { EarlyDaemon } from './early-daemon.ts';
 import { Interrupts } from './interrupts.ts';
 import { isStylish, type Paint, paintFor } from './terminal/style.ts';
@@ -8,6 +9,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** What a command may touch of the process it runs in: results, talk, a person, signals. */
 export interface Io {
   readonly env: Environment;
+  /** Throws USAGE where the folder is gone. */
   readonly cwd: string;
   /** Writes a result to stdout, with a line end. */
   out(text: string): void;
@@ -49,7 +51,9 @@ export function processIo(
   const { env, stdin, stdout, stderr } = process;
   return {
     env,
-    cwd: process.cwd(),
+    get cwd() {
+      return workingFolder();
+    },
     out: (text) => void stdout.write(`${text}\n`),
     outBytes: (bytes) => void stdout.write(bytes),
     talk: (text) => void stderr.write(`${text}\n`),
@@ -67,4 +71,15 @@ export function processIo(
     columns: stdout.columns ?? 80,
     earlyDaemon,
   };
+}
+
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new EpmuxError('USAGE', 'the working folder is not there any more', {
+      cause,
+      hint: 'change to a folder that is there',
+    });
+  }
 }

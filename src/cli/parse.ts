@@ -80,8 +80,9 @@ function refuseUnknown(words: readonly string[]): void {
   }
 }
 
+/** yargs is given a folder: it asks for the working one otherwise, which may be gone. */
 function parser(words: readonly string[]): Argv {
-  return yargs(words)
+  return yargs(words, '/')
     .scriptName('epmux')
     .exitProcess(false)
     .version(false)

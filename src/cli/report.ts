@@ -1,4 +1,4 @@
-import { fileCode } from '../daemon/file-error.ts';
+import { systemError } from '../daemon/file-error.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { printable } from './terminal/printable.ts';
 import type { Paint } from './terminal/style.ts';
@@ -7,7 +7,7 @@ import type { Paint } from './terminal/style.ts';
 export function asEpmuxError(thrown: unknown): EpmuxError {
   if (thrown instanceof EpmuxError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new EpmuxError(fileCode(thrown) ?? 'INTERNAL', message, { cause: thrown });
+  return systemError(thrown, message);
 }
 
 /** The lines on stderr; where the error came from only for who asked to see it. */

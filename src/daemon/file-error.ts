@@ -1,11 +1,23 @@
 import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
 
-const FILE_CODES: Readonly<Record<string, ErrorCode>> = {
-  ENOSPC: 'DISK_FULL',
-  EDQUOT: 'DISK_FULL',
-  EACCES: 'PERMISSION_DENIED',
-  EPERM: 'PERMISSION_DENIED',
-  EROFS: 'PERMISSION_DENIED',
+interface Meaning {
+  readonly code: ErrorCode;
+  /** Where the code's own does not fit. */
+  readonly hint?: string;
+}
+
+const NO_FOLDER: Meaning = {
+  code: 'CONFIG_INVALID',
+  hint: 'a folder is needed there: look at EPMUX_HOME, XDG_STATE_HOME, HOME and TMPDIR',
+};
+const MEANINGS: Readonly<Record<string, Meaning>> = {
+  ENOSPC: { code: 'DISK_FULL' },
+  EDQUOT: { code: 'DISK_FULL' },
+  EACCES: { code: 'PERMISSION_DENIED' },
+  EPERM: { code: 'PERMISSION_DENIED' },
+  EROFS: { code: 'PERMISSION_DENIED' },
+  EEXIST: NO_FOLDER,
+  ENOTDIR: NO_FOLDER,
 };
 
 /** The system's own code (`ENOENT`), or undefined. */
@@ -13,15 +25,15 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
 }
 
-/** Our code for what the system refused; undefined where it says nothing of the kind. */
-export function fileCode(error: unknown): ErrorCode | undefined {
-  return FILE_CODES[systemCode(error) ?? ''];
+/** What the system refused, in epmux's codes; INTERNAL where it is thought impossible. */
+export function systemError(cause: unknown, message: string): EpmuxError {
+  const { code, hint } = MEANINGS[systemCode(cause) ?? ''] ?? { code: 'INTERNAL' };
+  return new EpmuxError(code, message, { cause, ...(hint === undefined ? {} : { hint }) });
 }
 
 /** What went wrong with a file, in epmux's codes. */
 export function fileError(error: unknown, path: string): EpmuxError {
   if (error instanceof EpmuxError) return error;
-  const code = fileCode(error) ?? 'INTERNAL';
   const reason = error instanceof Error ? error.message : String(error);
-  return new EpmuxError(code, `${path}: ${reason}`, { cause: error });
+  return systemError(error, `${path}: ${reason}`);
 }

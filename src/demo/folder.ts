@@ -3,6 +3,8 @@ import { existsSync, rmSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemCode } from '../daemon/file-error.ts';
+import { EpmuxError } from '../protocol/errors.ts';
 import type { Cleanup } from './cleanup.ts';
 
 const COOKIE_LENGTH = 20;
@@ -24,7 +26,7 @@ export interface DemoFolder {
  * beside this daemon.
  */
 export async function makeFolder(ownCookie: boolean, cleanup: Cleanup): Promise<DemoFolder> {
-  const folder = await mkdtemp(join(tmpdir(), 'epmux-demo-'));
+  const folder = await mkdtemp(join(tmpdir(), 'epmux-demo-')).catch(noFolder);
   // Where this process ends in a hurry, such as when nobody reads its output any more, there is no time for promises.
   const removeNow = (): void => rmSync(folder, REMOVE);
   process.once('exit', removeNow);
@@ -44,6 +46,14 @@ export async function makeFolder(ownCookie: boolean, cleanup: Cleanup): Promise<
     await writeCookie(laptopHome, drawCookie());
   }
   return { dynoHome, laptopHome, epmuxHome: join(folder, 'epmux'), dynoCookie };
+}
+
+function noFolder(cause: unknown): never {
+  if (systemCode(cause) !== 'ENOENT') throw cause;
+  throw new EpmuxError('CONFIG_INVALID', `the temporary folder ${tmpdir()} is not there`, {
+    cause,
+    hint: 'set TMPDIR to one that is',
+  });
 }
 
 async function writeCookie(home: string, cookie: string): Promise<void> {

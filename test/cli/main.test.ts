@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { outcome } from '../support/cli.ts';
+import { builtEpmux } from '../support/built-program.ts';
+import { type CliRun, outcome } from '../support/cli.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const SRC = join(import.meta.dirname, '..', '..', 'src');
@@ -23,5 +24,31 @@ describe('epmux whose installation is broken', () => {
     assert.equal(code, 1);
     assert.match(stderr, /^epmux: .*run\.ts.* \(INTERNAL\)\nhint: install epmux again/);
     assert.equal(stderr.trimEnd().split('\n').length, 2);
+  });
+});
+
+describe('epmux in a folder that is gone', function () {
+  this.timeout(60_000);
+  const folder = tempFolder();
+
+  async function run(args: string): Promise<CliRun> {
+    const program = (await builtEpmux()).join(' ');
+    const script = `mkdir gone; cd gone; rmdir ../gone; exec ${program} ${args}`;
+    const env = { PATH: process.env['PATH'] ?? '', HOME: folder.path, EPMUX_HOME: folder.path };
+    return outcome(spawn('sh', ['-c', script], { cwd: folder.path, env }), args);
+  }
+
+  it('does what has nothing to do with the folder', async () => {
+    assert.match((await run('up --help')).stdout, /^epmux up /);
+    assert.match((await run('status')).stderr, /\(DAEMON_NOT_RUNNING\)/);
+  });
+
+  it('says so where it is needed', async () => {
+    const { code, stderr } = await run('up');
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /^epmux: the working folder is not there any more \(USAGE\)\nhint: change/,
+    );
   });
 });

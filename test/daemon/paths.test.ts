@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -69,6 +69,17 @@ describe("the daemon's paths", () => {
     mkdirSync(runtimeHome);
     ensureRuntimeFolder(paths);
     assert.equal(modeOf(paths.runtimeDir), 0o700);
+  });
+
+  it('are refused where a file is in their place, or above it', () => {
+    const file = join(folder.path, 'file');
+    writeFileSync(file, '');
+    for (const home of [file, join(file, 'below')]) {
+      assert.throws(() => ensureFolders(daemonPaths({ EPMUX_HOME: home })), {
+        code: 'CONFIG_INVALID',
+        hint: /EPMUX_HOME/,
+      });
+    }
   });
 
   it('are closed to others when they were open', () => {

@@ -101,6 +101,11 @@ describe('a failed file', () => {
     assert.equal(fileError(error('EDQUOT'), '/f').code, 'DISK_FULL');
     assert.equal(fileError(error('EROFS'), '/f').code, 'PERMISSION_DENIED');
     assert.equal(fileError(error('EISDIR'), '/f').code, 'INTERNAL');
+    for (const code of ['EEXIST', 'ENOTDIR']) {
+      const { code: ours, hint } = fileError(error(code), '/f');
+      assert.equal(ours, 'CONFIG_INVALID');
+      assert.match(hint, /^a folder is needed there/);
+    }
   });
 });
 
