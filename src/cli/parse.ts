@@ -92,6 +92,7 @@ function parser(words: readonly string[]): Argv {
       'boolean-negation': false,
       'camel-case-expansion': false,
       'dot-notation': false,
+      'greedy-arrays': false,
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })

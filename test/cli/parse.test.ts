@@ -36,6 +36,14 @@ describe('a command line', () => {
     assert.equal((await given('up', '--connect', '10.0')).options['connect'], '10.0');
   });
 
+  it('takes one DYNO for each -d, and the next word as NAME', async () => {
+    const { positional, options } = await given('up', '-d', 'web.1', '--dyno', 'worker', 'prod');
+    assert.deepEqual(options['dyno'], ['web.1', 'worker']);
+    assert.equal(positional, 'prod');
+    const exec = await given('exec', '-d', 'web.2', 'my-app', '--', 'hostname');
+    assert.deepEqual([exec.options['dyno'], exec.positional], [['web.2'], 'my-app']);
+  });
+
   it('hands on what stands behind --, options and all', async () => {
     const { positional, rest } = await given('remsh', 'app', '--', '--dot-iex', '-x', '--json');
     assert.equal(positional, 'app');
