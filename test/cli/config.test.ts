@@ -58,6 +58,26 @@ describe('a configuration file', () => {
       '[tunnels.a]\ndyno = 7\n',
       /:2: dyno in \[tunnels\.a\] takes a text or a list of texts, not 7/,
     ],
+    [
+      'a list with a wrong thing in it',
+      '[tunnels.a]\ndyno = ["web", 1]\n',
+      /:2: dyno in \[tunnels\.a\] takes a text or a list of texts, not a list of something else/,
+    ],
+    [
+      'a list of tunnels',
+      '# mine\n[[tunnels]]\nssh = "h"\n',
+      /:2: tunnels takes a table for each tunnel, \[tunnels\.NAME\], not a list/,
+    ],
+    [
+      'a tunnel that is a list',
+      '[[tunnels.a]]\nssh = "h"\n',
+      /:1: a in \[tunnels\] takes a table, not a list/,
+    ],
+    ...['__proto__', 'constructor', 'prototype'].map((name): [string, string, RegExp] => [
+      `a tunnel that can't be called ${name}`,
+      `\n[tunnels.${name}]\nssh = "h"\n`,
+      new RegExp(`:2: ${name} can't be a tunnel's name in this file`),
+    ]),
   ];
   for (const [what, text, says] of wrong) {
     it(`tells ${what}, with its line`, () => {

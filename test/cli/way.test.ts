@@ -180,14 +180,35 @@ describe('the tunnel that up is about', () => {
       await refused('prud', {}, 'TUNNEL_NOT_FOUND', /no tunnel prud .*did you mean prod\?/);
     });
 
-    it('tells its own mistakes with the file', async () => {
-      await home.write('epmux.toml', '[tunnels.prod]\nconnect = "h"');
-      await refused(
-        'prod',
-        {},
-        'CONFIG_INVALID',
-        /epmux\.toml: connect in \[tunnels\.prod\] takes host:port/,
-      );
+    for (const [line, wrong, says] of [
+      [2, 'connect = "h"', /connect in \[tunnels\.prod\] takes host:port/],
+      [3, 'connect = "h:1"\nagent-port = 1.5', /agent-port .* takes a port .*not "1\.5"/],
+      [3, 'connect = "h:1"\nepmd-port = 0', /epmd-port .* takes a port/],
+      [2, 'agent = "sometimes"\nconnect = "h:1"', /agent .* takes auto, require, none/],
+      [3, 'ssh = "h"\nidentity = "nope"', /can't read .*nope: there is no such file/],
+      [3, 'connect = "h:1"\nsecret-file = "nope"', /can't read .*nope/],
+      [3, 'connect = "h:1"\ncookie-file = "nope"', /can't read .*nope/],
+      [3, 'app = "my-app"\ndyno = ["web", "a b"]', /dyno .* takes a dyno .*not "a b"/],
+      [3, 'connect = "h:1"\nvia = "http://p"', /via in .* takes socks5:/],
+      [2, 'connect = "h:1"\nssh = "h"', /ssh in .* and connect in .* exclude each other/],
+      [3, 'connect = "h:1"\nidentity = "x"', /identity in .* goes with ssh/],
+      [3, 'app = "my-app"\nremote = "heroku"', /app in .* and remote in .* exclude each other/],
+      [1, '', /it is not said where the tunnel leads/],
+    ] as const) {
+      it(`tells its own mistakes with file and line: ${wrong || 'nothing'}`, async () => {
+        await home.write('epmux.toml', `[tunnels.prod]\n${wrong}\n`);
+        await assert.rejects(plan('prod', {}), {
+          code: 'CONFIG_INVALID',
+          message: new RegExp(`/epmux\\.toml:${line}: .*${says.source}`),
+          hint: /^(?!.*--help)/,
+        });
+      });
+    }
+
+    it('tells a name that no tunnel can have with its line', async () => {
+      await home.write('epmux.toml', '\n[tunnels."a b"]\nconnect = "h:1"');
+      await refused(undefined, {}, 'CONFIG_INVALID', /epmux\.toml:2: "a b" can't be a tunnel's/);
+      await refused('constructor', {}, 'TUNNEL_NOT_FOUND', /no tunnel constructor is configured/);
     });
   });
 });

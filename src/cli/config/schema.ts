@@ -36,12 +36,33 @@ export function validateConfiguration(
   source: string,
   document: unknown,
 ): Configuration {
+  const wrong = (keys: readonly string[], what: string): EpmuxError =>
+    new EpmuxError('CONFIG_INVALID', `${path}:${lineOfKey(source, keys)}: ${what}`);
+  const [keys, what] = wrongTable(document) ?? [];
+  if (keys !== undefined && what !== undefined) throw wrong(keys, what);
   const result = v.safeParse(CONFIGURATION, document);
   if (result.success) return result.output;
   const issue = result.issues[0];
-  const keys = (issue.path ?? []).map((step) => String(step.key));
-  const where = `${path}:${lineOfKey(source, keys)}`;
-  throw new EpmuxError('CONFIG_INVALID', `${where}: ${describe(keys, issue)}`);
+  const at = (issue.path ?? []).map((step) => String(step.key));
+  throw wrong(at, describe(at, issue));
+}
+
+/** Names that no record takes: they would be left out without a word. */
+const NO_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** What a list of tables or a name can't be, which a record takes all the same. */
+function wrongTable(document: unknown): [keys: string[], what: string] | undefined {
+  const { tunnels } = document as { readonly tunnels?: unknown };
+  if (typeof tunnels !== 'object' || tunnels === null) return undefined;
+  if (Array.isArray(tunnels)) {
+    return [['tunnels'], 'tunnels takes a table for each tunnel, [tunnels.NAME], not a list'];
+  }
+  for (const [name, table] of Object.entries(tunnels)) {
+    const keys = ['tunnels', name];
+    if (NO_NAMES.has(name)) return [keys, `${name} can't be a tunnel's name in this file`];
+    if (Array.isArray(table)) return [keys, `${name} in [tunnels] takes a table, not a list`];
+  }
+  return undefined;
 }
 
 function describe(keys: readonly string[], issue: v.BaseIssue<unknown>): string {
@@ -53,7 +74,7 @@ function describe(keys: readonly string[], issue: v.BaseIssue<unknown>): string 
     return `unknown key ${key}${table}${didYouMean(key, known)}`;
   }
   if (issue.kind === 'validation') return `${key}${table} ${issue.message}`;
-  return `${key}${table} takes ${EXPECTED[issue.expected ?? ''] ?? issue.expected}, not ${issue.received}`;
+  return `${key}${table} takes ${EXPECTED[issue.expected ?? ''] ?? issue.expected}, not ${RECEIVED[issue.received] ?? issue.received}`;
 }
 
 const EXPECTED: Readonly<Record<string, string>> = {
@@ -62,4 +83,10 @@ const EXPECTED: Readonly<Record<string, string>> = {
   boolean: 'true or false',
   Object: 'a table',
   '(string | Array)': 'a text or a list of texts',
+};
+
+const RECEIVED: Readonly<Record<string, string>> = {
+  Array: 'a list of something else',
+  Object: 'a table',
+  Date: 'a date',
 };

@@ -13,7 +13,9 @@ export async function withAppOfRemote(
   const { remote, ...rest } = input;
   if (remote === undefined) return input;
   if (input.app !== undefined) {
-    throw new EpmuxError('USAGE', `${label('app')} and ${label('remote')} exclude each other`);
+    throw new EpmuxError('USAGE', `${label('app')} and ${label('remote')} exclude each other`, {
+      details: { key: 'remote' },
+    });
   }
   return { ...rest, app: await appOf(remote, folder, env) };
 }

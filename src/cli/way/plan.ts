@@ -2,9 +2,10 @@ import { dirname } from 'node:path';
 import type { TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
 import { proxySettings, proxyVariables } from '../../heroku/proxy.ts';
 import { herokuVariables } from '../../heroku/settings.ts';
-import { EpmuxError } from '../../protocol/errors.ts';
+import { EpmuxError, ERROR_CODES } from '../../protocol/errors.ts';
 import { didYouMean } from '../../runtime/spelling.ts';
 import { type ConfigurationFile, loadConfiguration } from '../config/file.ts';
+import { lineOfKey } from '../config/lines.ts';
 import type { Environment } from '../io.ts';
 import { usualApp, withAppOfRemote } from './app.ts';
 import { cookieVariable } from './cookie.ts';
@@ -29,21 +30,20 @@ export async function planTunnel(
     const way = await withAppOfRemote(spoken, optionLabel, cwd, env);
     return tunnelSpec(name, way, optionLabel);
   }
-  const file = loadConfiguration(cwd, env);
-  const configuredNames = Object.keys(file?.configuration.tunnels ?? {});
+  const found = loadConfiguration(cwd, env);
+  const configuredNames = Object.keys(found?.configuration.tunnels ?? {});
   if (name === undefined && configuredNames.length === 0) {
     return tunnelSpec(name, { ...spoken, app: await impliedApp(cwd, env) }, optionLabel);
   }
-  const [chosen, written] = chooseConfigured(name, file);
-  const folder = dirname(file?.path ?? cwd);
+  const [chosen, written, file] = chooseConfigured(name, found);
+  const folder = dirname(file.path);
   const keyLabel: Label = (key) => `${key} in [tunnels.${chosen}]`;
-  const configured = await withAppOfRemote(
-    withAbsolutePaths(written, folder, env),
-    keyLabel,
-    folder,
-    env,
-  );
-  assertConfigured(chosen, configured, keyLabel, file?.path ?? '');
+  const configured = await inFile(file, chosen, async () => {
+    const paths = withAbsolutePaths(written, folder, env);
+    const way = await withAppOfRemote(paths, keyLabel, folder, env);
+    tunnelSpec(chosen, way, keyLabel);
+    return way;
+  });
   const merged = { ...configured, ...definedOnly(spoken) };
   return tunnelSpec(chosen, merged, (key) =>
     spoken[key] === undefined ? keyLabel(key) : optionLabel(key),
@@ -94,12 +94,14 @@ function usableVariables(
 function chooseConfigured(
   name: string | undefined,
   file: ConfigurationFile | undefined,
-): [string, WayInput] {
-  const tunnels = file?.configuration.tunnels ?? {};
-  const names = Object.keys(tunnels);
+): [string, WayInput, ConfigurationFile] {
+  const tunnels = new Map(Object.entries(file?.configuration.tunnels ?? {}));
+  const names = [...tunnels.keys()];
   const chosen = name ?? (names.length === 1 ? names[0] : undefined);
-  const configured = chosen === undefined ? undefined : tunnels[chosen];
-  if (chosen !== undefined && configured !== undefined) return [chosen, configured];
+  const configured = chosen === undefined ? undefined : tunnels.get(chosen);
+  if (chosen !== undefined && configured !== undefined && file !== undefined) {
+    return [chosen, configured, file];
+  }
   if (chosen !== undefined) {
     const where = file === undefined ? 'there is no epmux.toml' : `${file.path} has none`;
     const message = `no tunnel ${chosen} is configured (${where})${didYouMean(chosen, names)}`;
@@ -112,14 +114,22 @@ function chooseConfigured(
   });
 }
 
-function assertConfigured(name: string, input: WayInput, label: Label, path: string): void {
+/** Reads what the file says of a tunnel. What is wrong with that is told with the line: CONFIG_INVALID. */
+async function inFile<T>(
+  { path, text }: ConfigurationFile,
+  name: string,
+  read: () => Promise<T>,
+): Promise<T> {
   try {
-    tunnelSpec(name, input, label);
+    return await read();
   } catch (cause) {
-    if (!(cause instanceof EpmuxError)) throw cause;
-    throw new EpmuxError('CONFIG_INVALID', `${path}: ${cause.message}`, {
+    if (!(cause instanceof EpmuxError) || cause.code !== 'USAGE') throw cause;
+    const { message, hint, details } = cause;
+    const key = details?.['key'];
+    const line = lineOfKey(text, ['tunnels', name, ...(key === undefined ? [] : [key])]);
+    throw new EpmuxError('CONFIG_INVALID', `${path}:${line}: ${message}`, {
       cause,
-      hint: cause.hint,
+      ...(hint === ERROR_CODES.USAGE.hint ? {} : { hint }),
     });
   }
 }

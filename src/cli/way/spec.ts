@@ -36,22 +36,29 @@ export function namesWay(input: WayInput): boolean {
 
 /**
  * Checks the input and makes it what the daemon takes. `name`: what the person calls it, if anything. Paths are absolute and
- * a git remote has become its app already (app.ts). Throws USAGE.
+ * a git remote has become its app already (app.ts). Throws USAGE, with the `key` that is wrong among its details.
  */
 export function tunnelSpec(name: string | undefined, input: WayInput, label: Label): TunnelSpec {
   const kind = theOneWay(input, label);
-  const way = parseWay(kind, input, label);
+  const way = checked(kind, () => parseWay(kind, input, label));
   const secretFile = input['secret-file'];
   const cookieFile = input['cookie-file'];
-  for (const file of [secretFile, cookieFile]) if (file !== undefined) assertReadable(file);
-  if (cookieFile !== undefined) cookieIn(cookieFile);
+  if (secretFile !== undefined) checked('secret-file', () => assertReadable(secretFile));
+  if (cookieFile !== undefined) {
+    checked('cookie-file', () => {
+      assertReadable(cookieFile);
+      cookieIn(cookieFile);
+    });
+  }
   const port = (key: 'agent-port' | 'epmd-port'): number | undefined =>
-    input[key] === undefined ? undefined : parsePort(label(key), String(input[key]));
+    input[key] === undefined
+      ? undefined
+      : checked(key, () => parsePort(label(key), String(input[key])));
   const epmdPort = port('epmd-port');
   return {
     name: checkName(name ?? defaultName(way)),
     way,
-    agent: parseAgentChoice(input.agent, label),
+    agent: checked('agent', () => parseAgentChoice(input.agent, label)),
     agentPort: port('agent-port') ?? DEFAULT_AGENT_PORT,
     hiddenOnly: input['hidden-only'] ?? false,
     ...(input.via === undefined ? {} : { via: input.via }),
@@ -59,6 +66,17 @@ export function tunnelSpec(name: string | undefined, input: WayInput, label: Lab
     ...(cookieFile === undefined ? {} : { cookieFile }),
     ...(epmdPort === undefined ? {} : { epmdPort }),
   };
+}
+
+/** A refusal says in its details which key's value it is about. */
+function checked<T>(key: keyof WayInput, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof EpmuxError) || error.details !== undefined) throw error;
+    const { code, message, cause, hint } = error;
+    throw new EpmuxError(code, message, { cause, hint, details: { key } });
+  }
 }
 
 function theOneWay(input: WayInput, label: Label): WayKey {
@@ -70,23 +88,26 @@ function theOneWay(input: WayInput, label: Label): WayKey {
     });
   }
   if (second !== undefined) {
-    throw new EpmuxError(
-      'USAGE',
-      `${label(first)} and ${label(second)} exclude each other: a tunnel leads one way`,
-    );
+    const both = `${label(first)} and ${label(second)}`;
+    throw misplaced(second, `${both} exclude each other: a tunnel leads one way`);
   }
   if (input.identity !== undefined && first !== 'ssh') {
-    throw new EpmuxError('USAGE', `${label('identity')} goes with ${label('ssh')} only`);
+    throw misplaced('identity', `${label('identity')} goes with ${label('ssh')} only`);
   }
   if (input.dyno !== undefined && first !== 'app') {
-    throw new EpmuxError('USAGE', `${label('dyno')} goes with ${label('app')} only`);
+    throw misplaced('dyno', `${label('dyno')} goes with ${label('app')} only`);
   }
-  if (input.via !== undefined && WITHOUT_VIA.includes(first)) {
+  const { via } = input;
+  if (via !== undefined && WITHOUT_VIA.includes(first)) {
     const others = WAYS.filter((way) => !WITHOUT_VIA.includes(way)).map((way) => label(way));
-    throw new EpmuxError('USAGE', `${label('via')} goes with ${others.join(', ')}`);
+    throw misplaced('via', `${label('via')} goes with ${others.join(', ')}`);
   }
-  if (input.via !== undefined) parseSocksProxy(input.via, label('via'));
+  if (via !== undefined) checked('via', () => parseSocksProxy(via, label('via')));
   return first;
+}
+
+function misplaced(key: keyof WayInput, message: string): EpmuxError {
+  return new EpmuxError('USAGE', message, { details: { key } });
 }
 
 function parseWay(key: WayKey, input: WayInput, label: Label): Way {
@@ -101,7 +122,7 @@ function parseWay(key: WayKey, input: WayInput, label: Label): Way {
   const address = parseSshAddress(label(key), text);
   const identityFile = input.identity;
   if (identityFile === undefined) return { kind: key, ...address };
-  assertReadable(identityFile);
+  checked('identity', () => assertReadable(identityFile));
   return { kind: key, ...address, identityFile };
 }
 
@@ -112,10 +133,8 @@ function herokuWay(app: string, { dyno = [] }: WayInput, label: Label): Way {
   const dynos = [...new Set([dyno].flat())];
   const wrong = dynos.find((text) => !DYNO_SELECTOR.test(text));
   if (wrong === undefined) return { kind: 'heroku', app, dynos };
-  throw new EpmuxError(
-    'USAGE',
-    `${label('dyno')} takes a dyno (web.1) or a process type (web), not ${quoted(wrong)}`,
-  );
+  const expected = 'a dyno (web.1) or a process type (web)';
+  throw misplaced('dyno', `${label('dyno')} takes ${expected}, not ${quoted(wrong)}`);
 }
 
 function parseAgentChoice(text: string | undefined, label: Label): AgentChoice {
