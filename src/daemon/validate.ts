@@ -6,6 +6,8 @@ import {
   type AgentChoice,
   APP_NAME,
   DYNO_SELECTOR,
+  LONGEST,
+  MOST_DYNOS,
   TUNNEL_NAME,
   type TunnelSpec,
   type UpSecrets,
@@ -109,8 +111,8 @@ export function oneOf<T extends string>(...choices: readonly T[]): Check<T> {
 }
 
 export const port: Check<number> = integer(1, 65_535);
-const path: Check<string> = text(4_096);
-const host: Check<string> = text(255);
+const path: Check<string> = text(LONGEST.path);
+const host: Check<string> = text(LONGEST.host);
 
 export const tunnelName: Check<string> = (value, at) => {
   if (typeof value !== 'string' || !TUNNEL_NAME.test(value)) {
@@ -119,25 +121,23 @@ export const tunnelName: Check<string> = (value, at) => {
   return value;
 };
 
-const MAX_SELECTORS = 100;
-
 const WAYS: { readonly [K in Way['kind']]: Check<Extract<Way, { kind: K }>> } = {
   connect: object<Extract<Way, { kind: 'connect' }>>({ kind: oneOf('connect'), host, port }),
   ssh: object<Extract<Way, { kind: 'ssh' }>>({
     kind: oneOf('ssh'),
-    user: text(255),
+    user: text(LONGEST.user),
     host,
     port,
     identityFile: optional(path),
   }),
   command: object<Extract<Way, { kind: 'command' }>>({
     kind: oneOf('command'),
-    command: text(65_536),
+    command: text(LONGEST.command),
   }),
   heroku: object<Extract<Way, { kind: 'heroku' }>>({
     kind: oneOf('heroku'),
-    app: matching(APP_NAME, 255, 'an app'),
-    dynos: list(matching(DYNO_SELECTOR, 255, 'a dyno or a process type'), MAX_SELECTORS),
+    app: matching(APP_NAME, LONGEST.app, 'an app'),
+    dynos: list(matching(DYNO_SELECTOR, LONGEST.dyno, 'a dyno or a process type'), MOST_DYNOS),
   }),
 };
 
@@ -151,7 +151,7 @@ export const way: Check<Way> = (value, at) => {
 export const tunnelSpec: Check<TunnelSpec> = object<TunnelSpec>({
   name: tunnelName,
   way,
-  via: optional(text(1_024)),
+  via: optional(text(LONGEST.via)),
   agent: oneOf<AgentChoice>('auto', 'require', 'none'),
   agentPort: port,
   hiddenOnly: flag,
@@ -161,30 +161,30 @@ export const tunnelSpec: Check<TunnelSpec> = object<TunnelSpec>({
 });
 
 export const upSecrets: Check<UpSecrets> = object<UpSecrets>({
-  secret: optional(text(4_096)),
-  cookie: optional(text(255)),
+  secret: optional(text(LONGEST.secret)),
+  cookie: optional(text(LONGEST.cookie)),
   acceptHostKey: optional(text(255)),
   sshAuthSock: optional(path),
-  herokuToken: optional(text(4_096)),
+  herokuToken: optional(text(LONGEST.token)),
   herokuVariables: optional(
     object<HerokuVariables>({
-      HEROKU_API_URL: optional(text(4_096)),
-      HEROKU_HOST: optional(text(4_096)),
-      HEROKU_GIT_HOST: optional(text(4_096)),
-      HEROKU_EXEC_URL: optional(text(4_096)),
-      HEROKU_HEADERS: optional(text(65_536)),
+      HEROKU_API_URL: optional(text(LONGEST.url)),
+      HEROKU_HOST: optional(text(LONGEST.url)),
+      HEROKU_GIT_HOST: optional(text(LONGEST.url)),
+      HEROKU_EXEC_URL: optional(text(LONGEST.url)),
+      HEROKU_HEADERS: optional(text(LONGEST.list)),
     }),
   ),
   proxyVariables: optional(
     object<ProxyVariables>({
-      HTTPS_PROXY: optional(text(4_096)),
-      https_proxy: optional(text(4_096)),
-      HTTP_PROXY: optional(text(4_096)),
-      http_proxy: optional(text(4_096)),
-      ALL_PROXY: optional(text(4_096)),
-      all_proxy: optional(text(4_096)),
-      NO_PROXY: optional(text(65_536)),
-      no_proxy: optional(text(65_536)),
+      HTTPS_PROXY: optional(text(LONGEST.url)),
+      https_proxy: optional(text(LONGEST.url)),
+      HTTP_PROXY: optional(text(LONGEST.url)),
+      http_proxy: optional(text(LONGEST.url)),
+      ALL_PROXY: optional(text(LONGEST.url)),
+      all_proxy: optional(text(LONGEST.url)),
+      NO_PROXY: optional(text(LONGEST.list)),
+      no_proxy: optional(text(LONGEST.list)),
     }),
   ),
 });

@@ -12,7 +12,7 @@ export interface ApiKey {
 }
 
 export interface Credentials {
-  /** Throws HEROKU_AUTH_MISSING, or PERMISSION_DENIED when ~/.netrc can't be read. */
+  /** Throws HEROKU_AUTH_MISSING, CONFIG_INVALID when what is given is no key, or PERMISSION_DENIED when ~/.netrc can't be read. */
   current(): Promise<ApiKey>;
   /** Another key than the refused one, if there is one by now. */
   renewed(refused: ApiKey): Promise<ApiKey | undefined>;
@@ -27,12 +27,29 @@ export interface CredentialsOptions {
   readonly home: string;
 }
 
+/** What a header can carry; keys are much shorter. */
+const API_KEY = /^[!-~]{1,4096}$/;
+
+/** HEROKU_API_KEY without the white space around it; undefined when that leaves nothing. Throws CONFIG_INVALID when it can be no key. */
+export function apiKeyVariable(value: string | undefined): string | undefined {
+  const key = value?.trim();
+  if (!key) return undefined;
+  if (API_KEY.test(key)) return key;
+  throw new EpmuxError(
+    'CONFIG_INVALID',
+    'HEROKU_API_KEY is no key: it has white space or other signs within it, or is too long',
+    { hint: 'set it anew, such as with HEROKU_API_KEY="$(heroku auth:token)", or unset it' },
+  );
+}
+
 /** Given keys stay as they are; ~/.netrc is read once, and again when its key was refused. */
 export function herokuCredentials(options: CredentialsOptions): Credentials {
-  const apiKey = options.apiKey?.trim();
-  if (apiKey) {
-    const given: ApiKey = { key: apiKey, source: 'HEROKU_API_KEY' };
-    return { current: async () => given, renewed: async () => undefined };
+  if (options.apiKey?.trim()) {
+    const given = async (): Promise<ApiKey> => ({
+      key: apiKeyVariable(options.apiKey) ?? '',
+      source: 'HEROKU_API_KEY',
+    });
+    return { current: given, renewed: async () => undefined };
   }
   let known: Promise<ApiKey> | undefined;
   return {

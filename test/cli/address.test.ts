@@ -39,6 +39,17 @@ describe('an address', () => {
     });
   }
 
+  it('is refused with a user or a host that is too long', () => {
+    const long = 'x'.repeat(256);
+    for (const text of [long, `${long}@host`]) {
+      assert.throws(() => parseSshAddress('--ssh', text), {
+        code: 'USAGE',
+        message: /^--ssh takes a (host|user) of at most 255 characters$/,
+      });
+    }
+    assert.throws(() => parseHostPort('--connect', `${long}:1`), { code: 'USAGE' });
+  });
+
   it('of a port names host and port, both', () => {
     assert.deepEqual(parseHostPort('--connect', 'localhost:9001'), {
       host: 'localhost',

@@ -37,6 +37,26 @@ describe('the secrets for the daemon', () => {
     assert.deepEqual(upSecrets(heroku, { ...env, HEROKU_HOST: '' }).herokuVariables, env);
   });
 
+  for (const [name, value] of [
+    ['EPMUX_SECRET', 's'.repeat(4_097)],
+    ['EPMUX_COOKIE', 'c'.repeat(256)],
+    ['EPMUX_COOKIE', 'first\nsecond'],
+    ['SSH_AUTH_SOCK', '/'.repeat(4_097)],
+    ['HEROKU_API_KEY', 'k'.repeat(4_097)],
+    ['HEROKU_API_KEY', 'first\nsecond'],
+    ['HTTPS_PROXY', `http://p/${'x'.repeat(4_096)}`],
+    ['no_proxy', 'x'.repeat(65_537)],
+  ] as const) {
+    const length = value.length;
+    it(`are refused by the name of the variable: ${name} of ${length} characters`, async () => {
+      const heroku = await planTunnel('x', { app: 'my-app' }, '/', {});
+      assert.throws(() => upSecrets(heroku, { [name]: value }), {
+        code: 'CONFIG_INVALID',
+        message: new RegExp(`^${name} (is|has) (?!.*(first|xxx|kkk))`),
+      });
+    });
+  }
+
   it('give way to files that the person named', () => {
     const named = { ...spec, secretFile: '/s', cookieFile: '/c' };
     assert.deepEqual(upSecrets(named, { EPMUX_SECRET: 's', EPMUX_COOKIE: 'c' }), {});

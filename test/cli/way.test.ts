@@ -130,6 +130,23 @@ describe('the tunnel that up is about', () => {
     await refused(undefined, { ssh: 'h', 'cookie-file': 'keys' }, 'USAGE', /no ordinary file/);
   });
 
+  it('takes no text that is longer than the daemon takes', async () => {
+    const long = 'x'.repeat(70_000);
+    await refused(undefined, { command: long }, 'USAGE', /^--command takes .* at most 65536/);
+    await refused(undefined, { app: long }, 'USAGE', /^--app takes a name of at most 255/);
+    const via = `socks5://p/?${long}`;
+    await refused(
+      undefined,
+      { connect: 'h:1', via },
+      'USAGE',
+      /^--via takes a URL of at most 1024/,
+    );
+    const dynos = { app: 'my-app', dyno: [long] };
+    await refused(undefined, dynos, 'USAGE', /^--dyno takes a name of at most 255/);
+    const many = Array.from({ length: 101 }, (_, at) => `web.${at}`);
+    await refused(undefined, { app: 'my-app', dyno: many }, 'USAGE', /^--dyno may .* 100 times/);
+  });
+
   for (const [what, text] of [
     ['nothing', ' \n'],
     ['two lines', 'one\ntwo\n'],

@@ -19,6 +19,15 @@ describe('the key for Heroku', () => {
     assert.deepEqual(await from(' env\n').current(), { key: 'env', source: 'HEROKU_API_KEY' });
   });
 
+  it('is not sent where a header could not carry it', async () => {
+    for (const key of ['one\ntwo', 'schlüssel', 'k'.repeat(4_097)]) {
+      await assert.rejects(from(key).current(), {
+        code: 'CONFIG_INVALID',
+        message: /HEROKU_API_KEY/,
+      });
+    }
+  });
+
   it('is the password of the API’s host in ~/.netrc', async () => {
     write('machine api.heroku.com password netrc');
     for (const nothing of [undefined, '', '  ']) {

@@ -7,8 +7,9 @@ import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
 import { printable } from '../terminal/printable.ts';
 import { formatRtt } from '../terminal/units.ts';
-import { cookieIn, cookieVariable } from '../way/cookie.ts';
+import { cookieIn } from '../way/cookie.ts';
 import { absolutePath } from '../way/spec.ts';
+import { cookieVariable } from '../way/variables.ts';
 
 const PING_EVERY_MS = 1_000;
 const MAX_PINGS = 1_000_000;

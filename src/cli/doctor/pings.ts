@@ -4,7 +4,7 @@ import { daemonPaths } from '../../daemon/paths.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Environment } from '../io.ts';
 import { formatRtt } from '../terminal/units.ts';
-import { cookieVariable } from '../way/cookie.ts';
+import { cookieVariable } from '../way/variables.ts';
 import { broken, type Check, type Finding, ok } from './check.ts';
 
 export interface PingContext {

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { LONGEST } from '../../daemon/control/api.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 
 export interface HostPort {
@@ -27,6 +28,7 @@ export function parseHostPort(label: string, text: string): HostPort {
   if (host === '' || port === undefined) {
     throw new EpmuxError('USAGE', `${label} takes host:port, not ${quoted(text)}`);
   }
+  assertShort(label, 'host', host, LONGEST.host);
   return { host, port: parsePort(label, port) };
 }
 
@@ -38,7 +40,15 @@ export function parseSshAddress(label: string, text: string): SshAddress {
   if (host === '' || user === '' || host.startsWith('-')) {
     throw new EpmuxError('USAGE', `${label} takes [user@]host[:port], not ${quoted(text)}`);
   }
+  assertShort(label, 'host', host, LONGEST.host);
+  assertShort(label, 'user', user, LONGEST.user);
   return { user, host, port: port === undefined ? SSH_PORT : parsePort(label, port) };
+}
+
+/** Throws USAGE where the daemon takes no text so long. */
+export function assertShort(label: string, what: string, text: string, longest: number): void {
+  if (text.length <= longest) return;
+  throw new EpmuxError('USAGE', `${label} takes a ${what} of at most ${longest} characters`);
 }
 
 /** The host is empty when the text is no address. */

@@ -2,12 +2,6 @@ import { readFileSync } from 'node:fs';
 import { givenCookie, isCookie, MAX_COOKIE_BYTES } from '../../erlang/cookie.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { fileTrouble } from '../file-trouble.ts';
-import type { Environment } from '../io.ts';
-
-/** EPMUX_COOKIE without the white space around it, which is nobody's; undefined when that leaves nothing. */
-export function cookieVariable(env: Environment): string | undefined {
-  return givenCookie(env['EPMUX_COOKIE'] ?? '') || undefined;
-}
 
 /** The cookie that a file holds. Throws USAGE. */
 export function cookieIn(file: string): string {

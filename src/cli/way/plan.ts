@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
-import type { TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
+import { LONGEST, type TunnelSpec, type UpSecrets } from '../../daemon/control/api.ts';
+import { apiKeyVariable } from '../../heroku/credentials.ts';
 import { proxySettings, proxyVariables } from '../../heroku/proxy.ts';
 import { herokuVariables } from '../../heroku/settings.ts';
 import { EpmuxError, ERROR_CODES } from '../../protocol/errors.ts';
@@ -8,9 +9,9 @@ import { type ConfigurationFile, loadConfiguration } from '../config/file.ts';
 import { lineOfKey } from '../config/lines.ts';
 import type { Environment } from '../io.ts';
 import { usualApp, withAppOfRemote } from './app.ts';
-import { cookieVariable } from './cookie.ts';
 import type { WayInput } from './options.ts';
 import { type Label, namesWay, optionLabel, tunnelSpec, withAbsolutePaths } from './spec.ts';
+import { cookieVariable, trimmedVariable, variable } from './variables.ts';
 
 const WAYS_HINT = 'give --app, --ssh, --connect or --command';
 
@@ -64,12 +65,11 @@ async function impliedApp(cwd: string, env: Environment): Promise<string> {
 
 /** What a tunnel is brought up with besides where it leads. Throws CONFIG_INVALID. */
 export function upSecrets(spec: TunnelSpec, env: Environment): UpSecrets {
-  // White space around it is nobody's: an agent and files leave it out as well.
-  const secret = env['EPMUX_SECRET']?.trim();
+  const secret = trimmedVariable(env, 'EPMUX_SECRET', LONGEST.secret);
   const cookie = cookieVariable(env);
-  const sshAuthSock = env['SSH_AUTH_SOCK'];
+  const sshAuthSock = variable(env, 'SSH_AUTH_SOCK', LONGEST.path);
   const isHeroku = spec.way.kind === 'heroku';
-  const herokuToken = isHeroku ? env['HEROKU_API_KEY']?.trim() : undefined;
+  const herokuToken = isHeroku ? apiKeyVariable(env['HEROKU_API_KEY']) : undefined;
   return {
     ...(secret && spec.secretFile === undefined ? { secret } : {}),
     ...(cookie && spec.cookieFile === undefined ? { cookie } : {}),
@@ -79,16 +79,22 @@ export function upSecrets(spec: TunnelSpec, env: Environment): UpSecrets {
   };
 }
 
+const LONG_LISTS = /^(no_proxy|HEROKU_HEADERS)$/i;
+
 /** A proxy that can't be understood is told here, before anything is begun; where Heroku is, by whoever asks it. */
 function usableVariables(
   { via }: TunnelSpec,
   env: Environment,
 ): Pick<UpSecrets, 'herokuVariables' | 'proxyVariables'> {
   proxySettings({ ...env }, via);
-  return {
+  const given = {
     herokuVariables: herokuVariables({ ...env }),
     proxyVariables: proxyVariables({ ...env }),
   };
+  for (const name of Object.values(given).flatMap(Object.keys)) {
+    variable(env, name, LONG_LISTS.test(name) ? LONGEST.list : LONGEST.url);
+  }
+  return given;
 }
 
 function chooseConfigured(

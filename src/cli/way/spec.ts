@@ -4,6 +4,8 @@ import {
   type AgentChoice,
   APP_NAME,
   DYNO_SELECTOR,
+  LONGEST,
+  MOST_DYNOS,
   TUNNEL_NAME,
   type TunnelSpec,
   type Way,
@@ -15,7 +17,7 @@ import { programName } from '../../transport/program-name.ts';
 import { parseSocksProxy } from '../../transport/socks-url.ts';
 import { fileTrouble } from '../file-trouble.ts';
 import type { Environment } from '../io.ts';
-import { parseHostPort, parsePort, parseSshAddress, quoted } from './address.ts';
+import { assertShort, parseHostPort, parsePort, parseSshAddress, quoted } from './address.ts';
 import { cookieIn } from './cookie.ts';
 import type { WayInput } from './options.ts';
 
@@ -102,7 +104,12 @@ function theOneWay(input: WayInput, label: Label): WayKey {
     const others = WAYS.filter((way) => !WITHOUT_VIA.includes(way)).map((way) => label(way));
     throw misplaced('via', `${label('via')} goes with ${others.join(', ')}`);
   }
-  if (via !== undefined) checked('via', () => parseSocksProxy(via, label('via')));
+  if (via !== undefined) {
+    checked('via', () => {
+      parseSocksProxy(via, label('via'));
+      assertShort(label('via'), 'URL', via, LONGEST.via);
+    });
+  }
   return first;
 }
 
@@ -117,6 +124,7 @@ function parseWay(key: WayKey, input: WayInput, label: Label): Way {
   if (key === 'command') {
     if (text.trim() === '')
       throw new EpmuxError('USAGE', `${label(key)} takes a command, not nothing`);
+    assertShort(label(key), 'command', text, LONGEST.command);
     return { kind: key, command: text };
   }
   const address = parseSshAddress(label(key), text);
@@ -130,7 +138,14 @@ function herokuWay(app: string, { dyno = [] }: WayInput, label: Label): Way {
   if (!APP_NAME.test(app)) {
     throw new EpmuxError('USAGE', `${label('app')} takes an app's name, not ${quoted(app)}`);
   }
+  assertShort(label('app'), 'name', app, LONGEST.app);
   const dynos = [...new Set([dyno].flat())];
+  if (dynos.length > MOST_DYNOS) {
+    throw misplaced('dyno', `${label('dyno')} may stand at most ${MOST_DYNOS} times`);
+  }
+  checked('dyno', () => {
+    for (const name of dynos) assertShort(label('dyno'), 'name', name, LONGEST.dyno);
+  });
   const wrong = dynos.find((text) => !DYNO_SELECTOR.test(text));
   if (wrong === undefined) return { kind: 'heroku', app, dynos };
   const expected = 'a dyno (web.1) or a process type (web)';

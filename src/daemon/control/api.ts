@@ -25,6 +25,24 @@ export const APP_NAME = /^[a-z0-9][a-z0-9-]*$/;
 /** `web.1`, `web`, `run.1234`. */
 export const DYNO_SELECTOR = /^[A-Za-z0-9][\w-]*(\.\d+)?$/;
 
+/** The longest texts that the daemon takes, in characters. */
+export const LONGEST = {
+  app: 255,
+  command: 65_536,
+  cookie: 255,
+  dyno: 255,
+  host: 255,
+  list: 65_536,
+  path: 4_096,
+  secret: 4_096,
+  token: 4_096,
+  url: 4_096,
+  user: 255,
+  via: 1_024,
+} as const;
+/** Dynos and process types of one tunnel. */
+export const MOST_DYNOS = 100;
+
 export interface TunnelSpec {
   readonly name: string;
   readonly way: Way;
