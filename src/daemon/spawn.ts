@@ -5,7 +5,7 @@ import { type ControlClient, connectDaemon } from './control/client.ts';
 import { fileError } from './file-error.ts';
 import { isHeld, livingHolder } from './lock.ts';
 import { type DaemonPaths, ensureFolders } from './paths.ts';
-import { assertRoom, type StartedDaemon, startDetached } from './start-detached.ts';
+import { assertStartable, type StartedDaemon, startDetached } from './start-detached.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
@@ -62,7 +62,7 @@ async function startAndAwait(
   limit: AbortSignal,
   started: StartedDaemon | undefined,
 ): Promise<ControlClient> {
-  assertRoom(paths.stateDir);
+  assertStartable(paths);
   let child = started ?? start();
   for (;;) {
     const greeted = await tryDaemon(paths, limit);
@@ -81,7 +81,8 @@ async function startAndAwait(
 
 /**
  * A greeted connection to the daemon, which is started in the background when none runs. Two at once end with one daemon. Fails with
- * DAEMON_START_FAILED (with the reason), DAEMON_VERSION, INTERRUPTED (one that is still starting for it is ended), or what `ensureFolders` fails with.
+ * DAEMON_START_FAILED (with the reason), DAEMON_VERSION, INTERRUPTED (one that is still starting for it is ended), or what `ensureFolders` and
+ * `assertStartable` fail with.
  */
 export async function ensureDaemon(
   paths: DaemonPaths,

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { homeFolder } from '../runtime/home.ts';
 import { withoutSecrets } from './environment.ts';
 import { fileError } from './file-error.ts';
+import { daemonLimits } from './limits.ts';
 import { type DaemonPaths, ensureFolders, withAbsoluteHome } from './paths.ts';
 
 const MAX_STDERR_BYTES = 262_144;
@@ -42,8 +43,14 @@ function ownFolder(home: string, { stateDir }: DaemonPaths): string {
   }
 }
 
-/** On a full disk a daemon ends without a word: it has nowhere to write one. Throws DISK_FULL, PERMISSION_DENIED or INTERNAL. */
-export function assertRoom(folder: string): void {
+/** Finds out what a daemon would end by at once. Throws CONFIG_INVALID, DISK_FULL, PERMISSION_DENIED or INTERNAL. */
+export function assertStartable({ stateDir }: DaemonPaths): void {
+  daemonLimits(process.env);
+  assertRoom(stateDir);
+}
+
+/** On a full disk a daemon ends without a word: it has nowhere to write one. */
+function assertRoom(folder: string): void {
   const probe = join(folder, `.probe.${process.pid}`);
   try {
     writeFileSync(probe, '.', { mode: 0o600 });
@@ -113,6 +120,7 @@ export function startIfNone(
   if (traces.some((file) => existsSync(file))) return undefined;
   try {
     ensureFolders(paths);
+    assertStartable(paths);
     return startDetached(paths, script, args);
   } catch {
     return undefined;

@@ -151,6 +151,17 @@ describe('the daemon in the background', function () {
     });
   });
 
+  it('is not started with limits that can not be', async () => {
+    const env = { ...process.env, EPMUX_HOME: folder.path, EPMUX_LIMITS: 'tunnels=0' };
+    const up = [...execArgs, script, 'up', '--connect', '127.0.0.1:1'];
+    await assert.rejects(run(node, up, { env }), {
+      code: 2,
+      stderr:
+        /EPMUX_LIMITS: tunnels is a whole number .* \(CONFIG_INVALID\)\nhint: see docs\/bounds\.md\n$/,
+    });
+    assert.equal(existsSync(paths.stderrFile), false);
+  });
+
   it('is not waited for when it neither starts nor ends', async () => {
     const program = join(folder.path, 'idle.ts');
     writeFileSync(program, 'setTimeout(() => {}, 3_000);');
