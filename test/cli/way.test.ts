@@ -96,6 +96,12 @@ describe('the tunnel that up is about', () => {
     assert.deepEqual(await app({ dyno: ['web'] }), ['my-app', 'web']);
     assert.deepEqual(await app({ remote: 'staging' }), ['my-app-staging']);
     await refused(undefined, { remote: 'nope' }, 'APP_NOT_FOUND', /no git remote nope/);
+    git('remote', 'rename', 'heroku', 'production');
+    await assert.rejects(plan(undefined, {}), {
+      code: 'USAGE',
+      message: /Several git remotes .* production \(my-app\), staging \(my-app-staging\)/,
+      hint: /^give -a APP, -r REMOTE, /,
+    });
     await home.write('epmux.toml', '[tunnels.prod]\nremote = "staging"\ndyno = "web.1"');
     assert.deepEqual(await app({}), ['my-app-staging', 'web.1']);
     assert.deepEqual(await app({ dyno: ['worker'] }), ['my-app-staging', 'worker']);

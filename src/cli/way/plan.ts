@@ -13,7 +13,7 @@ import type { WayInput } from './options.ts';
 import { type Label, namesWay, optionLabel, tunnelSpec, withAbsolutePaths } from './spec.ts';
 import { cookieVariable, trimmedVariable, variable } from './variables.ts';
 
-const WAYS_HINT = 'give --app, --ssh, --connect or --command';
+const WAYS_HINT = 'give -a APP, -r REMOTE, --ssh, --connect or --command';
 
 /**
  * Which tunnel `up` is about. A way on the command line stands alone; otherwise the tunnel comes from the configuration
