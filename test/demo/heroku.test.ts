@@ -8,7 +8,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 
 const never = new AbortController().signal;
-const TOKEN = 'the token';
+const TOKEN = 'the-key-of-a-demo';
 
 describe("the demo's stand-in for Heroku, to the client of src/heroku", () => {
   let heroku: Heroku;
