@@ -1,10 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemCode } from '../daemon/file-error.ts';
 import { EpmuxError } from '../protocol/errors.ts';
+import { homeFolder } from '../runtime/home.ts';
 import type { Cleanup } from './cleanup.ts';
 
 const COOKIE_LENGTH = 20;
@@ -38,7 +39,7 @@ export async function makeFolder(ownCookie: boolean, cleanup: Cleanup): Promise<
   const laptopHome = join(folder, 'laptop');
   const dynoCookie = drawCookie();
   await writeCookie(dynoHome, dynoCookie);
-  const usersOwn = join(homedir(), COOKIE_FILE);
+  const usersOwn = join(homeFolder(process.env), COOKIE_FILE);
   if (ownCookie && existsSync(usersOwn)) {
     await mkdir(laptopHome, { mode: 0o700 });
     await symlink(usersOwn, join(laptopHome, COOKIE_FILE));
