@@ -17,27 +17,35 @@ const READINGS: readonly Fits[] = [
   ({ node, tunnel }, wanted) => node.dyno === wanted || tunnel.spec.name === wanted,
 ];
 
+/** Where there is none at all it is the tunnels that tell why. */
+function noNode(all: readonly FoundNode[], wanted: string | undefined): EpmuxError {
+  const message = wanted === undefined ? 'there is no node' : `there is no node ${wanted}`;
+  const code = wanted === undefined ? 'NODE_UNREACHABLE' : 'NODE_NOT_FOUND';
+  const hint = '`epmux status` shows the tunnels, and why there is none';
+  return new EpmuxError(code, message, all.length === 0 ? { hint } : {});
+}
+
 function theOne(candidates: readonly FoundNode[], wanted: string | undefined): FoundNode {
   const [first, second] = candidates;
-  if (first === undefined) {
-    throw new EpmuxError(
-      'NODE_NOT_FOUND',
-      wanted === undefined ? 'there is no node' : `there is no node ${wanted}`,
-    );
-  }
+  if (first === undefined) throw noNode(candidates, wanted);
   if (second === undefined) return first;
   // Of two tunnels to one node, the one that local nodes are led through.
   const reachable = candidates.filter(({ node }) => node.unreachable === undefined);
   const names = new Set(candidates.map(({ node }) => node.name));
   if (names.size === 1) return reachable[0] ?? first;
-  const list = candidates.map(({ node, tunnel }) => `${node.name} (${tunnel.spec.name})`);
+  const list = candidates.map(
+    ({ node, tunnel }) => `${node.name} (${node.dyno ?? tunnel.spec.name})`,
+  );
   throw new EpmuxError(
     'NODE_AMBIGUOUS',
     `${wanted === undefined ? 'there are several nodes' : `${wanted} may be several nodes`}: ${list.join(', ')}`,
   );
 }
 
-/** A full name, its part before `@`, a dyno or tunnel, or nothing when there is only one. NODE_NOT_FOUND, NODE_AMBIGUOUS. */
+/**
+ * A full name, its part before `@`, a dyno or tunnel, or nothing when there is only one. NODE_NOT_FOUND, NODE_AMBIGUOUS; NODE_UNREACHABLE where nothing is
+ * wanted and none is there.
+ */
 export function resolveNode(tunnels: readonly Tunnel[], wanted: string | undefined): FoundNode {
   const all = tunnels.flatMap((tunnel) =>
     tunnel.status().nodes.map((node): FoundNode => ({ node, tunnel })),
@@ -47,5 +55,5 @@ export function resolveNode(tunnels: readonly Tunnel[], wanted: string | undefin
     const found = all.filter((candidate) => fits(candidate, wanted));
     if (found.length > 0) return theOne(found, wanted);
   }
-  return theOne([], wanted);
+  throw noNode(all, wanted);
 }

@@ -100,7 +100,7 @@ export const ERROR_CODES = {
   },
   AGENT_MISSING: {
     exit: Exit.notConnected,
-    hint: 'start `epmux agent` there, or drop `--agent require`',
+    hint: 'start `epmux agent` there',
   },
 
   // Heroku
@@ -161,7 +161,7 @@ export const ERROR_CODES = {
     hint: 'what speaks there does not speak epmd: check the port (ERL_EPMD_PORT)',
   },
   NODE_NOT_FOUND: { exit: Exit.notFound, hint: '`epmux nodes` lists what can be reached' },
-  NODE_AMBIGUOUS: { exit: Exit.notFound, hint: 'name one of the candidates in full' },
+  NODE_AMBIGUOUS: { exit: Exit.notFound, hint: 'name one of the candidates in full, or its dyno' },
   NODE_UNREACHABLE: {
     exit: Exit.notConnected,
     hint: 'the node is known and does not answer: see `epmux status`',

@@ -25,6 +25,22 @@ describe('a tunnel', () => {
     socket.destroy();
   });
 
+  it('that finds no agent says no more of --agent than was given', async () => {
+    const silent = net.createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.resume().end();
+    });
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as net.AddressInfo;
+    const spec = connectSpec(port, { name: 'silent' });
+    await assert.rejects(at.client.call('up', { spec, secrets: SECRETS }), {
+      code: 'AGENT_MISSING',
+      hint: 'start `epmux agent` there',
+    });
+    silent.close();
+  });
+
   it('takes connections while it reconnects, and its nodes are stale meanwhile', async () => {
     await at.up();
     (await at.connectEcho()).destroy();

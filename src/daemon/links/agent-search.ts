@@ -22,6 +22,7 @@ import { PUSH_REQUEST } from './push-script.ts';
 
 /** A dyno that could not take an agent is not asked again for so long: its connection may break more often than that. */
 const PUSH_AGAIN_MS = 5 * 60_000;
+const OR_WITHOUT = 'start `epmux agent` there, or drop `--agent require`';
 
 interface FreshAgent {
   readonly agent: PushedAgent;
@@ -250,9 +251,12 @@ export class AgentSearch {
       onStep(`${why}: going without`);
       return undefined;
     }
-    if (refusal.code !== 'AGENT_MISSING' || reason === undefined) throw refusal;
-    throw new EpmuxError('AGENT_MISSING', `${refusal.message}, and none can be pushed: ${reason}`, {
+    if (refusal.code !== 'AGENT_MISSING') throw refusal;
+    const pushed = reason === undefined ? '' : `, and none can be pushed: ${reason}`;
+    const isByChoice = choice === 'require' && carrier.dial !== undefined;
+    throw new EpmuxError('AGENT_MISSING', `${refusal.message}${pushed}`, {
       cause: refusal,
+      ...(isByChoice ? { hint: OR_WITHOUT } : {}),
     });
   }
 }

@@ -170,7 +170,8 @@ describe('a tunnel without an agent', function () {
 
   it('is no choice when an agent with a known secret listens, or when one is required', async () => {
     const agent = await AgentEnd.start({ secret: SECRET, nodes: { 'app@x': 1 } });
-    await assert.rejects(up({ agent: 'require' }), { code: 'AGENT_MISSING' });
+    const refused = { code: 'AGENT_MISSING', hint: /or drop `--agent require`$/ };
+    await assert.rejects(up({ agent: 'require' }), refused);
     agentPort = agent.port;
     // Nobody here knows its secret.
     assert.equal((await up()).tunnel.links[0]?.mode, 'direct');

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { resolveNode } from '../../src/daemon/resolve.ts';
+import type { Tunnel } from '../../src/daemon/tunnel.ts';
+
+/** Its nodes with their dynos. */
+function tunnel(name: string, nodes: Readonly<Record<string, string | null>>): Tunnel {
+  const listed = Object.entries(nodes).map(([node, dyno]) => ({ name: node, dyno }));
+  return { spec: { name }, status: () => ({ nodes: listed }) } as unknown as Tunnel;
+}
+
+describe('NODE', () => {
+  it('that fits several is told with the dynos to choose by, or the tunnels', () => {
+    const formation = tunnel('shop', { 'app@a': 'web.1', 'app@b': 'web.2' });
+    const message = 'app may be several nodes: app@a (web.1), app@b (web.2)';
+    assert.throws(() => resolveNode([formation], 'app'), { code: 'NODE_AMBIGUOUS', message });
+    const hosts = [tunnel('one', { 'app@a': null }), tunnel('two', { 'app@b': null })];
+    assert.throws(() => resolveNode(hosts, undefined), { message: /app@a \(one\), app@b \(two\)/ });
+  });
+
+  it('is no node where there is none: that is told by its tunnel', () => {
+    const empty = [tunnel('shop', {})];
+    const hint = /`epmux status`/;
+    assert.throws(() => resolveNode(empty, undefined), { code: 'NODE_UNREACHABLE', hint });
+    assert.throws(() => resolveNode(empty, 'web.1'), { code: 'NODE_NOT_FOUND', hint });
+  });
+
+  it('of another name is not found among those that are listed', () => {
+    const one = [tunnel('shop', { 'app@a': 'web.1' })];
+    assert.throws(() => resolveNode(one, 'web.2'), {
+      code: 'NODE_NOT_FOUND',
+      message: 'there is no node web.2',
+      hint: /`epmux nodes`/,
+    });
+  });
+});
