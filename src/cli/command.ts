@@ -47,6 +47,10 @@ export function defineCommand<const O extends OptionSpecs>(
   return command;
 }
 
+/** What NODE may be. */
+export const NODE_FORMS =
+  'my_app@host, my_app, a dyno (web.1), a tunnel, or nothing when there is only one node';
+
 export const JSON_OPTION = {
   type: 'boolean',
   describe: 'print one JSON document',

@@ -22,6 +22,7 @@ export const COMMON_OPTIONS = {
   help: { type: 'boolean', alias: 'h', describe: 'show this help' },
 } as const satisfies OptionSpecs;
 
+const NEEDS_VALUE = ' needs a value';
 const EXIT_CODES =
   'Exit codes: 0 done, 1 failed, 2 usage, 3 not connected, 4 not found, 5 not allowed';
 
@@ -96,7 +97,7 @@ function parser(words: readonly string[]): Argv {
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
-    .updateStrings({ 'Not enough arguments following: %s': '--%s needs a value' });
+    .updateStrings({ 'Not enough arguments following: %s': `%s${NEEDS_VALUE}` });
 }
 
 async function parseOptions(
@@ -107,7 +108,9 @@ async function parseOptions(
   const parsed = await parser(words)
     .options(specs)
     .fail((message: string, error: unknown) => {
-      throw error instanceof EpmuxError ? error : usage(command, message || String(error));
+      if (error instanceof EpmuxError) throw error;
+      const says = message?.endsWith(NEEDS_VALUE) ? written(message) : message || String(error);
+      throw usage(command, says);
     })
     .parseAsync();
   const {
@@ -145,9 +148,9 @@ function assertOptions(
     const spec = known.get(key);
     if (spec === undefined) throw unknownOption(command, specs, key, words);
     if (Array.isArray(value) && spec.array !== true) {
-      throw usage(command, `--${key} is given more than once`);
+      throw usage(command, `${written(key)} is given more than once`);
     }
-    if (typeof value === 'string') assertOneOf(command, `--${key}`, value, spec.values);
+    if (typeof value === 'string') assertOneOf(command, written(key), value, spec.values);
   }
 }
 
@@ -160,12 +163,15 @@ function unknownOption(
   const visible = Object.entries(specs).filter(([, spec]) => spec.hidden !== true);
   const candidates = visible.map(([name]) => `--${name}`);
   // `-ssh` reaches us as the letters s and h: what the person wrote says more.
-  const written =
-    key.length > 1
-      ? `--${key}`
-      : (words.find((word) => /^-[^-]/.test(word) && word.includes(key)) ?? `-${key}`);
-  const meant = didYouMean(written.length > 2 ? `--${written.replace(/^-+/, '')}` : '', candidates);
-  return usage(command, `unknown option ${written}${meant}`);
+  const short = words.find((word) => /^-[^-]/.test(word) && word.includes(key));
+  const word = key.length > 1 ? written(key) : (short ?? written(key));
+  const meant = didYouMean(word.length > 2 ? `--${word.replace(/^-+/, '')}` : '', candidates);
+  return usage(command, `unknown option ${word}${meant}`);
+}
+
+/** An option's name with its dashes, and what stands behind it. */
+function written(key: string): string {
+  return /^.\b/u.test(key) ? `-${key}` : `--${key}`;
 }
 
 function assertOneOf(

@@ -1,4 +1,4 @@
-import { EpmuxError, Exit } from '../protocol/errors.ts';
+import { EpmuxError, ERROR_CODES, Exit } from '../protocol/errors.ts';
 import { VERSION } from '../runtime/version.ts';
 import type { Io } from './io.ts';
 import { parseCommandLine } from './parse.ts';
@@ -26,8 +26,18 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
       io.out(`epmux ${VERSION}`);
       return Exit.done;
     case 'run':
-      return request.command.run(request.given, io);
+      return request.command.run(request.given, io).catch((error: unknown) => {
+        throw withHelpOf(request.command.name, error);
+      });
   }
+}
+
+/** Where nothing says more, the next step after wrong usage is the command's own help. */
+function withHelpOf(command: string, thrown: unknown): unknown {
+  const isBare = thrown instanceof EpmuxError && thrown.hint === ERROR_CODES.USAGE.hint;
+  if (!isBare) return thrown;
+  const hint = `see \`epmux ${command} --help\``;
+  return new EpmuxError(thrown.code, thrown.message, { cause: thrown, hint });
 }
 
 export function reportFailure(error: EpmuxError, argv: readonly string[], io: Io): number {

@@ -30,6 +30,17 @@ describe('the commands', function () {
       }
     });
 
+    it('point to their own help after wrong usage', async () => {
+      for (const argv of [
+        ['logs', '-n', 'x'],
+        ['up', '--foreground', '--json'],
+        ['ping', '-c'],
+      ]) {
+        const { stderr } = await cli.home.run(argv);
+        assert.match(stderr, new RegExp(`\nhint: see \`epmux ${argv[0]} --help\`\n$`));
+      }
+    });
+
     it('exit with 3 when no daemon runs', async () => {
       const commands = [
         ['status'],

@@ -63,6 +63,9 @@ describe('a command line', () => {
     ['up -z', 'unknown option -z'],
     ['up --frobnicate', 'unknown option --frobnicate'],
     ['up --ssh', '--ssh needs a value'],
+    ['up -a', '-a needs a value'],
+    ['logs -n', '-n needs a value'],
+    ['up -a x -a y', '-a is given more than once'],
     ['up --ssh --json', '--ssh needs a value'],
     ['up --ssh a --ssh b', '--ssh is given more than once'],
     ['up --agent al', /--agent takes auto, require, none, not "al"/],
@@ -123,6 +126,12 @@ describe('help', () => {
       }
     });
   }
+
+  it('of what takes a NODE tells all that it may be', async () => {
+    for (const name of ['remsh', 'observer', 'ping']) {
+      assert.match(await help(name, '--help'), /NODE: my_app@host, my_app, a dyno .*tunnel, or/s);
+    }
+  });
 
   it('of the agent is the agent’s own', async () => {
     assert.match(await help('help', 'agent'), /--stdio/);

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import type { PingResult } from '../../src/daemon/control/api.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { outcome } from '../support/cli.ts';
+import { EPMUX } from '../support/dyno.ts';
+import { inTerminal } from '../support/terminal.ts';
 import {
   assertError,
   cliHome,
@@ -64,6 +66,31 @@ describe('the commands', function () {
       const run = await cli.home.run(['status', '--watch']);
       assert.deepEqual(run.stdout.match(/prod {2}\w+/g), ['prod  connecting', 'prod  up']);
       assert.equal(run.code, 3);
+    });
+  });
+
+  describe('status --watch', () => {
+    it('draws on a terminal, unless it is a dumb one', async () => {
+      let answers = 0;
+      await cli.home.daemon({
+        status: () => {
+          answers += 1;
+          if (answers % 2 === 0) throw new EpmuxError('BUSY', 'that was it');
+          return upStatus;
+        },
+      });
+      for (const [kind, isDrawn] of [
+        ['xterm', true],
+        ['dumb', false],
+      ] as const) {
+        const env = { ...cli.home.env, NO_COLOR: '1', TERM: kind };
+        const options = { cwd: cli.home.folder, env };
+        const terminal = inTerminal([...EPMUX, 'status', '-w'], options);
+        terminal.onOutput(() => undefined);
+        const { said } = await terminal.ended;
+        assert.match(said, /prod {2}up/);
+        assert.equal(said.includes('\u001b'), isDrawn, JSON.stringify(said));
+      }
     });
   });
 

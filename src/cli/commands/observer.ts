@@ -1,4 +1,4 @@
-import { defineCommand } from '../command.ts';
+import { defineCommand, NODE_FORMS } from '../command.ts';
 import { runInTerminal } from '../erlang/child.ts';
 import { guestEnvironment } from '../erlang/environment.ts';
 import { scriptFailure } from '../erlang/failure.ts';
@@ -11,7 +11,7 @@ export const observer = defineCommand({
   summary: "Observer on a node, from this machine's Erlang. Ends with its window.",
   positional: {
     name: 'NODE',
-    describe: 'my_app@host, my_app, or nothing when there is only one node',
+    describe: NODE_FORMS,
     complete: 'node',
   },
   options: {},

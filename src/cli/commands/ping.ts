@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { PingResult } from '../../daemon/control/api.ts';
 import type { ControlClient } from '../../daemon/control/client.ts';
 import { EpmuxError, ERROR_CODES, Exit, type ExitCode } from '../../protocol/errors.ts';
-import { defineCommand, JSON_OPTION } from '../command.ts';
+import { defineCommand, JSON_OPTION, NODE_FORMS } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
 import { printable } from '../terminal/printable.ts';
@@ -20,7 +20,7 @@ export const ping = defineCommand({
     'pong or pang, by a real distribution handshake with the cookie, and the round-trip time. Needs no Erlang here.',
   positional: {
     name: 'NODE',
-    describe: 'my_app@host, my_app, or nothing when there is only one node',
+    describe: NODE_FORMS,
     complete: 'node',
   },
   options: {

@@ -1,4 +1,4 @@
-import { defineCommand } from '../command.ts';
+import { defineCommand, NODE_FORMS } from '../command.ts';
 import { runInTerminal } from '../erlang/child.ts';
 import { guestEnvironment } from '../erlang/environment.ts';
 import { Failure, scriptFailure } from '../erlang/failure.ts';
@@ -13,7 +13,7 @@ export const remsh = defineCommand({
     "A remote shell: the node's own IEx, or Erlang's shell where it has none. Exits with the shell's code.",
   positional: {
     name: 'NODE',
-    describe: 'my_app@host, my_app, or nothing when there is only one node',
+    describe: NODE_FORMS,
     complete: 'node',
   },
   options: {

@@ -45,18 +45,19 @@ export const status = defineCommand({
   },
 });
 
-/** On a terminal the screen is drawn anew each second; elsewhere a block is printed when something but time has changed. */
+/** On a terminal that can be drawn on that is done anew each second; elsewhere a block is printed when something but time has changed. */
 async function watch(
   daemon: ControlClient,
   filter: { readonly name?: string },
   io: Io,
 ): Promise<never> {
   let last = '';
-  if (io.outIsTerminal) io.out(CLEAR_SCREEN);
+  const isDrawn = io.outIsTerminal && io.env['TERM'] !== 'dumb';
+  if (isDrawn) io.out(CLEAR_SCREEN);
   for (;;) {
     const found = await daemon.call('status', filter, { signal: io.interrupted });
     const lines = renderStatus(found, io.paintOut, systemClock.wallNow());
-    if (io.outIsTerminal) {
+    if (isDrawn) {
       io.out(HOME_AND_CLEAR + lines.join('\n'));
     } else {
       const facts = JSON.stringify(found.tunnels);
