@@ -37,3 +37,19 @@ export function isNotThisAgent(error: unknown): error is EpmuxError {
 export function foundInstead({ code }: EpmuxError): string {
   return NOT_THIS_AGENT[code] ?? code;
 }
+
+const OR_WITHOUT = 'start `epmux agent` there, or drop `--agent require`';
+
+/** What the person is told whose link has none. `cannotPush`: why none can be pushed either; `isByChoice`: it could go without. */
+export function withoutAny(
+  refusal: EpmuxError,
+  cannotPush: string | undefined,
+  isByChoice: boolean,
+): EpmuxError {
+  if (refusal.code !== 'AGENT_MISSING') return refusal;
+  const pushed = cannotPush === undefined ? '' : `, and none can be pushed: ${cannotPush}`;
+  return new EpmuxError('AGENT_MISSING', `${refusal.message}${pushed}`, {
+    cause: refusal,
+    ...(isByChoice ? { hint: OR_WITHOUT } : {}),
+  });
+}

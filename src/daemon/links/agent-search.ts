@@ -13,6 +13,7 @@ import {
   hasCode,
   isNotThisAgent,
   PUSHED_IS_GONE,
+  withoutAny,
 } from './agent-refusals.ts';
 import type { AgentWay } from './agent-way.ts';
 import type { Connection } from './connection-loop.ts';
@@ -22,7 +23,6 @@ import { PUSH_REQUEST } from './push-script.ts';
 
 /** A dyno that could not take an agent is not asked again for so long: its connection may break more often than that. */
 const PUSH_AGAIN_MS = 5 * 60_000;
-const OR_WITHOUT = 'start `epmux agent` there, or drop `--agent require`';
 
 interface FreshAgent {
   readonly agent: PushedAgent;
@@ -251,12 +251,7 @@ export class AgentSearch {
       onStep(`${why}: going without`);
       return undefined;
     }
-    if (refusal.code !== 'AGENT_MISSING') throw refusal;
-    const pushed = reason === undefined ? '' : `, and none can be pushed: ${reason}`;
     const isByChoice = choice === 'require' && carrier.dial !== undefined;
-    throw new EpmuxError('AGENT_MISSING', `${refusal.message}${pushed}`, {
-      cause: refusal,
-      ...(isByChoice ? { hint: OR_WITHOUT } : {}),
-    });
+    throw withoutAny(refusal, reason, isByChoice);
   }
 }
