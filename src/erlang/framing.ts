@@ -4,6 +4,9 @@ import { isNameTag } from './handshake.ts';
 /** No handshake frame comes near it (a name has 255 characters at most); its high byte is below that of a TLS record. */
 export const MAX_HANDSHAKE_FRAME_BYTES = 4_096;
 
+/** What a record of TLS begins with: a handshake's, or the alert that answers what is none. */
+const TLS_RECORDS = [0x16, 0x15];
+
 /** Divides one direction of a handshake into frames with 2-byte lengths. Holds one frame beyond the chunk given last. */
 export class HandshakeFrames {
   #held: Uint8Array = NO_BYTES;
@@ -12,13 +15,13 @@ export class HandshakeFrames {
     this.#held = this.#held.length === 0 ? chunk : concat(this.#held, chunk);
   }
 
-  /** The next whole frame without its length; `undefined`: not there yet; `'overlong'`: this is no handshake, though it may begin with a name. */
-  next(): Uint8Array | 'overlong' | 'overlong name' | undefined {
+  /** The next whole frame without its length; `undefined`: not there yet; a word: this is no handshake, though it may begin as one. */
+  next(): Uint8Array | 'tls' | 'overlong' | 'overlong name' | undefined {
     const [high, low, tag] = this.#held;
     if (high === undefined) return undefined;
     if (high << 8 >= MAX_HANDSHAKE_FRAME_BYTES) {
       // The first byte alone tells, and the other end may be waiting for it to be passed on.
-      if (isTlsRecord(this.#held)) return 'overlong';
+      if (TLS_RECORDS.includes(high)) return 'tls';
       if (tag === undefined) return undefined;
       return isNameTag(tag) ? 'overlong name' : 'overlong';
     }
@@ -36,14 +39,6 @@ export class HandshakeFrames {
     this.#held = NO_BYTES;
     return rest;
   }
-}
-
-const TLS_ALERT = 0x15;
-const TLS_HANDSHAKE = 0x16;
-
-/** Whether these are the first bytes of a connection, or of the answer to one, in TLS. */
-export function isTlsRecord([first]: Uint8Array): boolean {
-  return first === TLS_HANDSHAKE || first === TLS_ALERT;
 }
 
 const HEADER_BYTES = 4;

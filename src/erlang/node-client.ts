@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
-import { HandshakeFrames, isTlsRecord } from './framing.ts';
+import { HandshakeFrames } from './framing.ts';
 import {
   type AcceptorFrame,
   type ChallengeFrame,
@@ -112,7 +112,8 @@ export class NodeClient {
     while (this.#outcome === undefined) {
       const frame = this.#frames.next();
       if (frame === undefined) break;
-      if (typeof frame === 'string') this.#notUnderstood(chunk);
+      if (frame === 'tls') this.#onTls();
+      else if (typeof frame === 'string') this.#noNode();
       else out.push(...this.#receiveFrame(frame, now));
       if (this.#asked) {
         return [...out, ...this.#receiveMessages(this.#frames.rest(), now)];
@@ -210,9 +211,10 @@ export class NodeClient {
     return this.#node?.name ?? 'the node';
   }
 
-  #notUnderstood(said: Uint8Array): void {
-    if (this.#state !== 'status' || !isTlsRecord(said)) this.#noNode();
-    else this.#fail('HANDSHAKE_REFUSED', 'the node speaks TLS (-proto_dist inet_tls)');
+  #onTls(): void {
+    if (this.#state === 'status') {
+      this.#fail('HANDSHAKE_REFUSED', 'the node speaks TLS (-proto_dist inet_tls)');
+    } else this.#noNode();
   }
 
   #noNode(): void {
