@@ -1,4 +1,5 @@
 import type { Dyno } from '../heroku/answers.ts';
+import { besideDynos } from '../heroku/beside-dynos.ts';
 import { formationOf, requireRunning } from '../heroku/formation.ts';
 import { sparedMs } from '../heroku/retry.ts';
 import { EpmuxError } from '../protocol/errors.ts';
@@ -124,7 +125,8 @@ export class Formation implements Dynos {
     const { app, clock, logger } = this.#options;
     this.#handlers?.onStep(`asking Heroku about ${app.name}`);
     this.#pace.onLook();
-    const [warnings, dynos] = await checkedDynos(app, signal);
+    const check = () => app.check(signal);
+    const [warnings, dynos] = await besideDynos(check, (needed) => app.dynos(needed), signal);
     for (const warning of warnings) {
       logger.warn(warning);
       this.#handlers?.onStep(warning);
@@ -237,20 +239,5 @@ export class Formation implements Dynos {
     this.#seen = new Map(wanted.map(({ id, state }) => [id, state]));
     if (isNewTrouble) this.#pace.onTrouble();
     this.#handlers?.onDynos(wanted.map(({ id, name, state }) => ({ id, name, state })));
-  }
-}
-
-/** Asks for both at once. Why Exec leads nowhere says more than what became of the dynos meanwhile: that fails first. */
-async function checkedDynos(
-  app: FormationApp,
-  signal: AbortSignal,
-): Promise<[readonly string[], readonly Dyno[]]> {
-  const needed = new AbortController();
-  const dynos = app.dynos(AbortSignal.any([signal, needed.signal]));
-  dynos.catch(() => undefined);
-  try {
-    return [await app.check(signal), await dynos];
-  } finally {
-    needed.abort();
   }
 }

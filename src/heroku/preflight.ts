@@ -1,5 +1,6 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Dyno } from './answers.ts';
+import { besideDynos } from './beside-dynos.ts';
 import type { AppInfo, Platform } from './platform.ts';
 
 /** What decides whether Heroku Exec leads into an app. */
@@ -50,17 +51,14 @@ export interface Preflight {
  * wrong with the app counts before what is wrong with its dynos.
  */
 export async function preflight(platform: Platform, signal: AbortSignal): Promise<Preflight> {
-  const needed = new AbortController();
-  const dynos = platform.dynos(AbortSignal.any([signal, needed.signal]));
-  dynos.catch(() => undefined);
-  try {
-    const facts = await execFacts(platform, signal);
-    const obstacle = execObstacle(facts);
+  const check = async (): Promise<ExecFacts> => {
+    const found = await execFacts(platform, signal);
+    const obstacle = execObstacle(found);
     if (obstacle !== undefined) throw obstacle;
-    return { facts, dynos: await dynos };
-  } finally {
-    needed.abort();
-  }
+    return found;
+  };
+  const [facts, dynos] = await besideDynos(check, (needed) => platform.dynos(needed), signal);
+  return { facts, dynos };
 }
 
 /** Why Exec leads nowhere; the first of several. */
