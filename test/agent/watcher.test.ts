@@ -1,71 +1,9 @@
 import assert from 'node:assert/strict';
-import { type NodeSource, NodeWatcher, WATCH_LIMITS } from '../../src/agent/watcher.ts';
-import type { EpmdName } from '../../src/erlang/epmd.ts';
-import { EpmuxError } from '../../src/protocol/errors.ts';
+import { NodeWatcher, WATCH_LIMITS } from '../../src/agent/watcher.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import type { Directory } from '../../src/session/types.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-
-const STEP_MS = 100;
-const MOST = 1_000;
-
-/** Behind every promise that can settle without time, however long their chain. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Lets time pass in small steps, with what it sets off. */
-async function pass(clock: ManualClock, ms: number): Promise<void> {
-  await settled();
-  for (let left = ms; left > 0; left -= STEP_MS) {
-    clock.advance(Math.min(left, STEP_MS));
-    await settled();
-  }
-}
-
-class FakeHost implements NodeSource {
-  registered: EpmdName[] = [];
-  hidden = new Set<string>();
-  /** Nodes whose cookie is known. */
-  proved = new Set<string>();
-  down = false;
-  /** Nodes that do not tell their name. */
-  silent = new Set<string>();
-  /** Nodes that refuse to. */
-  refusing = new Set<string>();
-  /** Nodes that do not say whether they accept a cookie. */
-  undecided = new Set<string>();
-  /** Settles only when the test says so. */
-  slow: Promise<void> | undefined;
-  polls = 0;
-  asked: string[] = [];
-  atOnce = 0;
-  mostAtOnce = 0;
-
-  async names(): Promise<readonly EpmdName[]> {
-    this.polls += 1;
-    if (this.down) throw new Error('refused');
-    return this.registered;
-  }
-
-  async isVisible(name: string): Promise<boolean> {
-    return !this.hidden.has(name);
-  }
-
-  async identify({ name, port }: EpmdName): Promise<{ name: string; creation: number }> {
-    this.asked.push(name);
-    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce);
-    await this.slow;
-    this.atOnce -= 1;
-    if (this.silent.has(name)) throw new Error('silent');
-    if (this.refusing.has(name)) throw new EpmuxError('HANDSHAKE_REFUSED', 'not_allowed');
-    return { name: `${name}@dyno`, creation: port * 10 };
-  }
-
-  async knowsCookie({ name }: EpmdName): Promise<boolean | undefined> {
-    return this.undecided.has(name) ? undefined : this.proved.has(name);
-  }
-}
+import { FakeHost, MOST, pass, STEP_MS } from './watcher-support.ts';
 
 describe('the watcher of epmd', () => {
   let clock: ManualClock;
@@ -199,70 +137,6 @@ describe('the watcher of epmd', () => {
     assert.deepEqual(names(), ['app']);
     release();
     await pass(clock, 0);
-    assert.deepEqual(names(), ['app@dyno']);
-  });
-
-  it('asks a node that does not tell its name a few times, then each minute', async () => {
-    host.registered = [{ name: 'app', port: 1 }];
-    host.silent.add('app');
-    watcher.start();
-    await pass(clock, WATCH_LIMITS.retryLaterMs);
-    const often = 1 + WATCH_LIMITS.retryMs.length;
-    assert.equal(host.asked.length, often);
-    assert.deepEqual(names(), ['app']);
-    await pass(clock, 2 * WATCH_LIMITS.retryLaterMs);
-    assert.equal(host.asked.length, often + 2);
-    host.silent.clear();
-    await pass(clock, WATCH_LIMITS.retryLaterMs);
-    assert.deepEqual(names(), ['app@dyno']);
-    await pass(clock, 2 * WATCH_LIMITS.retryLaterMs);
-    assert.equal(host.asked.length, often + 3, 'it has told');
-  });
-
-  it('asks a node that has not told its name at once when somebody attaches anew', async () => {
-    host.registered = [{ name: 'app', port: 1 }];
-    host.silent.add('app');
-    watcher.start();
-    await pass(clock, WATCH_LIMITS.retryLaterMs);
-    watcher.stop();
-    host.silent.clear();
-    watcher.start();
-    await pass(clock, 0);
-    assert.deepEqual(names(), ['app@dyno']);
-  });
-
-  it('asks a node that refuses to tell its name once: it may log that', async () => {
-    host.registered = [{ name: 'app', port: 1 }];
-    host.refusing.add('app');
-    watcher.start();
-    await pass(clock, 2 * WATCH_LIMITS.retryLaterMs);
-    watcher.stop();
-    watcher.start();
-    await pass(clock, 2 * WATCH_LIMITS.retryLaterMs);
-    assert.deepEqual([host.asked, names()], [['app'], ['app']]);
-  });
-
-  it('asks a node again that does not say whether it accepts a cookie', async () => {
-    host.registered = [{ name: 'app', port: 1 }];
-    host.undecided.add('app');
-    host.proved.add('app');
-    watcher.start();
-    await pass(clock, 500);
-    const known = (): boolean | undefined => published.at(-1)?.nodes[0]?.cookieKnown;
-    assert.deepEqual([names(), known()], [['app@dyno'], false]);
-    host.undecided.clear();
-    await pass(clock, 2_000);
-    assert.equal(known(), true);
-  });
-
-  it('takes a name told at the second asking', async () => {
-    host.registered = [{ name: 'app', port: 1 }];
-    host.silent.add('app');
-    watcher.start();
-    await pass(clock, 500);
-    assert.deepEqual(names(), ['app']);
-    host.silent.clear();
-    await pass(clock, 2_000);
     assert.deepEqual(names(), ['app@dyno']);
   });
 
