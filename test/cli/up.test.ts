@@ -57,6 +57,36 @@ describe('the commands', function () {
       assert.deepEqual(document(run), { alreadyUp: true, tunnel: prod });
     });
 
+    it('takes the name of a tunnel that is up, whatever brought it up', async () => {
+      const spec = {
+        name: 'prod',
+        way: { kind: 'connect', host: 'h', port: 1 },
+        agent: 'auto',
+        agentPort: 9001,
+        hiddenOnly: false,
+      } as const;
+      let asked: unknown;
+      await cli.home.daemon({
+        spec: ({ name }) => {
+          if (name === 'prod') return { spec };
+          throw new EpmuxError('TUNNEL_NOT_FOUND', `there is no tunnel ${name}`);
+        },
+        up: (params) => {
+          asked = params;
+          return { ...result, alreadyUp: true };
+        },
+      });
+      const named = await cli.home.run(['up', 'prod']);
+      assert.equal(named.code, 0, named.stderr);
+      assert.match(named.stderr, /prod is up already\n$/);
+      assert.deepEqual(asked, { spec, secrets: {} });
+      for (const words of [['prud'], ['prod', '--agent', 'none']]) {
+        const unknown = await cli.home.run(['up', ...words]);
+        assert.equal(unknown.code, 4);
+        assert.match(unknown.stderr, /no tunnel pr.d is configured .*\(TUNNEL_NOT_FOUND\)/);
+      }
+    });
+
     it('tells a dyno without epmd from one without a node, and leaves the tunnel', async () => {
       const lastError = { code: 'NO_EPMD', message: 'x', at: '' } as const;
       const tunnels = [

@@ -1,8 +1,6 @@
-import { TUNNEL_NAME, type TunnelSpec } from '../../daemon/control/api.ts';
-import type { ControlClient } from '../../daemon/control/client.ts';
-import { EpmuxError, type ErrorCode, Exit } from '../../protocol/errors.ts';
+import type { TunnelSpec } from '../../daemon/control/api.ts';
+import { EpmuxError, Exit } from '../../protocol/errors.ts';
 import { defineCommand, JSON_OPTION, type OptionSpec } from '../command.ts';
-import { withDaemon } from '../daemon.ts';
 import { runHere } from '../exec/local.ts';
 import { talkLogger } from '../exec/logger.ts';
 import { assertInput, type ExecInput, planRequest } from '../exec/plan.ts';
@@ -11,6 +9,7 @@ import { printExecStatus } from '../exec/status.ts';
 import type { Io } from '../io.ts';
 import { WAY_OPTIONS, type WayInput } from '../way/options.ts';
 import { planTunnel } from '../way/plan.ts';
+import { runningSpec } from '../way/running.ts';
 
 const WAY = {
   app: WAY_OPTIONS.app,
@@ -103,7 +102,7 @@ async function targetOf(name: string | undefined, way: WayInput, io: Io): Promis
       return inDyno(only, way);
     }
     if (error.code !== 'TUNNEL_NOT_FOUND') throw error;
-    const spec = TUNNEL_NAME.test(name) ? await runningSpec(name, io) : undefined;
+    const spec = await runningSpec(name, io);
     if (spec === undefined) throw asNoCommand(error, name);
     return inDyno(spec, way);
   }
@@ -117,27 +116,6 @@ function inDyno(spec: TunnelSpec, { dyno }: WayInput): TunnelSpec {
   if (dyno === undefined || spec.way.kind !== 'heroku') return spec;
   return { ...spec, way: { ...spec.way, dynos: [dyno].flat() } };
 }
-
-/** Without a name: of the only tunnel there is. */
-async function runningSpec(name: string | undefined, io: Io): Promise<TunnelSpec | undefined> {
-  const bounds = { signal: io.interrupted };
-  const ask = async (daemon: ControlClient): Promise<TunnelSpec | undefined> => {
-    if (name !== undefined) return (await daemon.call('spec', { name }, bounds)).spec;
-    const [only, ...others] = (await daemon.call('status', {}, bounds)).tunnels;
-    if (only === undefined || others.length > 0) return undefined;
-    return (await daemon.call('spec', { name: only.name }, bounds)).spec;
-  };
-  try {
-    return await withDaemon(io, ask);
-  } catch (error) {
-    if (error instanceof EpmuxError && NO_TUNNEL.has(error.code)) return undefined;
-    throw error;
-  }
-}
-
-const NO_TUNNEL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  ...(['DAEMON_NOT_RUNNING', 'DAEMON_BUSY', 'TUNNEL_NOT_FOUND', 'CONTROL_PROTOCOL'] as const),
-]);
 
 /** Who left `--` out meant a command. */
 function asNoCommand(cause: EpmuxError, word: string): EpmuxError {

@@ -17,7 +17,8 @@ import { askHerokuAhead } from '../way/ahead.ts';
 import { withExecEnabled } from '../way/enable-exec.ts';
 import { withHostKeyAccepted } from '../way/new-host-key.ts';
 import { WAY_OPTIONS } from '../way/options.ts';
-import { planTunnel, upSecrets } from '../way/plan.ts';
+import { upSecrets } from '../way/plan.ts';
+import { planOrRunning } from '../way/running.ts';
 
 /** The daemon has limits of its own for each step; this one only keeps a broken daemon from holding the terminal. */
 const UP_TIMEOUT_MS = 180_000;
@@ -30,7 +31,8 @@ export const up = defineCommand({
     'Brings a tunnel up in the background, shows each step and the nodes. The way stands on the command line, or in [tunnels.NAME] of epmux.toml.',
   positional: {
     name: 'NAME',
-    describe: 'a configured tunnel, or what to call this one; not needed when one is configured',
+    describe:
+      'a tunnel that is configured or up, or what to call this one; not needed when one is configured',
     complete: 'configured',
   },
   options: {
@@ -61,7 +63,7 @@ export const up = defineCommand({
         '--foreground and --json exclude each other: it prints no result',
       );
     }
-    const spec = await planTunnel(positional, options, io.cwd, io.env);
+    const spec = await planOrRunning(positional, options, io);
     const secrets = upSecrets(spec, io.env);
     const level = options['log-level'];
     const enabled = <T>(work: () => Promise<T>): Promise<T> =>
