@@ -1,4 +1,5 @@
 import { RELAY_DEFAULTS } from '../erlang/relay-options.ts';
+import { EpmuxError } from '../protocol/errors.ts';
 import { type LimitsOf, type LimitTable, limitsFrom, settingsOf } from '../runtime/limits.ts';
 import { MIN_FRAME_BYTES, MOST_FRAME_BYTES } from '../session/config.ts';
 
@@ -56,10 +57,12 @@ export const STANDARD_LIMITS: DaemonLimits = limitsFrom(DAEMON_LIMITS, [], '', '
 
 /** Throws CONFIG_INVALID. */
 export function daemonLimits(env: Readonly<Record<string, string | undefined>>): DaemonLimits {
-  return limitsFrom(
-    DAEMON_LIMITS,
-    settingsOf(env[LIMITS_VARIABLE]),
-    LIMITS_VARIABLE,
-    'CONFIG_INVALID',
-  );
+  const settings = settingsOf(env[LIMITS_VARIABLE]);
+  const limits = limitsFrom(DAEMON_LIMITS, settings, LIMITS_VARIABLE, 'CONFIG_INVALID');
+  const { reconnectFirstMs: first, reconnectMaxMs: most } = limits;
+  if (first > most) {
+    const message = `${LIMITS_VARIABLE}: reconnect-first-ms (${first}) is longer than reconnect-max-ms (${most})`;
+    throw new EpmuxError('CONFIG_INVALID', message, { hint: 'set both: see docs/bounds.md' });
+  }
+  return limits;
 }

@@ -154,6 +154,10 @@ describe('a bound of the daemon that was set', () => {
       code: 'CONFIG_INVALID',
       message: 'EPMUX_LIMITS: log-file=1 sets no limit: did you mean log-file-bytes?',
     });
+    assert.throws(() => daemonLimits({ EPMUX_LIMITS: 'reconnect-max-ms=100' }), {
+      code: 'CONFIG_INVALID',
+      message: 'EPMUX_LIMITS: reconnect-first-ms (200) is longer than reconnect-max-ms (100)',
+    });
   });
 });
 

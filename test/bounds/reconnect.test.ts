@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ConnectionLoop } from '../../src/daemon/links/connection-loop.ts';
-import { EpmuxError } from '../../src/protocol/errors.ts';
+import { EpmuxError, type ErrorCode } from '../../src/protocol/errors.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const LIMITS = { attemptMs: 2_000, reconnectFirstMs: 500, reconnectMaxMs: 3_000 };
@@ -9,11 +9,11 @@ const LIMITS = { attemptMs: 2_000, reconnectFirstMs: 500, reconnectMaxMs: 3_000 
 describe('the rate of reconnecting', () => {
   let clock: ManualClock;
   let attempts: number;
-  let refuse: boolean;
+  let refuse: ErrorCode | undefined;
   let failures: string[];
   let loop: ConnectionLoop;
 
-  function start(random: number): void {
+  function start(random: number, limits = LIMITS): void {
     clock = new ManualClock();
     attempts = 0;
     failures = [];
@@ -21,7 +21,7 @@ describe('the rate of reconnecting', () => {
       clock,
       attempt: (signal) => {
         attempts += 1;
-        if (refuse) return Promise.reject(new EpmuxError('CONNECT_FAILED', 'refused'));
+        if (refuse !== undefined) return Promise.reject(new EpmuxError(refuse, 'refused'));
         return new Promise((_, reject) => {
           signal.addEventListener('abort', () => reject(signal.reason));
         });
@@ -29,7 +29,7 @@ describe('the rate of reconnecting', () => {
       onChange: () => {},
       onAttemptFailed: ({ message }) => failures.push(message),
       random: () => random,
-      limits: LIMITS,
+      limits,
     });
     loop.start();
   }
@@ -42,16 +42,20 @@ describe('the rate of reconnecting', () => {
     }
   }
 
-  it('is never higher than `reconnect-first-ms` allows, whatever is drawn', async () => {
-    refuse = true;
-    start(0);
-    await turn();
-    await pass(60_000);
-    assert.equal(attempts, 1 + 60_000 / LIMITS.reconnectFirstMs);
-  });
+  for (const reconnectFirstMs of [500, 10_000]) {
+    for (const code of ['CONNECT_FAILED', 'AGENT_MISSING'] as const) {
+      it(`is never higher than \`reconnect-first-ms=${reconnectFirstMs}\` allows: ${code}`, async () => {
+        refuse = code;
+        start(0, { ...LIMITS, reconnectFirstMs, reconnectMaxMs: 30_000 });
+        await turn();
+        await pass(60_000);
+        assert.equal(attempts, 1 + 60_000 / reconnectFirstMs);
+      });
+    }
+  }
 
   it('is never lower than `reconnect-max-ms` allows, however long it fails', async () => {
-    refuse = true;
+    refuse = 'CONNECT_FAILED';
     start(0.999);
     await turn();
     await pass(600_000);
@@ -66,7 +70,7 @@ describe('the rate of reconnecting', () => {
   });
 
   it('ends an attempt at `attempt-ms`', async () => {
-    refuse = false;
+    refuse = undefined;
     start(0);
     await pass(LIMITS.attemptMs - 100);
     assert.deepEqual(failures, []);

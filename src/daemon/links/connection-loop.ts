@@ -103,6 +103,7 @@ export class ConnectionLoop {
   readonly #flapping: Backoff;
   readonly #breaches: Backoff;
   readonly #attemptMs: number;
+  readonly #firstMs: number;
   #running: Promise<void> | undefined;
   #closed = false;
   #wasUp = false;
@@ -118,10 +119,12 @@ export class ConnectionLoop {
     const random = options.random ?? Math.random;
     const { attemptMs, reconnectFirstMs, reconnectMaxMs } = options.limits ?? STANDARD_LIMITS;
     this.#attemptMs = attemptMs;
+    this.#firstMs = reconnectFirstMs;
     const waits = { random, firstMs: reconnectFirstMs, maxMs: reconnectMaxMs };
     this.#failures = new Backoff(waits);
     this.#breaches = new Backoff(waits);
-    this.#flapping = new Backoff({ ...waits, maxMs: Math.min(FLAPPING_MAX_MS, reconnectMaxMs) });
+    const flappingMaxMs = Math.max(reconnectFirstMs, Math.min(FLAPPING_MAX_MS, reconnectMaxMs));
+    this.#flapping = new Backoff({ ...waits, maxMs: flappingMaxMs });
   }
 
   start(): void {
@@ -221,7 +224,7 @@ export class ConnectionLoop {
     if (error.code === 'AGENT_MISSING') return this.#flapping.nextMs();
     const outageMs = this.#options.clock.now() - this.#downSince;
     if (this.#wasUp && tookMs >= SILENT_MS && outageMs < LONG_OUTAGE_MS) return 0;
-    const most = Math.max(SHORT_WAIT_MS, outageMs * WAIT_SHARE);
+    const most = Math.max(SHORT_WAIT_MS, this.#firstMs, outageMs * WAIT_SHARE);
     return Math.min(most, this.#failures.nextMs());
   }
 
