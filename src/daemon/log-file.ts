@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { type FileHandle, open, rename, truncate } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { fileError } from './file-error.ts';
 
@@ -128,9 +128,17 @@ export class LogFile extends Writable {
 
   async #rotate(): Promise<void> {
     await this.#closeFile();
-    for (let index = this.#options.maxFiles - 1; index > 0; index -= 1) {
-      const from = index === 1 ? this.#path : `${this.#path}.${index - 1}`;
-      await rename(from, `${this.#path}.${index}`).catch(() => undefined);
+    const { maxFiles } = this.#options;
+    if (maxFiles === 1) return truncate(this.#path).catch(unlessMissing);
+    for (let index = maxFiles - 1; index > 1; index -= 1) {
+      // One that can't be moved is overwritten by the next.
+      await rename(`${this.#path}.${index - 1}`, `${this.#path}.${index}`).catch(() => undefined);
     }
+    await rename(this.#path, `${this.#path}.1`).catch(unlessMissing);
   }
+}
+
+/** A file that somebody has taken away is begun anew. */
+function unlessMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }

@@ -47,16 +47,37 @@ describe("the daemon's log", () => {
     assert.match(lines()[0] ?? '', /port=1/);
   });
 
-  it('is rotated, and keeps no more files than it may', async () => {
-    const log = open({ maxBytes: 200, maxFiles: 3 });
+  async function writeTwelve(maxFiles: number): Promise<void> {
+    const log = open({ maxBytes: 200, maxFiles });
     for (let entry = 0; entry < 12; entry += 1) {
       log.info(`entry ${entry} ${'.'.repeat(60)}`);
       while (!written().includes(`entry ${entry} `)) await turn();
     }
     await log.close();
-    for (const name of [file, `${file}.1`, `${file}.2`]) assert.ok(statSync(name).size <= 200);
-    assert.equal(existsSync(`${file}.3`), false);
-    assert.match(readFileSync(file, 'utf8'), /entry 11/);
+  }
+
+  for (const maxFiles of [1, 2, 3]) {
+    it(`is rotated, and keeps no more files than it may: ${maxFiles}`, async () => {
+      await writeTwelve(maxFiles);
+      const names = [file, `${file}.1`, `${file}.2`, `${file}.3`];
+      for (const name of names.slice(0, maxFiles)) assert.ok(statSync(name).size <= 200, name);
+      for (const name of names.slice(maxFiles)) assert.equal(existsSync(name), false, name);
+      assert.match(readFileSync(file, 'utf8'), /entry 11/);
+    });
+  }
+
+  it('keeps its bound where it can not be moved, and says why lines are missing', async () => {
+    mkdirSync(join(`${file}.1`, 'in-the-way'), { recursive: true });
+    let problem: string | undefined;
+    const log = open({ maxBytes: 200, maxFiles: 2 });
+    for (let entry = 0; entry < 12; entry += 1) {
+      log.info(`entry ${entry} ${'.'.repeat(60)}`);
+      while (log.problem === undefined && !written().includes(`entry ${entry} `)) await turn();
+      problem = log.problem;
+    }
+    await log.close();
+    assert.ok(statSync(file).size <= 200);
+    assert.match(problem ?? '', /daemon\.log/);
   });
 
   it('drops lines while the disk is full, without an error and without a wait', async () => {
