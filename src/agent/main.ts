@@ -76,7 +76,9 @@ async function runBeside(
   const app = runApp(options.command, env, log);
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
-    stopping ??= tunnel.then((running) => running?.stop());
+    stopping ??= tunnel
+      .then((running) => running?.stop())
+      .catch((error: unknown) => warnWithoutTunnel(error, log));
     return stopping;
   };
   const onFailure = (error: unknown): void => {

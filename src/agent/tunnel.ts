@@ -119,11 +119,15 @@ export async function startTunnel(
     },
   };
 
-  function stop(): Promise<void> {
-    life?.close();
-    greeter.close();
-    registry.goodbye({ code: WireCode.SHUTDOWN, text: 'the agent stops' });
-    watcher.stop();
-    return source.stop(STOP_MS);
+  async function stop(): Promise<void> {
+    try {
+      life?.close();
+      greeter.close();
+      registry.goodbye({ code: WireCode.SHUTDOWN, text: 'the agent stops' });
+      watcher.stop();
+    } finally {
+      // Nobody is let in any more, whatever failed.
+      await source.stop(STOP_MS);
+    }
   }
 }

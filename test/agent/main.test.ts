@@ -113,6 +113,25 @@ describe('the agent as a program', () => {
     assert.equal(await started.exitCode(), 4);
   });
 
+  it('keeps the app and its exit code whatever breaks in the agent', async () => {
+    // Nothing of it lets itself be ended in order, either.
+    const broken = `
+      import { Server } from 'node:net';
+      Server.prototype.close = () => { throw new TypeError('broken while it stops'); };
+      process.once('SIGWINCH', () => { throw new TypeError('broken'); });`;
+    const fault = `data:text/javascript,${encodeURIComponent(broken)}`;
+    agent = await AgentProcess.start(['--port', '0', '--', 'sh', '-c', 'read code; exit $code'], {
+      env: { ...ENV, ERL_EPMD_PORT: noEpmd },
+      wrap: ([node = '', ...rest]) => [node, '--import', fault, ...rest],
+    });
+    await listening(agent);
+    agent.signal('SIGWINCH');
+    await agent.said('stderr', /WITHOUT A TUNNEL reason="TypeError: broken while it stops/);
+    assert.match(agent.stderr, /WITHOUT A TUNNEL reason="TypeError: broken\\n/);
+    agent.stdin.write('4\n');
+    assert.equal(await agent.exitCode(), 4);
+  });
+
   it('warns when strangers can reach its port', async () => {
     const started = await run(['--listen', '0.0.0.0:0']);
     await started.said('stderr', /warn everybody who reaches this address .*address=0\.0\.0\.0/);
