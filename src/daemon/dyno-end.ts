@@ -73,6 +73,7 @@ export class DynoEnd {
       names: parts.names,
       limits: parts.limits,
       descriptors: parts.descriptors,
+      clock,
       logger,
       onConnection: (local, short) => void this.#couple(local, short),
     });

@@ -1,4 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Descriptors } from '../runtime/descriptors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
@@ -7,18 +8,21 @@ import type { Addresses } from './addresses.ts';
 import type { ErrorStatus, NodeStatus } from './control/api.ts';
 import type { DaemonLimits } from './limits.ts';
 import { type NameTable, type PublishedNode, splitNodeName } from './names.ts';
-
 import { NodePort } from './node-port.ts';
 import { Rerun } from './rerun.ts';
+
+/** A port that can't be had now, for want of descriptors or of the address, may be had later. */
+const RETRY_MS = 5_000;
 
 export interface TunnelNodesOptions {
   /** Where they are. */
   readonly dyno: string | null;
-  readonly addresses: Addresses;
+  readonly addresses: Pick<Addresses, 'addressOf'>;
   readonly names: NameTable;
   /** More nodes on one host than `nodes` are not led to. */
   readonly limits: Pick<DaemonLimits, 'nodes' | 'nodeConnections'>;
   readonly descriptors: Descriptors;
+  readonly clock: Clock;
   /** A local node has connected to the node of this short name. */
   readonly onConnection: (local: BytePipe, short: string) => void;
   readonly logger: Logger;
@@ -35,7 +39,10 @@ interface Entry {
 export class TunnelNodes {
   readonly #options: TunnelNodesOptions;
   readonly #entries = new Map<string, Entry>();
+  /** Nodes that got no port at the last try, and why. */
+  readonly #portless = new Map<string, string>();
   #wanted: readonly DirectoryNode[] = [];
+  #cancelRetry: () => void = () => undefined;
   #epmdDown = false;
   #closed = false;
   readonly #rerun = new Rerun(() => this.#work());
@@ -80,11 +87,13 @@ export class TunnelNodes {
   async close(): Promise<void> {
     this.#closed = true;
     this.#wanted = [];
+    this.#cancelRetry();
     await this.#rerun.running;
     for (const entry of this.#entries.values()) this.#remove(entry);
   }
 
   async #work(): Promise<void> {
+    const tried = new Set<string>();
     // The directory may change while a port is being opened: it is looked at again until nothing is left to do.
     for (;;) {
       const wanted = new Map(this.#wanted.map((node) => [node.name, node]));
@@ -92,10 +101,22 @@ export class TunnelNodes {
         const node = wanted.get(entry.name);
         if (node === undefined || node.visible !== entry.published.visible) this.#remove(entry);
       }
-      const missing = this.#wanted.find(({ name }) => !this.#entries.has(name));
-      if (missing === undefined || this.#closed) return;
+      const missing = this.#wanted.find(({ name }) => !this.#entries.has(name) && !tried.has(name));
+      if (this.#closed) return;
+      if (missing === undefined) break;
+      tried.add(missing.name);
       await this.#add(missing);
     }
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    this.#cancelRetry();
+    const names = new Set(this.#wanted.map(({ name }) => name));
+    for (const name of this.#portless.keys()) if (!names.has(name)) this.#portless.delete(name);
+    if (this.#portless.size === 0) return;
+    const { clock } = this.#options;
+    this.#cancelRetry = clock.wakeAt(clock.now() + RETRY_MS, () => void this.#rerun.ask());
   }
 
   async #add({ name, visible }: DirectoryNode): Promise<void> {
@@ -113,12 +134,15 @@ export class TunnelNodes {
       });
       const published = { short, host, address, port: port.port, visible };
       this.#entries.set(name, { name, port, published, lastCut: undefined });
+      this.#portless.delete(name);
       names.publish(published);
       logger.info('a node is published', { node: name, address, port: port.port });
     } catch (error) {
       if (!(error instanceof EpmuxError)) throw error;
-      logger.error('a node can not be published', { node: name, reason: error.message });
-      this.#wanted = this.#wanted.filter((node) => node.name !== name);
+      if (this.#portless.get(name) !== error.message) {
+        logger.error('a node can not be published', { node: name, reason: error.message });
+      }
+      this.#portless.set(name, error.message);
     }
   }
 

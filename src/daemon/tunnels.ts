@@ -106,7 +106,7 @@ export class Tunnels {
       }));
   }
 
-  /** Those of the last daemon, with what it alone held where that is known. What is wrong with one shows in its status. */
+  /** Those of the last daemon, with what it alone held where that is known. One that can't be made here and now stays written down, and the log says why. */
   restore(memory: readonly TunnelMemory[]): void {
     for (const spec of this.#options.state.state.tunnels) {
       const { secrets = {}, links = [] } = memory.find(({ name }) => name === spec.name) ?? {};

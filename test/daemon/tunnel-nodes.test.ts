@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { Addresses } from '../../src/daemon/addresses.ts';
+import { setImmediate as turn } from 'node:timers/promises';
 import { STANDARD_LIMITS } from '../../src/daemon/limits.ts';
 import { NameTable } from '../../src/daemon/names.ts';
 import { TunnelNodes } from '../../src/daemon/tunnel-nodes.ts';
 import { Descriptors } from '../../src/runtime/descriptors.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import type { Directory } from '../../src/session/types.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
 function directory(epoch: number, ...names: string[]): Directory {
   const nodes = names.map((name) => {
@@ -16,21 +17,23 @@ function directory(epoch: number, ...names: string[]): Directory {
 
 describe('the nodes behind a link', () => {
   let nodes: TunnelNodes;
+  let clock: ManualClock;
+  let address: string;
+  let errors: unknown[];
 
   beforeEach(() => {
+    clock = new ManualClock();
+    address = '127.0.0.1';
+    errors = [];
     nodes = new TunnelNodes({
       dyno: null,
-      addresses: new Addresses({
-        many: true,
-        ownHosts: [],
-        open: async () => true,
-        inUse: () => false,
-      }),
+      addresses: { addressOf: async () => address },
       names: new NameTable(),
       limits: STANDARD_LIMITS,
       descriptors: new Descriptors(() => 0),
+      clock,
       onConnection: () => undefined,
-      logger: silentLogger,
+      logger: { ...silentLogger, error: (_message, fields) => errors.push(fields?.['node']) },
     });
   });
   afterEach(() => nodes.close());
@@ -44,5 +47,26 @@ describe('the nodes behind a link', () => {
     assert.deepEqual(led(), ['app@dyno']);
     await Promise.all([nodes.set(directory(4, 'app@dyno', 'other@dyno')), nodes.set(directory(5))]);
     assert.deepEqual(led(), []);
+  });
+
+  it('are tried again where they got no port, and named once', async () => {
+    // TEST-NET-1 (RFC 5737): no machine has it.
+    address = '192.0.2.1';
+    await nodes.set(directory(1, 'app@dyno', 'other@dyno'));
+    assert.deepEqual(led(), []);
+    clock.advance(5_000);
+    await nodes.set(directory(2, 'app@dyno', 'other@dyno'));
+    assert.deepEqual(errors, ['app@dyno', 'other@dyno']);
+    address = '127.0.0.1';
+    clock.advance(5_000);
+    while (led().length < 2) await turn();
+    assert.deepEqual(led(), ['app@dyno', 'other@dyno']);
+  });
+
+  it('are not tried again once they are gone', async () => {
+    address = '192.0.2.1';
+    await nodes.set(directory(1, 'app@dyno'));
+    await nodes.set(directory(2));
+    assert.equal(clock.waiting, 0);
   });
 });
