@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { EpmuxError } from '../protocol/errors.ts';
 import { isExhaustion } from '../runtime/descriptors.ts';
+import { knownInterfaces } from '../runtime/interfaces.ts';
 
 /** A connection within one host is there at once or not at all. */
 const DIAL_MS = 3_000;
@@ -16,11 +16,16 @@ export function dialLoopback(port: number, signal?: AbortSignal): Promise<Socket
 
 /** The same; where the loopback refuses, on this host's own addresses: a node may listen on one of them alone. */
 export function dialOwnHost(port: number, signal?: AbortSignal): Promise<Socket> {
-  return dialFirst(port, [...LOOPBACK, ...ownAddresses()], signal);
+  return dialFirst(port, ownHosts(), signal);
+}
+
+function* ownHosts(): Iterable<string> {
+  yield* LOOPBACK;
+  yield* ownAddresses();
 }
 
 function ownAddresses(): string[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+  return Object.entries(knownInterfaces()).flatMap(([name, addresses = []]) =>
     addresses
       .filter((entry) => !entry.internal)
       .map(({ address, scopeid }) => (scopeid ? `${address}%${name}` : address)),
@@ -29,7 +34,7 @@ function ownAddresses(): string[] {
 
 async function dialFirst(
   port: number,
-  hosts: readonly string[],
+  hosts: Iterable<string>,
   signal: AbortSignal | undefined,
 ): Promise<Socket> {
   let refusal: unknown;

@@ -1,5 +1,5 @@
-import { networkInterfaces } from 'node:os';
 import type { Clock } from '../runtime/clock.ts';
+import { knownInterfaces } from '../runtime/interfaces.ts';
 import { SleepWatch } from '../runtime/sleep-watch.ts';
 import { defaultRoutes } from './routes.ts';
 
@@ -12,7 +12,7 @@ const LATE_MS = 5_000;
 
 /** The addresses that this machine has in networks, and its default routes, as one text. */
 function currentNetwork(): string {
-  const addresses = Object.values(networkInterfaces())
+  const addresses = Object.values(knownInterfaces())
     .flatMap((found) => found ?? [])
     .filter(({ internal }) => !internal)
     .map(({ cidr, address }) => cidr ?? address)
