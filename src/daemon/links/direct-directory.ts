@@ -9,11 +9,12 @@ import { askEpmdOver } from './epmd-over-pipe.ts';
 
 /** An epmd answers from memory: one that takes longer over a carrier that seems to stand means that the carrier is dead. */
 const ANSWER_MS = 5_000;
-const MAX_NODES = 512;
 
 export interface DirectDirectoryOptions {
   readonly dial: (port: number, signal: AbortSignal) => Promise<BytePipe>;
   readonly epmdPort: number;
+  /** More nodes than these are not asked for, nor led to. */
+  readonly most: number;
   readonly clock: Clock;
 }
 
@@ -39,12 +40,11 @@ export class DirectDirectory {
   async ask(signal: AbortSignal): Promise<Directory> {
     const names = await this.#names(signal);
     if (names === undefined) return NO_EPMD;
-    const nodes = await Promise.all(
-      names.slice(0, MAX_NODES).map((name) => this.#node(name, signal)),
-    );
+    const { most } = this.#options;
+    const nodes = await Promise.all(names.slice(0, most).map((name) => this.#node(name, signal)));
     this.#nodes = new Map(nodes.map((node, index) => [names[index]?.name ?? node.name, node]));
     this.#epoch += 1;
-    return { epoch: this.#epoch, epmdDown: false, truncated: names.length > MAX_NODES, nodes };
+    return { epoch: this.#epoch, epmdDown: false, truncated: names.length > most, nodes };
   }
 
   async #names(signal: AbortSignal): Promise<readonly EpmdName[] | undefined> {

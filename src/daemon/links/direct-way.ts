@@ -13,6 +13,8 @@ const POLL_MS = 5_000;
 
 export interface DirectWayOptions {
   readonly epmdPort: number;
+  /** Nodes. */
+  readonly most: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: LinkEvents;
@@ -54,8 +56,8 @@ export class DirectWay implements NodeWay {
     const over = new AbortController();
     const dialWithin = (port: number, signal: AbortSignal) =>
       dial(port, AbortSignal.any([signal, over.signal]));
-    const { clock, epmdPort } = this.#options;
-    const directory = new DirectDirectory({ dial: dialWithin, clock, epmdPort });
+    const { clock, epmdPort, most } = this.#options;
+    const directory = new DirectDirectory({ dial: dialWithin, clock, epmdPort, most });
     const line: Line = { carrier, directory, dial: dialWithin, over };
     this.#line = line;
     const lost = new Promise<EpmuxError>((resolve) => {

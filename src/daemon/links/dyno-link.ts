@@ -68,9 +68,9 @@ export class DynoLink implements Link {
     this.#options = options;
     const { clock, logger, handlers, createSession, epmdPort } = options;
     const limits = options.limits ?? STANDARD_LIMITS;
-    const { helloMs } = limits;
+    const { helloMs, nodes: most } = limits;
     this.#agent = new AgentWay({ createSession, helloMs, clock, logger, events: handlers });
-    this.#direct = new DirectWay({ epmdPort, clock, logger, events: handlers });
+    this.#direct = new DirectWay({ epmdPort, most, clock, logger, events: handlers });
     this.#way = options.choice === 'none' ? this.#direct : this.#agent;
     this.#search = this.#newSearch();
     this.#loop = new ConnectionLoop({

@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ControlClient } from '../../../src/daemon/control/client.ts';
+import { DirectDirectory } from '../../../src/daemon/links/direct-directory.ts';
 import { EpmuxError } from '../../../src/protocol/errors.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
 import type { BytePipe } from '../../../src/runtime/pipe.ts';
 import { duplexPipe } from '../../../src/runtime/socket-pipe.ts';
 import type { Carrier, Transport } from '../../../src/transport/transport.ts';
@@ -11,6 +13,7 @@ import { AgentEnd } from '../../support/agent-end.ts';
 import { connectSpec, DaemonFixture } from '../../support/daemon-fixture.ts';
 import { ErlangHost, type ErlangNode } from '../../support/erlang.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { register } from '../epmd-support.ts';
 
 const SECRET = 'a secret of sixteen bytes';
 
@@ -109,6 +112,21 @@ describe('a tunnel without an agent', function () {
     while (!(await fits())) await delay(20);
   };
   const status = async () => (await client.call('status', {})).tunnels[0];
+
+  it('asks for no more nodes than it may lead to', async () => {
+    const { socket } = await register(dyno.epmdPort, 'other');
+    const { dial } = new FakeCarrier(undefined);
+    const within = { dial, clock: systemClock, epmdPort: dyno.epmdPort };
+    try {
+      const { signal } = new AbortController();
+      const some = await new DirectDirectory({ ...within, most: 1 }).ask(signal);
+      assert.deepEqual([some.nodes.length, some.truncated], [1, true]);
+      const all = await new DirectDirectory({ ...within, most: 2 }).ask(signal);
+      assert.deepEqual([all.nodes.length, all.truncated], [2, false]);
+    } finally {
+      socket.destroy();
+    }
+  });
 
   it('finds the nodes by their full names, and pings them', async () => {
     const { tunnel } = await up();
