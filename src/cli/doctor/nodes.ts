@@ -123,7 +123,9 @@ function lookAtNames({ nodes = [] }: DynoContext): Finding | undefined {
   const hosts = nodes.flatMap(({ name }) => (name === undefined ? [] : [hostOf(name)]));
   if (hosts.length === 0) return undefined;
   const long = hosts.filter((host) => host.includes('.'));
-  if (long.length === 0) return ok('short (--sname)');
+  if (long.length === 0) {
+    return ok('short (--sname): local nodes need a short one too; Livebook has long ones only');
+  }
   if (long.length < hosts.length) {
     return warning('short and long ones', 'nodes of the two kinds do not talk to each other');
   }
