@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Hello } from '../../src/protocol/hello.ts';
-import { readAttributes } from '../../src/protocol/hello.ts';
+import { encodeHello, type Hello, readAttributes, readHello } from '../../src/protocol/hello.ts';
 import { hex } from './collect.ts';
 
 const BOOT = '0002 0010 00112233445566778899aabbccddeeff';
@@ -35,6 +34,22 @@ describe('attributes of a hello', () => {
     for (const bad of ['00', '0001', '0001 0005 61', `${BOOT} ${BOOT}`]) {
       assert.throws(() => readAttributes(hello(bad), 'agent', 0), { code: 'PROTOCOL' }, bad);
     }
+  });
+
+  it('are refused by their length where they are too long, before they are there', () => {
+    const whole = encodeHello('daemon', new Uint8Array(32), { software: 'x' });
+    // What a hello says of itself is its end: type, length and the one letter.
+    const head = Buffer.from(whole.subarray(0, whole.length - 5));
+    assert.equal(head.readUInt16BE(head.length - 2), 5);
+    const long = (bytes: number): Uint8Array => {
+      head.writeUInt16BE(bytes, head.length - 2);
+      return head;
+    };
+    assert.equal(readHello(long(1_024), 'daemon'), undefined);
+    assert.throws(() => readHello(long(1_025), 'daemon'), {
+      code: 'PROTOCOL',
+      message: 'a hello with 1025 bytes of attributes',
+    });
   });
 
   it('hold the boot id of an agent', () => {

@@ -50,6 +50,26 @@ describe('the control socket within its bounds', () => {
     for (const call of waiting) await assert.rejects(call, { code: 'DAEMON_NOT_RUNNING' });
   });
 
+  it('closes who does not read its answers, and nobody else', async () => {
+    const client = await rig.connect();
+    const raw = new Raw(rig.path);
+    raw.socket.pause();
+    const asked = '{"id":1,"method":"nothing"}\n'.repeat(1_000);
+    let open = true;
+    const closed = new Promise<void>((resolve) => {
+      raw.socket.once('close', () => {
+        open = false;
+        resolve();
+      });
+    });
+    // An answer has 80 bytes and more: what the kernel takes and the 4 MiB are full long before the last of these.
+    for (let sent = 0; open && sent < 500; sent += 1) {
+      await new Promise((written) => raw.socket.write(asked, written));
+    }
+    await closed;
+    await client.call('hello', {});
+  });
+
   it('refuses more clients than it has room for, and takes new ones when some have gone', async () => {
     const first = await rig.connect();
     while (rig.clients.length < 64) await rig.connect();
