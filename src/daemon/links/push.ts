@@ -76,7 +76,7 @@ export async function pushAgent(
       complaint = `${complaint}${Buffer.from(chunk).toString('utf8')}`.slice(-MAX_STDERR_CHARS);
     });
     const talk = new PushTalk(dyno.io);
-    limit.signal.addEventListener('abort', () => talk.fail(abortError(limit.signal)));
+    limit.onOver(() => talk.fail(abortError(limit.signal)));
     if (limit.signal.aborted) throw abortError(limit.signal);
     return await converse(talk, code, packing, options, limit);
   } catch (error) {
@@ -151,6 +151,7 @@ class Limit {
   readonly #clock: Clock;
   readonly #late = new AbortController();
   #cancel: Cancel = () => undefined;
+  #forget: () => void = () => undefined;
 
   constructor(clock: Clock, signal: AbortSignal) {
     this.#clock = clock;
@@ -162,7 +163,15 @@ class Limit {
     this.#cancel = this.#clock.wakeAt(this.#clock.now() + ms, () => this.#late.abort(cannot(why)));
   }
 
+  /** Once, unless it is cleared before. */
+  onOver(listener: () => void): void {
+    this.signal.addEventListener('abort', listener);
+    this.#forget = () => this.signal.removeEventListener('abort', listener);
+  }
+
+  /** A listener left behind would keep the signal alive, which Node holds for good, and with it the connection. */
   clear(): void {
     this.#cancel();
+    this.#forget();
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { getEventListeners } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -94,6 +95,25 @@ describe('pushing an agent', function () {
       // Its last session's end is its own; the other one is another tunnel's.
       await daemon.end();
     }
+  });
+
+  it('leaves no listener on a signal behind, which would keep its connection for good', async () => {
+    const signals: AbortSignal[] = [];
+    const watched: Carrier = {
+      ...carrier,
+      exec: (request, signal) => {
+        signals.push(signal);
+        return carrier.exec?.(request, signal) ?? assert.fail('nothing runs there');
+      },
+    };
+    const { port, secret } = await push(watched);
+    await assert.rejects(push(watched, stub('process.exit(1);')), { code: 'AGENT_MISSING' });
+    assert.equal(signals.length, 2);
+    for (const signal of signals) assert.equal(getEventListeners(signal, 'abort').length, 0);
+    const daemon = new DaemonEnd(secret);
+    await daemon.dial(port);
+    await daemon.until('attached', () => daemon.attachments[0]);
+    await daemon.end();
   });
 
   it('starts what outlives the connection it came by', async () => {
