@@ -2,6 +2,7 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
+import { abortError } from '../../transport/attempt.ts';
 import type { Carrier } from '../../transport/transport.ts';
 import type { Connection } from './connection-loop.ts';
 import { DirectDirectory } from './direct-directory.ts';
@@ -26,6 +27,8 @@ interface Line {
   readonly directory: DirectDirectory;
   readonly dial: (port: number, signal: AbortSignal) => Promise<BytePipe>;
   readonly over: AbortController;
+  /** Why it is over. */
+  failure: unknown;
 }
 
 /**
@@ -47,8 +50,8 @@ export class DirectWay implements NodeWay {
     this.#options = options;
   }
 
-  /** Fails with AGENT_MISSING when the carrier can't reach into the dyno. */
-  async attach(carrier: Carrier): Promise<Connection> {
+  /** Fails with AGENT_MISSING when the carrier can't reach into the dyno, and as the first look for its nodes does. */
+  async attach(carrier: Carrier, signal: AbortSignal): Promise<Connection> {
     const { dial } = carrier;
     if (dial === undefined) {
       throw new EpmuxError('AGENT_MISSING', `${carrier.label} leads to an agent only`);
@@ -58,17 +61,31 @@ export class DirectWay implements NodeWay {
       dial(port, AbortSignal.any([signal, over.signal]));
     const { clock, epmdPort, most } = this.#options;
     const directory = new DirectDirectory({ dial: dialWithin, clock, epmdPort, most });
-    const line: Line = { carrier, directory, dial: dialWithin, over };
+    const line: Line = { carrier, directory, dial: dialWithin, over, failure: undefined };
     this.#line = line;
     const lost = new Promise<EpmuxError>((resolve) => {
       carrier.onClosed((error) => {
         const why = error ?? new EpmuxError('PIPE_LOST', `${carrier.label} is closed`);
+        line.failure ??= why;
         this.#leave(line, why);
         resolve(why);
       });
     });
-    await this.#poll();
+    await this.#firstLook(line, signal);
     return { lost };
+  }
+
+  async #firstLook(line: Line, signal: AbortSignal): Promise<void> {
+    const onAbort = () => line.carrier.close();
+    signal.addEventListener('abort', onAbort);
+    if (signal.aborted) onAbort();
+    try {
+      await this.#poll();
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+    if (signal.aborted) throw abortError('asking the epmd there', signal);
+    if (line.failure !== undefined) throw line.failure;
   }
 
   openNode(short: string): BytePipe {
@@ -143,6 +160,7 @@ export class DirectWay implements NodeWay {
       this.#options.events.onDirectory(directory);
     } catch (error) {
       if (this.#line !== line) return;
+      line.failure = error;
       const reason = error instanceof Error ? error.message : String(error);
       this.#options.logger.warn('the carrier does not answer any more', { reason });
       line.carrier.close();

@@ -182,15 +182,15 @@ export class DynoLink implements Link {
 
   async #attach(carrier: Carrier, signal: AbortSignal): Promise<Connection> {
     const connection = await this.#search?.attach(carrier, signal);
-    if (connection === undefined) return this.#goDirect(carrier);
+    if (connection === undefined) return this.#goDirect(carrier, signal);
     this.#way = this.#agent;
     return connection;
   }
 
-  async #goDirect(carrier: Carrier): Promise<Connection> {
+  async #goDirect(carrier: Carrier, signal: AbortSignal): Promise<Connection> {
     this.#way = this.#direct;
     this.#options.handlers.onStep('asking the epmd there');
-    return this.#direct.attach(carrier);
+    return this.#direct.attach(carrier, signal);
   }
 
   #newSearch(): AgentSearch | undefined {

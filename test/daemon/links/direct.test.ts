@@ -113,6 +113,20 @@ describe('a tunnel without an agent', function () {
   };
   const status = async () => (await client.call('status', {})).tunnels[0];
 
+  it('is not up where the epmd there takes connections and says nothing', async () => {
+    const silent = net.createServer((socket) => socket.on('error', () => undefined).resume());
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as net.AddressInfo;
+    try {
+      await assert.rejects(up({ epmdPort: port }), { code: 'TIMEOUT', message: /epmd/ });
+      assert.deepEqual((await client.call('status', {})).tunnels, []);
+      assert.equal(carriers.length, 1);
+    } finally {
+      silent.close();
+    }
+  });
+
   it('asks for no more nodes than it may lead to', async () => {
     const { socket } = await register(dyno.epmdPort, 'other');
     const { dial } = new FakeCarrier(undefined);
