@@ -91,7 +91,7 @@ export class Tunnels {
       entry.waiting -= 1;
       if (!entry.established && entry.waiting === 0) await this.#remove(entry);
     }
-    if (this.#entries.get(spec.name) === entry) await this.#keep(tunnel);
+    await this.#keep(entry);
     return { tunnel, alreadyUp };
   }
 
@@ -166,10 +166,16 @@ export class Tunnels {
     await entry.tunnel.close();
   }
 
-  async #keep(tunnel: Tunnel): Promise<void> {
+  /** Unless it was taken down meanwhile, or is while its secret is being written. */
+  async #keep({ tunnel }: Entry): Promise<void> {
     const { state, remember } = this.#options;
-    if (!remember) return;
+    const isThere = () => this.#entries.get(tunnel.spec.name)?.tunnel === tunnel;
+    if (!remember || !isThere()) return;
     await this.#tryTo('the secret can not be kept', () => tunnel.secrets.keep());
+    if (!isThere()) {
+      await this.#forgetSecret(tunnel);
+      return;
+    }
     await state.update((old) => ({
       ...old,
       tunnels: [...old.tunnels.filter(({ name }) => name !== tunnel.spec.name), tunnel.spec],
@@ -184,6 +190,12 @@ export class Tunnels {
       ...old,
       tunnels: old.tunnels.filter((spec) => spec.name !== name),
     }));
+    await this.#forgetSecret(tunnel);
+  }
+
+  /** Another tunnel of that name has one of its own by then. */
+  async #forgetSecret(tunnel: Tunnel): Promise<void> {
+    if (this.#entries.has(tunnel.spec.name)) return;
     await this.#tryTo('the secret can not be removed', () => tunnel.secrets.forget());
   }
 

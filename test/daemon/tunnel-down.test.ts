@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { SecretStore } from '../../src/daemon/secrets.ts';
+import { AgentEnd } from '../support/agent-end.ts';
 import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
 import { FarEnd } from '../support/far-end.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-describe('a tunnel that is taken down while it comes up', () => {
+const SECRET = 'a secret of 16 bytes';
+
+describe('a tunnel while it comes up', () => {
   const folder = tempFolder();
   let far: FarEnd;
   let fixture: DaemonFixture;
@@ -18,13 +23,59 @@ describe('a tunnel that is taken down while it comes up', () => {
     far.stop();
   });
 
-  it('is told to whoever waits for it', async () => {
+  it('is told to whoever waits for it when it is taken down', async () => {
     const [waiting, other] = [await fixture.client(), await fixture.client()];
-    const secrets = { secret: 'a secret of 16 bytes' };
+    const secrets = { secret: SECRET };
     const up = waiting.call('up', { spec: connectSpec(far.port), secrets });
     const told = assert.rejects(up, { code: 'TUNNEL_DOWN', message: 'prod was taken down' });
     await far.next();
     assert.deepEqual(await other.call('down', { name: 'prod' }), { downed: ['prod'] });
     await told;
+  });
+
+  it('begins anew with a secret that is given meanwhile, and not with the same one', async () => {
+    const told: Promise<void>[] = [];
+    const up = async (secret: string): Promise<void> => {
+      const client = await fixture.client();
+      const call = client.call('up', { spec: connectSpec(far.port), secrets: { secret } });
+      told.push(assert.rejects(call, { code: 'TUNNEL_DOWN' }));
+      // Calls are begun in the order in which they come.
+      await client.call('hello', {});
+    };
+    await up(SECRET);
+    await far.next();
+    await up(SECRET);
+    assert.equal(far.connections, 1);
+    await up('another one of 16 bytes');
+    await far.next();
+    const client = await fixture.client();
+    await client.call('down', { name: 'prod' });
+    await Promise.all(told);
+  });
+
+  it('is not written down once it is taken down, though its secret is being written', async () => {
+    const agent = await AgentEnd.start({ secret: SECRET, nodes: { 'app@dyno-1': far.port } });
+    const { write } = SecretStore.prototype;
+    const reached = new Promise<() => void>((resolve) => {
+      SecretStore.prototype.write = async function (...words) {
+        await new Promise<void>((goOn) => resolve(goOn));
+        return write.apply(this, words);
+      };
+    });
+    try {
+      const [waiting, other] = [await fixture.client(), await fixture.client()];
+      const spec = connectSpec(agent.port);
+      const up = waiting.call('up', { spec, secrets: { secret: SECRET } });
+      const goOn = await reached;
+      assert.deepEqual(await other.call('down', { name: 'prod' }), { downed: ['prod'] });
+      goOn();
+      await up;
+    } finally {
+      SecretStore.prototype.write = write;
+      await agent.kill();
+    }
+    assert.deepEqual(readdirSync(fixture.paths.secretsDir), []);
+    const written = existsSync(fixture.paths.stateFile) && readFileSync(fixture.paths.stateFile);
+    assert.doesNotMatch(String(written), /prod/);
   });
 });
