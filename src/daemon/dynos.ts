@@ -17,6 +17,8 @@ export interface DynosHandlers {
   onDynos(dynos: readonly WantedDyno[]): void;
   onChange(state: LinkState): void;
   onAttemptFailed(error: EpmuxError): void;
+  /** What they are now can't be learned, for now: those that were known stay. */
+  onLookFailed(error: EpmuxError): void;
   onStep(step: string): void;
   isAnyUp(): boolean;
 }

@@ -224,6 +224,7 @@ export class Formation implements Dynos {
       return REFUSED_MS;
     }
     this.#loop.machine.failedWith(error);
+    this.#handlers?.onLookFailed(error);
     if (isFatal(error)) return REFUSED_MS;
     const restMs = sparedMs(error);
     if (restMs === undefined) return this.#pace.waitAfterFailureMs;

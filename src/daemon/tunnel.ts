@@ -90,6 +90,7 @@ export class Tunnel {
       onDynos: (dynos) => this.#onDynos(dynos),
       onChange: () => this.#onChange(),
       onAttemptFailed: (error) => this.#onAttemptFailed(error),
+      onLookFailed: (error) => this.#onLookFailed(error),
       onStep: (step) => this.#tell((watcher) => watcher.onStep(step)),
       isAnyUp: () => this.ends.some(({ state }) => state === 'up'),
     };
@@ -102,7 +103,7 @@ export class Tunnel {
       end.forgetFailure();
       end.probe();
     }
-    this.#dynos.again();
+    this.#dynos.again(hasNewSecrets);
   }
 
   /** A sign that links may be dead, or may hold now. Does nothing where a person is needed. */

@@ -61,6 +61,7 @@ describe('a formation', () => {
   let formation: Formation;
   let dynos: readonly WantedDyno[];
   let failed: EpmuxError[];
+  let lookFailures: string[];
   let isAnyUp: boolean;
 
   beforeEach(() => {
@@ -68,6 +69,7 @@ describe('a formation', () => {
     app = new FakeApp(clock);
     dynos = [];
     failed = [];
+    lookFailures = [];
     isAnyUp = true;
   });
   afterEach(() => formation.close());
@@ -80,6 +82,7 @@ describe('a formation', () => {
       },
       onChange: () => undefined,
       onAttemptFailed: (error) => failed.push(error),
+      onLookFailed: ({ code }) => lookFailures.push(code),
       onStep: () => undefined,
       isAnyUp: () => isAnyUp,
     };
@@ -257,6 +260,7 @@ describe('a formation', () => {
     assert.equal(dynos.length, 1);
     assert.equal(formation.state, 'up');
     assert.equal(formation.lastError?.code, 'HEROKU_UNAVAILABLE');
+    assert.deepEqual(lookFailures, ['HEROKU_UNAVAILABLE']);
     formation.onLinkLost();
     assert.ok((await looksWithin(20_000)) <= 5, 'Heroku is spared');
     app.failure = new EpmuxError('HEROKU_RATE_LIMITED', 'too often');

@@ -88,6 +88,26 @@ describe('a tunnel to Heroku', () => {
     await heroku.stop();
   });
 
+  it('whose dynos sleep says at once that Heroku can not be asked whether they still do', async () => {
+    const heroku = await ScriptedServer.start();
+    heroku.answer(({ url = '' }, response) => {
+      const dynos = [{ id: '1', name: 'web.1', type: 'web', state: 'idle' }];
+      const app = { id: '1', name: 'my-app', enabled: true };
+      const answer = { '/apps/my-app/dynos': dynos, '/apps/my-app/config-vars': {} }[url];
+      response.end(JSON.stringify(answer ?? app));
+    });
+    const env = { HEROKU_API_URL: heroku.url, HEROKU_EXEC_URL: heroku.url };
+    daemon = new DaemonFixture(folder.path, env);
+    writeFileSync(join(folder.path, '.netrc'), 'machine 127.0.0.1 password KEY');
+    await startAgain(spec);
+    for (;;) {
+      const { tunnels } = await client.call('status', {});
+      if (tunnels[0]?.lastError?.code === 'DYNO_NOT_RUNNING') break;
+    }
+    await heroku.stop();
+    await assert.rejects(client.call('up', { spec, secrets: {} }), { code: 'HEROKU_UNAVAILABLE' });
+  });
+
   it('writes the key of its caller nowhere', async () => {
     await start();
     const refused = client.call('up', { spec, secrets: { herokuToken: TOKEN } });
