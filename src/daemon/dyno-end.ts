@@ -132,8 +132,8 @@ export class DynoEnd {
   }
 
   /** Is it alive? When it is not up: tries at once, also after it had given up. */
-  probe(): void {
-    this.#link.probe();
+  probe(hasNewSecrets: boolean): void {
+    this.#link.probe(hasNewSecrets);
   }
 
   /** Somebody waits anew: what failed before does not count. */

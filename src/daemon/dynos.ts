@@ -35,8 +35,8 @@ export interface Dynos {
   transport(dyno: WantedDyno): Transport;
   /** What the app's processes are given in their environment, as far as this side may know: secrets. */
   variables(): Promise<Readonly<Record<string, string>>>;
-  /** Looks at once, also after it had given up. */
-  again(): void;
+  /** Looks at once, also after it had given up. `hasNewSecrets`: an attempt on its way does not have them. */
+  again(hasNewSecrets: boolean): void;
   /** A sign that they may be others now. */
   onLinkLost(): void;
   close(): Promise<void>;

@@ -103,10 +103,10 @@ export class Formation implements Dynos {
     return this.#options.app.variables(this.#closing.signal);
   }
 
-  again(): void {
+  again(hasNewSecrets = false): void {
     this.#pace.hurry();
     if (this.#looks) this.#lookSoon();
-    else this.#loop.again();
+    else this.#loop.again(hasNewSecrets);
   }
 
   onLinkLost(): void {

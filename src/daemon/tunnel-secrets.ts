@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { HerokuAhead } from '../heroku/ahead.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
@@ -44,9 +45,10 @@ export class TunnelSecrets {
     return this.#files;
   }
 
-  /** What is given or named anew replaces what there was. */
-  replace(given: UpSecrets, spec: SecretFiles): void {
+  /** What is given or named anew replaces what there was. Whether anything is another one now. */
+  replace(given: UpSecrets, spec: SecretFiles): boolean {
     const files = filesOf(spec);
+    const before = [this.#files, this.#given];
     const { secret, cookie, ...others } = this.#given;
     this.#files = { ...this.#files, ...files };
     this.#given = {
@@ -56,6 +58,7 @@ export class TunnelSecrets {
       ...given,
     };
     this.#hide();
+    return !isDeepStrictEqual(before, [this.#files, this.#given]);
   }
 
   /** The accepted host key stands in a file: from now on that alone counts. */

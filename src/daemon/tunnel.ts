@@ -97,19 +97,19 @@ export class Tunnel {
     this.#dynos.start(handlers, isBack);
   }
 
-  /** Is it alive? What is not up tries at once, also after it had given up. */
-  probe(): void {
+  /** Is it alive? What is not up tries at once, also after it had given up; what tries already begins anew where there are new secrets. */
+  probe(hasNewSecrets = false): void {
     for (const end of this.ends) {
       end.forgetFailure();
-      end.probe();
+      end.probe(hasNewSecrets);
     }
     this.#dynos.again(hasNewSecrets);
   }
 
   /** A sign that links may be dead, or may hold now. Does nothing where a person is needed. */
   onSurroundingsChanged(): void {
-    for (const end of this.ends) if (end.state !== 'failed') end.probe();
-    if (this.#dynos.state !== 'failed') this.#dynos.again();
+    for (const end of this.ends) if (end.state !== 'failed') end.probe(false);
+    if (this.#dynos.state !== 'failed') this.#dynos.again(false);
   }
 
   /** Something of it waits for a network. */
@@ -246,6 +246,11 @@ export class Tunnel {
     const { code, message } = error;
     this.#parts.logger.info(`${this.spec.name}: an attempt failed`, { code, reason: message });
     this.#tell((watcher) => watcher.onAttemptFailed(error));
+  }
+
+  /** With a link there is somebody else to say how it goes. */
+  #onLookFailed(error: EpmuxError): void {
+    if (this.ends.length === 0) this.#tell((watcher) => watcher.onAttemptFailed(error));
   }
 
   #onChange(): void {

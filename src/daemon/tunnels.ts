@@ -76,8 +76,7 @@ export class Tunnels {
     if (known !== undefined) {
       const other = otherTunnel(known.tunnel.spec, spec);
       if (other !== undefined) throw other;
-      tunnel.secrets.replace(given, spec);
-      tunnel.probe();
+      tunnel.probe(tunnel.secrets.replace(given, spec));
     }
     entry.waiting += 1;
     try {

@@ -131,13 +131,17 @@ export class ConnectionLoop {
     this.#running ??= this.#run();
   }
 
-  /** There is a sign that an attempt may hold now, or new credentials are there: attempts at once, also after `failed`. */
-  again(): void {
+  /**
+   * There is a sign that an attempt may hold now: attempts at once, also after `failed`. One that has only just begun goes on, unless it does so with
+   * other credentials (`isOutdated`).
+   */
+  again(isOutdated = false): void {
     this.#failures.reset();
     this.#again();
     const attempting = this.#attempting;
     if (attempting === undefined) return;
-    if (this.#options.clock.now() - attempting.begunAt < HANGING_MS) return;
+    const isYoung = this.#options.clock.now() - attempting.begunAt < HANGING_MS;
+    if (isYoung && !isOutdated) return;
     attempting.superseded = true;
     attempting.abort.abort(new EpmuxError('INTERRUPTED', 'the attempt was begun anew'));
   }

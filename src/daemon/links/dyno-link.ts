@@ -125,9 +125,9 @@ export class DynoLink implements Link {
     return this.#search?.memory() ?? {};
   }
 
-  probe(): void {
+  probe(hasNewSecrets: boolean): void {
     if (this.#loop.machine.state === 'up') this.#way.probe();
-    else this.#loop.again();
+    else this.#loop.again(hasNewSecrets);
   }
 
   async close(): Promise<void> {

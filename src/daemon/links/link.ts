@@ -63,6 +63,6 @@ export interface Link {
   /** What a worker after this one needs to know of it, and no file holds. */
   memory(): Omit<LinkMemory, 'id'>;
   /** Is it alive? When it is not up: attempts at once. */
-  probe(): void;
+  probe(hasNewSecrets: boolean): void;
   close(): Promise<void>;
 }

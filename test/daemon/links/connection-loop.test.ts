@@ -242,6 +242,14 @@ describe('a connection that is kept alive', () => {
     assert.deepEqual(failures, []);
   });
 
+  it('is attempted anew when what the attempt that runs proves itself with is outdated', async () => {
+    await pass(100);
+    loop.again(true);
+    await turn();
+    assert.equal(attempts.count, 2);
+    assert.deepEqual(failures, []);
+  });
+
   it('that holds for moments only is attempted more slowly, within seconds', async () => {
     for (let flap = 0; flap < 20; flap += 1) {
       await attempts.succeed();
