@@ -145,7 +145,7 @@ export class Daemon {
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { paths, env, log, limits = daemonLimits(env) } = options;
     ensureFolders(paths);
-    const lock = await acquireLock(paths);
+    const lock = await acquireLock(paths, 'daemon', options.foreground);
     let leader: Leader | undefined;
     try {
       const state = await StateStore.open(paths.stateFile, log);

@@ -20,6 +20,8 @@ export interface LockHolder {
   /** Tells a process from a later one with the same pid; empty where the system has nothing to tell it by. */
   readonly incarnation: string;
   readonly controlSocket: string;
+  /** A daemon in a terminal or under a supervisor of the user's: not for ours. */
+  readonly foreground: boolean;
 }
 
 export interface Lock {
@@ -71,10 +73,12 @@ export function readLockHolder(lockFile: string): LockHolder | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(lockFile, 'utf8'));
     if (typeof value !== 'object' || value === null) return undefined;
-    const { pid, incarnation, controlSocket } = value as Partial<Record<string, unknown>>;
+    const { pid, incarnation, controlSocket, foreground } = value as Partial<
+      Record<string, unknown>
+    >;
     if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid < 1) return undefined;
     if (typeof incarnation !== 'string' || typeof controlSocket !== 'string') return undefined;
-    return { pid, incarnation, controlSocket };
+    return { pid, incarnation, controlSocket, foreground: foreground === true };
   } catch {
     return undefined;
   }
@@ -184,12 +188,17 @@ function removeStale(lockFile: string, staleText: string): void {
  * Only one daemon, and one supervisor, on a state folder: an exclusive file that names its process, which a crash leaves behind and the next start
  * recognises as stale. DAEMON_BUSY when its holder lives.
  */
-export async function acquireLock(paths: DaemonPaths, role: Role = 'daemon'): Promise<Lock> {
+export async function acquireLock(
+  paths: DaemonPaths,
+  role: Role = 'daemon',
+  foreground = false,
+): Promise<Lock> {
   const lockFile = role === 'daemon' ? paths.lockFile : paths.supervisorLockFile;
   const holder: LockHolder = {
     pid: process.pid,
     incarnation: incarnationOf(process.pid) ?? '',
     controlSocket: paths.controlSocket,
+    foreground,
   };
   const text = `${JSON.stringify({ ...holder, nonce: randomBytes(8).toString('hex') })}\n`;
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {

@@ -68,7 +68,9 @@ async function startAndAwait(
     const greeted = await tryDaemon(paths, limit);
     if (greeted !== undefined) return greeted.client;
     const ended = child.ended();
-    if (ended !== undefined && !child.reason().includes('(DAEMON_BUSY)')) {
+    // With 0 it found one that was not its own, or that ended in order: most likely one that was ending as this began.
+    const isBeside = ended?.code === 0 || child.reason().includes('(DAEMON_BUSY)');
+    if (ended !== undefined && !isBeside) {
       throw new EpmuxError(
         'DAEMON_START_FAILED',
         `the daemon ended at once (exit ${ended.code}): ${child.reason() || 'without a word'}`,

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { connectDaemon } from '../../src/daemon/control/client.ts';
@@ -111,6 +112,16 @@ describe('the daemon in the background', function () {
     assert.equal(readFileSync(paths.stderrFile, 'utf8'), 'busy (DAEMON_BUSY)\n');
     await assert.rejects(findDaemon(paths), { code: 'DAEMON_BUSY', hint, ...told });
     lock.release();
+  });
+
+  it('is started once one in the foreground has ended, which is nobody’s to supervise', async () => {
+    ensureFolders(paths);
+    const lock = await acquireLock(paths, 'daemon', true);
+    const starting = started();
+    const logged = () => (existsSync(paths.logFile) ? readFileSync(paths.logFile, 'utf8') : '');
+    while (!/nobody’s to supervise.*pid=\d+/.test(logged())) await delay(20);
+    lock.release();
+    assert.notEqual(await starting, process.pid);
   });
 
   it('ends in order on SIGTERM and leaves neither socket nor lock', async () => {

@@ -3,7 +3,7 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { hasReported, reportCrash } from '../crashes.ts';
 import { daemonLimits } from '../limits.ts';
-import { acquireLock } from '../lock.ts';
+import { acquireLock, livingHolder } from '../lock.ts';
 import { secretsIn } from '../memory.ts';
 import { daemonPaths, ensureFolders } from '../paths.ts';
 import { Redactor } from '../redact.ts';
@@ -47,6 +47,13 @@ export async function supervise(
   const lock = await acquireLock(paths, 'supervisor');
   const redactor = new Redactor();
   const logger = supervisorLog(paths.logFile, redactor);
+  const daemon = livingHolder(paths.lockFile);
+  if (daemon?.foreground === true) {
+    logger.info('a daemon in the foreground is nobody’s to supervise', { pid: daemon.pid });
+    first?.drop();
+    lock.release();
+    return 0;
+  }
   const notice = new ServiceNotice({ env, clock: systemClock, logger });
   const supervisor = new Supervisor({
     clock: systemClock,
