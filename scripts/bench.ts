@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { judge } from './bench/bars.ts';
 import { epmuxOverSsh, epmuxOverTcp } from './bench/epmux-ways.ts';
 import { http2, PEER_WAYS } from './bench/peer-ways.ts';
-import { type Report, tables } from './bench/report.ts';
+import { ownFailures, type Report, tables } from './bench/report.ts';
 import { type Build, Stage } from './bench/stage.ts';
 import { runSuite, type Suite, type SuiteResult } from './bench/suite.ts';
 import { erlangSuite } from './bench/suites/erlang.ts';
@@ -14,16 +14,6 @@ import { idleSuite } from './bench/suites/idle.ts';
 import { loopbackSuite } from './bench/suites/loopback.ts';
 import { pathSuite } from './bench/suites/path.ts';
 import type { WayKind } from './bench/ways.ts';
-
-const USAGE = `npm run bench -- [options]
-
-  --quick            fewer and shorter rounds of the first suite, and 1,000 idle streams: under two minutes
-  --suite A,B        of loopback, idle, path-50, path-100, path-50-100, path-100-100, erlang (default: all; with --quick loopback, idle)
-  --way A,B          only these ways: ${PEER_WAYS.map(({ key }) => key).join(', ')}, epmux, epmux-ssh, base, base-ssh
-  --rounds N         rounds of each suite
-  --base FOLDER      another checkout of epmux, measured beside this one
-  --json FILE        the figures with all their samples
-`;
 
 interface Options {
   readonly quick: boolean;
@@ -44,7 +34,25 @@ const PATHS = [
   { roundTripMs: 50, mbitPerSecond: 100 },
   { roundTripMs: 100, mbitPerSecond: 100 },
 ];
+const SUITES: readonly string[] = [
+  'loopback',
+  'idle',
+  ...['path-50', 'path-100', 'path-50-100', 'path-100-100'],
+  'erlang',
+];
+const WAYS = [...PEER_WAYS.map(({ key }) => key), 'epmux', 'epmux-ssh', 'base', 'base-ssh'];
 const LONG_PATH_WINDOW_BYTES = 16 * 1024 * 1024;
+const QUICK_SUITES: readonly string[] = ['loopback', 'idle'];
+
+const USAGE = `npm run bench -- [options]
+
+  --quick            fewer and shorter rounds of the first suite, and 1,000 idle streams: under two minutes
+  --suite A,B        of ${SUITES.join(', ')} (default: all; with --quick loopback, idle)
+  --way A,B          only these ways: ${WAYS.join(', ')}
+  --rounds N         rounds of each suite
+  --base FOLDER      another checkout of epmux, measured beside this one
+  --json FILE        the figures with all their samples
+`;
 
 function parse(): Options | undefined {
   const { values } = parseArgs({
@@ -61,12 +69,32 @@ function parse(): Options | undefined {
   if (values.help) return undefined;
   return {
     quick: values.quick,
-    suites: values.suite?.split(',') ?? (values.quick ? ['loopback', 'idle'] : undefined),
-    ways: values.way?.split(','),
-    rounds: values.rounds === undefined ? undefined : Number(values.rounds),
+    suites: listOf('--suite', values.suite, SUITES) ?? (values.quick ? QUICK_SUITES : undefined),
+    ways: listOf('--way', values.way, WAYS),
+    rounds: values.rounds === undefined ? undefined : roundsOf(values.rounds),
     base: values.base === undefined ? undefined : resolve(values.base),
     json: values.json,
   };
+}
+
+function listOf(
+  option: string,
+  text: string | undefined,
+  known: readonly string[],
+): readonly string[] | undefined {
+  const unknown = text?.split(',').find((word) => !known.includes(word));
+  if (unknown !== undefined) wrong(`${option} ${unknown}: there are ${known.join(', ')}`);
+  return text?.split(',');
+}
+
+function roundsOf(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) wrong(`--rounds ${text} is no number of rounds`);
+  return Number(text);
+}
+
+function wrong(message: string): never {
+  console.error(`bench: ${message}`);
+  process.exit(2);
 }
 
 async function ownWays(stage: Stage, build: Build, base: string | undefined): Promise<WayKind[]> {
@@ -136,4 +164,7 @@ if (options === undefined) {
     writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
   }
   console.log(tables(report));
+  const failures = ownFailures(report.suites);
+  for (const failure of failures) console.error(`bench: epmux failed in ${failure}`);
+  if (failures.length > 0) process.exitCode = 1;
 }

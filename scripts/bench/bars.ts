@@ -20,9 +20,10 @@ interface Rule {
   readonly value: (suites: Suites) => number | undefined;
 }
 
+/** What a way gave before it broke counts for nothing. */
 function samples(suites: Suites, suite: string, way: string, figure: string) {
   const found = suites.find(({ key }) => key === suite)?.ways.find(({ key }) => key === way);
-  return found?.figures[figure]?.samples;
+  return found?.absent === undefined ? found?.figures[figure]?.samples : undefined;
 }
 
 const figure = (suite: string, way: string, key: string) => (suites: Suites) => {

@@ -66,8 +66,19 @@ function barTable(bars: readonly Bar[]): string {
     ...measured.map(({ title, bar, measured: value, outcome }) =>
       row([title, bar, value, outcome]),
     ),
-    ...(left > 0 ? ['', `${left} more are of suites or ways that this run left out.`] : []),
+    ...(left > 0
+      ? ['', `${left} more are of suites or ways that this run left out, or that broke.`]
+      : []),
   ].join('\n');
 }
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
+/** Where epmux itself could not be measured, and why: nothing of it may be absent from a machine. */
+export function ownFailures(suites: readonly SuiteResult[]): string[] {
+  return suites.flatMap(({ key: suite, ways }) =>
+    ways.flatMap(({ key, absent }) =>
+      absent !== undefined && key.startsWith('epmux') ? [`${suite}, ${key}: ${absent}`] : [],
+    ),
+  );
+}

@@ -6,7 +6,7 @@ import { decodeHeader, encodeHeader } from '../../scripts/bench/load/wire.ts';
 import { besideBulk, opening, roundTrips, throughput } from '../../scripts/bench/measures.ts';
 import { PEER_WAYS } from '../../scripts/bench/peer-ways.ts';
 import { cpuSeconds, familyOf } from '../../scripts/bench/processes.ts';
-import { type Report, tables } from '../../scripts/bench/report.ts';
+import { ownFailures, type Report, tables } from '../../scripts/bench/report.ts';
 import { Stage } from '../../scripts/bench/stage.ts';
 import { figureOf, percentile } from '../../scripts/bench/stats.ts';
 import { runSuite, type SuiteResult } from '../../scripts/bench/suite.ts';
@@ -51,6 +51,17 @@ describe('what the bench makes of its samples', () => {
     });
     assert.equal(of('idle RTT')?.outcome, 'pass');
     assert.equal(of('16 streams')?.outcome, 'not measured');
+  });
+
+  it('are no bar where the way broke later on, and that is told', () => {
+    const suite = result('loopback', { epmux: { rtt50: [1] }, node: { rtt50: [1] } });
+    const [epmux, node] = suite.ways;
+    assert.ok(epmux !== undefined && node !== undefined);
+    const broken = { ...suite, ways: [{ ...epmux, absent: 'it ended' }, node] };
+    const bar = judge([broken]).find(({ title }) => title.startsWith('idle RTT'));
+    assert.equal(bar?.outcome, 'not measured');
+    assert.deepEqual(ownFailures([broken]), ['loopback, epmux: it ended']);
+    assert.deepEqual(ownFailures([{ ...suite, ways: [epmux, { ...node, absent: 'none' }] }]), []);
   });
 
   it('is a table for a person, which names what could not be measured', () => {
