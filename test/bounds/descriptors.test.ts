@@ -75,7 +75,7 @@ describe('the descriptors of a process', () => {
     const never = new Promise<void>(() => {});
     void some.opening(() => never);
     void some.opening(() => never);
-    await assert.rejects(some.opening(async () => 0));
+    await assert.rejects(some.opening(async () => 0), { code: 'BUSY' });
   });
 
   it('are without a bound where the system does not tell', () => {
@@ -172,7 +172,7 @@ describe(`an agent with ${MOST} descriptors`, function () {
     assert.match(refusal.message, /no file descriptor is free here \(ulimit -n 64\)/);
     for (const [at, stream] of open.entries()) await echoes(stream, `still here ${at}`);
     const second = await attach();
-    await assert.rejects(second.open('port/echo').stream.accepted);
+    await assert.rejects(second.open('port/echo').stream.accepted, { code: 'BUSY' });
 
     for (const { stream } of open.slice(0, 4)) stream.close();
     for (let tries = 0; ; tries += 1) {

@@ -129,10 +129,10 @@ describe('a tunnel', () => {
     const second = at.up();
     await at.client.call('hello', {});
     caller.close();
-    await assert.rejects(first);
+    await assert.rejects(first, { code: 'DAEMON_NOT_RUNNING' });
     at.agent.mute = false;
     at.agent.cut();
-    await assert.rejects(second);
+    await assert.rejects(second, { code: 'PIPE_LOST' });
     assert.equal((await at.up()).tunnel.state, 'up');
   });
 
