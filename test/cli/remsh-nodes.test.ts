@@ -71,7 +71,7 @@ describe('epmux remsh, with a real node', function () {
     const { code, said } = await type([], [`IO.inspect(${facts}, label: "facts")\r`, ...LEAVE]);
     assert.match(
       said,
-      new RegExp(`facts: \\{:"${app.name}", \\[:"epmux-[0-9a-f]{8}@[^"]+"\\], 2\\}`),
+      new RegExp(`facts: \\{:"${app.name}", \\[:"remsh-epmux-[0-9a-f]{8}@[^"]+"\\], 2\\}`),
     );
     assert.equal(code, 0, said);
   });

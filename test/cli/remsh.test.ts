@@ -15,14 +15,14 @@ describe('the name of a guest', () => {
   it('is short for a short name and unlike any other', () => {
     const [flag, name] = guestName('my_app@dyno-1');
     assert.equal(flag, '--sname');
-    assert.match(name, /^epmux-[0-9a-f]{8}$/);
+    assert.match(name, /^remsh-epmux-[0-9a-f]{8}$/);
     assert.notEqual(name, guestName('my_app@dyno-1')[1]);
   });
 
   it('is long when the host part of the node has a dot', () => {
     const [flag, name] = guestName('my_app@10.1.2.3');
     assert.equal(flag, '--name');
-    assert.match(name, /^epmux-[0-9a-f]{8}@127\.0\.0\.1$/);
+    assert.match(name, /^remsh-epmux-[0-9a-f]{8}@127\.0\.0\.1$/);
   });
 });
 

@@ -26,10 +26,11 @@ export async function resolveHost(node: string | undefined, io: Io): Promise<Hos
 
 /**
  * The flag and name of a local node that may connect to `node`: unlike any other's, and long when the other's is (a host part
- * with a dot), since short and long names do not talk to each other.
+ * with a dot), since short and long names do not talk to each other. It begins with `remsh`: libraries that spread work over all connected
+ * nodes, hidden ones too, leave those alone (Swarm, libring, sworm: `node_blacklist`).
  */
 export function guestName(node: string): readonly [flag: '--name' | '--sname', name: string] {
   const host = node.slice(node.indexOf('@') + 1);
-  const name = `epmux-${randomBytes(4).toString('hex')}`;
+  const name = `remsh-epmux-${randomBytes(4).toString('hex')}`;
   return host.includes('.') ? ['--name', `${name}@127.0.0.1`] : ['--sname', name];
 }
