@@ -47,6 +47,15 @@ describe("the machine's surroundings", () => {
     assert.equal(changes.length, 1);
   });
 
+  it('have changed when this process did not run, also where the clock goes on in sleep', () => {
+    clock.advance(7_000);
+    clock.jump(20_000);
+    clock.advance(0);
+    assert.deepEqual(changes, ['the machine slept']);
+    clock.advance(60_000);
+    assert.equal(changes.length, 1);
+  });
+
   it('have changed when the network has, and that is seen within a second while somebody waits', () => {
     eager = true;
     clock.advance(5_000);

@@ -6,7 +6,24 @@ import os from 'node:os';
 import { dialOwnHost } from '../../src/agent/dial.ts';
 import { Surroundings } from '../../src/daemon/surroundings.ts';
 import { knownInterfaces } from '../../src/runtime/interfaces.ts';
+import { leaveOut } from '../support/left-out.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+
+describe('a node that listens on an address of this host alone', () => {
+  it('is reached there', async function () {
+    const own = Object.values(os.networkInterfaces())
+      .flatMap((entries) => entries ?? [])
+      .find(({ internal, family }) => !internal && family === 'IPv4');
+    if (own === undefined) leaveOut(this, 'this host has the loopback alone');
+    const server = createServer().listen(0, own.address);
+    try {
+      await once(server, 'listening');
+      (await dialOwnHost((server.address() as AddressInfo).port)).destroy();
+    } finally {
+      server.close();
+    }
+  });
+});
 
 describe('a system that does not tell its network interfaces', () => {
   const { networkInterfaces } = os;
