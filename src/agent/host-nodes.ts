@@ -4,13 +4,16 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { askNames, askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { identifyNode, pingNode } from '../runtime/node-probe.ts';
+import { identifyNode, type NodeProbeOptions, pingNode } from '../runtime/node-probe.ts';
+import type { BytePipe } from '../runtime/pipe.ts';
 import { duplexPipe } from '../runtime/socket-pipe.ts';
 import type { Directory } from '../session/types.ts';
 import { type CookieSurroundings, searchCookies } from './cookie-places.ts';
 import { dialOwnHost } from './dial.ts';
 import { givenName } from './given-names.ts';
+import { isListenerOf, type Listener, listenersNow } from './listening-user.ts';
 import { NodeCookies } from './node-cookies.ts';
+import type { OpenNode } from './targets.ts';
 import type { NodeIdentity } from './watched-nodes.ts';
 import { NodeWatcher } from './watcher.ts';
 
@@ -32,6 +35,7 @@ export interface HostNodesOptions {
 export class HostNodes {
   readonly watcher: NodeWatcher;
   readonly #cookies: NodeCookies;
+  readonly #surroundings: CookieSurroundings;
   readonly #log: Logger;
 
   constructor({
@@ -42,30 +46,30 @@ export class HostNodes {
     most,
     onChange,
   }: HostNodesOptions) {
+    this.#surroundings = surroundings;
     this.#log = log;
-    const probe = (name: string, port: number) => ({
+    const probe = (name: string, open: NodeProbeOptions['open']) => ({
       clock,
       expected: name,
-      open: async () => duplexPipe(await dialOwnHost(port), `node ${name}`),
+      open,
     });
     this.#cookies = new NodeCookies({
       clock,
       log,
       search: (name) => searchCookies(name, surroundings),
       accepts: ({ port }, name, cookie) =>
-        pingNode({ ...probe(name, port), timeoutMs: HANDSHAKE_MS }, cookie).then(
-          () => true,
-          (error: unknown) => {
-            if (error instanceof EpmuxError && error.code === 'COOKIE_REFUSED') return false;
-            throw error;
-          },
+        accepts(
+          { ...probe(name, () => this.#openToShow(name, port)), timeoutMs: HANDSHAKE_MS },
+          cookie,
         ),
     });
     const source = {
       names: () => askNames(epmd),
       isVisible: async (name: string) => (await askNode(epmd, name))?.visible ?? true,
       identify: ({ name, port }: EpmdName) =>
-        identifyNode(probe(name, port)).catch((error) => nameInstead(name, error, surroundings)),
+        identifyNode(probe(name, () => dialNode(name, port))).catch((error) =>
+          nameInstead(name, error, surroundings),
+        ),
       knowsCookie: async (node: EpmdName, identity: NodeIdentity) =>
         identity.isMute === true ? false : this.#cookies.find(node, identity),
     };
@@ -73,7 +77,14 @@ export class HostNodes {
   }
 
   /** As TargetOptions has it. */
-  readonly cookieOf = (short: string): string | undefined => this.#cookies.of(short);
+  readonly open = async (short: string, port: number, signal: AbortSignal): Promise<OpenNode> => {
+    const cookie = this.#cookies.of(short);
+    if (cookie === undefined) return { pipe: await dialNode(short, port, signal), cookie };
+    const { pipe, mayBeShown } = await this.#dial(short, port, signal);
+    if (mayBeShown) return { pipe, cookie };
+    this.#log.warn('a node is shown no cookie', { node: short, why: notShown(port) });
+    return { pipe, cookie: undefined };
+  };
 
   /** As TargetOptions has it. */
   readonly onNodeNews = (): void => this.watcher.look();
@@ -85,6 +96,53 @@ export class HostNodes {
     if (again) this.watcher.askAgain(short);
     return text;
   };
+
+  /** PERMISSION_DENIED where no cookie may be shown to what listens there. */
+  async #openToShow(name: string, port: number): Promise<BytePipe> {
+    const { pipe, mayBeShown } = await this.#dial(name, port);
+    if (mayBeShown) return pipe;
+    pipe.close();
+    throw new EpmuxError('PERMISSION_DENIED', notShown(port));
+  }
+
+  /**
+   * Any user may give epmd a name, and pass on to a node what the agent proves to him. Looked at on both sides of the connect, for a listener may give way
+   * to another. Without a `/proc` that tells whose they are, any is shown a cookie.
+   */
+  async #dial(
+    name: string,
+    port: number,
+    signal?: AbortSignal,
+  ): Promise<{ readonly pipe: BytePipe; readonly mayBeShown: boolean }> {
+    const { uid, proc } = this.#surroundings;
+    const before = await listenersNow(proc);
+    const socket = await dialOwnHost(port, signal);
+    const { remoteAddress, remotePort } = socket;
+    const pipe = duplexPipe(socket, `node ${name}`);
+    const seen = [before, await listenersNow(proc)];
+    const isOwn = (all: readonly Listener[] | undefined): boolean =>
+      all === undefined || isListenerOf(uid, { remoteAddress, remotePort }, all);
+    return { pipe, mayBeShown: seen.every(isOwn) };
+  }
+}
+
+async function dialNode(name: string, port: number, signal?: AbortSignal): Promise<BytePipe> {
+  return duplexPipe(await dialOwnHost(port, signal), `node ${name}`);
+}
+
+/** A real handshake. Fails when the node does not answer. */
+function accepts(options: NodeProbeOptions, cookie: string): Promise<boolean> {
+  return pingNode(options, cookie).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof EpmuxError && error.code === 'COOKIE_REFUSED') return false;
+      throw error;
+    },
+  );
+}
+
+function notShown(port: number): string {
+  return `what listens on port ${port} is not seen to be of the agent's own user`;
 }
 
 /** For a node that would not tell its name another time either, such as one that speaks TLS. Throws the error where its process does not tell it. */

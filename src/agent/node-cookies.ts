@@ -1,4 +1,5 @@
 import type { EpmdName } from '../erlang/epmd.ts';
+import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { CookieCandidate, CookieSearch } from './cookie-places.ts';
@@ -14,7 +15,7 @@ export const COOKIE_LIMITS = {
 
 export interface NodeCookiesOptions {
   readonly search: (name: string) => Promise<CookieSearch>;
-  /** A real handshake: does the node accept the cookie? Fails when it does not answer. */
+  /** A real handshake: does the node accept the cookie? Fails when it does not answer, and with PERMISSION_DENIED where it may be shown none. */
   readonly accepts: (node: EpmdName, name: string, cookie: string) => Promise<boolean>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -27,7 +28,8 @@ interface Entry {
   /** Refused by this incarnation of the node: not shown to it again. */
   readonly refused: Set<string>;
   fitting: CookieCandidate | undefined;
-  looked: string;
+  /** What came of the search, for a person whose cookie was refused. */
+  search: string;
   lookedAt: number;
 }
 
@@ -67,7 +69,7 @@ export class NodeCookies {
     const again = clock.now() - entry.lookedAt >= COOKIE_LIMITS.againMs;
     const { fitting, name } = entry;
     if (fitting === undefined) {
-      const text = `${name} refused the cookie, and the agent found none that it accepts: looked at ${entry.looked}`;
+      const text = `${name} refused the cookie, and the agent ${entry.search}`;
       return { again, text };
     }
     if (!ours) {
@@ -85,7 +87,7 @@ export class NodeCookies {
       creation,
       refused: new Set(),
       fitting: undefined,
-      looked: '',
+      search: 'has not looked for it yet',
       lookedAt: Number.NEGATIVE_INFINITY,
     };
     this.#entries.delete(node.name);
@@ -102,7 +104,7 @@ export class NodeCookies {
     const { search, accepts, clock, log } = this.#options;
     const fields = { node: entry.name };
     const { candidates, looked } = await search(entry.name);
-    entry.looked = looked;
+    entry.search = `found none that it accepts: looked at ${looked}`;
     entry.lookedAt = clock.now();
     const untried = candidates
       .filter(({ cookie }) => !entry.refused.has(cookie))
@@ -117,6 +119,11 @@ export class NodeCookies {
         entry.refused.add(candidate.cookie);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
+        if (error instanceof EpmuxError && error.code === 'PERMISSION_DENIED') {
+          entry.search = `shows it none: ${reason}`;
+          log.info('a node is shown no cookie', { ...fields, why: reason });
+          return true;
+        }
         log.info('a node does not say whether it accepts a cookie', { ...fields, reason });
         return false;
       }

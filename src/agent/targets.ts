@@ -6,10 +6,17 @@ import type { Descriptors } from '../runtime/descriptors.ts';
 import { askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { NodeCoupling } from '../runtime/node-coupling.ts';
+import type { BytePipe } from '../runtime/pipe.ts';
 import type { IncomingStream } from '../runtime/session-stream.ts';
 import { duplexPipe } from '../runtime/socket-pipe.ts';
 import { splice } from '../runtime/splice.ts';
-import { dialLoopback, dialOwnHost } from './dial.ts';
+import { dialLoopback } from './dial.ts';
+
+export interface OpenNode {
+  readonly pipe: BytePipe;
+  /** Its cookie, where it is known and may be shown to what listens there. */
+  readonly cookie: string | undefined;
+}
 
 export interface TargetOptions {
   readonly epmd: EpmdAddress;
@@ -17,8 +24,8 @@ export interface TargetOptions {
   readonly allow: ReadonlyMap<string, number>;
   readonly stallMs: number;
   readonly nodeSilenceMs: number;
-  /** Of the node of this short name, where it is known. */
-  readonly cookieOf: (short: string) => string | undefined;
+  /** A connection to the port of the node of this short name. Fails as `dialOwnHost` does. */
+  readonly open: (short: string, port: number, signal: AbortSignal) => Promise<OpenNode>;
   /** The node refused a connection: `ours`, the cookie given for it was shown. The text is for the other end. */
   readonly onCookieRefused: (short: string, ours: boolean) => string;
   /** A node has gone, or one was asked for that is not there. */
@@ -73,12 +80,11 @@ async function toNode(
     options.onNodeNews();
     throw new EpmuxError('NODE_NOT_FOUND', `epmd knows no node ${name}`);
   }
-  const socket = await dialOwnHost(node.port, gone);
+  const { pipe, cookie: production } = await options.open(name, node.port, gone);
   log.debug('a stream is open', { target: stream.target, port: node.port });
   stream.accept();
-  const production = options.cookieOf(name);
   new NodeCoupling({
-    node: duplexPipe(socket, stream.target),
+    node: pipe,
     tunnel: stream,
     relay: {
       side: 'acceptor',

@@ -81,7 +81,7 @@ export async function startTunnel(
       void serveTarget(stream, {
         epmd,
         descriptors,
-        cookieOf: nodes.cookieOf,
+        open: nodes.open,
         onCookieRefused: nodes.onCookieRefused,
         onNodeNews: nodes.onNodeNews,
         allow: options.allow,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createLineLogger } from '../../src/agent/line-logger.ts';
 import { COOKIE_LIMITS, NodeCookies } from '../../src/agent/node-cookies.ts';
+import { EpmuxError } from '../../src/protocol/errors.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const NODE = { name: 'app', port: 40_000 };
@@ -11,6 +12,7 @@ describe('the cookies of nodes', () => {
   let places: string[];
   let accepted: string;
   let down: boolean;
+  let foreign: boolean;
   let shown: string[];
   let log: string[];
   let cookies: NodeCookies;
@@ -20,6 +22,7 @@ describe('the cookies of nodes', () => {
     places = ['wrong1', 'right', 'wrong2'];
     accepted = 'right';
     down = false;
+    foreign = false;
     shown = [];
     log = [];
     cookies = new NodeCookies({
@@ -31,6 +34,7 @@ describe('the cookies of nodes', () => {
       }),
       accepts: async (_node, _name, cookie) => {
         if (down) throw new Error('silent');
+        if (foreign) throw new EpmuxError('PERMISSION_DENIED', "not its user's");
         shown.push(cookie);
         return cookie === accepted;
       },
@@ -78,6 +82,15 @@ describe('the cookies of nodes', () => {
     down = true;
     assert.equal(await cookies.find(NODE, FULL), undefined);
     down = false;
+    assert.equal(await cookies.find(NODE, FULL), true);
+  });
+
+  it('are shown no more where they may not be, and the person is told', async () => {
+    foreign = true;
+    assert.equal(await cookies.find(NODE, FULL), false);
+    assert.deepEqual(shown, []);
+    assert.match(cookies.refused('app', false).text, /the agent shows it none: not its user's/);
+    foreign = false;
     assert.equal(await cookies.find(NODE, FULL), true);
   });
 

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
 import { type Cookie, RELAYED_COOKIE } from '../../src/erlang/handshake.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { askNode } from '../../src/runtime/epmd-client.ts';
 import { pingNode } from '../../src/runtime/node-probe.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
 import { splice } from '../../src/runtime/splice.ts';
@@ -13,6 +14,7 @@ import type { Directory } from '../../src/session/types.ts';
 import { DaemonEnd } from '../support/daemon-end.ts';
 import { ErlangHost, type ErlangNode, hasErlang, randomCookie } from '../support/erlang.ts';
 import { leaveOut, NO_ERLANG } from '../support/left-out.ts';
+import { OtherUsersPort } from '../support/other-user.ts';
 import { TestAgent } from '../support/test-agent.ts';
 
 const SECRET = 'the secret that both ends know';
@@ -188,6 +190,48 @@ describe('the agent beside real nodes', () => {
       });
       other.socket?.destroy();
       await blind.stop();
+    });
+  });
+
+  describe('whose port is another user’s', () => {
+    let elsewhere: ErlangHost;
+    let app: ErlangNode;
+    let thief: OtherUsersPort;
+    let registered: Socket | undefined;
+
+    /** He has taken the name in the dyno, and passes all on to a node with the same cookie. */
+    before(async function () {
+      if (process.getuid?.() !== 0) leaveOut(this, 'only root can act as another user');
+      elsewhere = await ErlangHost.start({ cookie: dyno.cookie });
+      app = await elsewhere.node('app');
+      const found = await askNode({ host: '127.0.0.1', port: elsewhere.epmdPort }, 'app');
+      thief = await OtherUsersPort.open(found?.port ?? 0);
+    });
+    after(async () => {
+      await thief?.close();
+      await elsewhere?.stop();
+    });
+
+    afterEach(() => registered?.destroy());
+
+    it('shows it no cookie to find the one that fits, and says so', async () => {
+      registered = await register(dyno.epmdPort, 'app', thief.port);
+      const { nodes } = await end.directory(has(app.name));
+      assert.equal(nodes[0]?.cookieKnown, false);
+      await assert.rejects(viaAgent('app'), {
+        code: 'COOKIE_REFUSED',
+        message: /the agent shows it none: what listens on port \d+ is not seen to be of the agent/,
+      });
+    });
+
+    it('shows it none either where it has taken the name of a node whose cookie is known', async () => {
+      const own = await node('app');
+      await end.directory(({ nodes }) => nodes[0]?.cookieKnown === true);
+      await viaAgent('app');
+      await own.stop();
+      registered = await register(dyno.epmdPort, 'app', thief.port);
+      await assert.rejects(viaAgent('app'), { code: 'COOKIE_REFUSED' });
+      assert(agent.log.some((line) => /warn a node is shown no cookie/.test(line)));
     });
   });
 

@@ -1,0 +1,83 @@
+import { access, constants } from 'node:fs/promises';
+import { BlockList, isIPv6 } from 'node:net';
+import { endianness } from 'node:os';
+import { join } from 'node:path';
+import { readBounded } from './bounded-file.ts';
+
+/** Some seventeen hundred sockets; those that listen come first. */
+const TABLE_BYTES = 262_144;
+const TABLES = ['net/tcp', 'net/tcp6'];
+/** Local address and port, then the state LISTEN, and the fifth field behind it: the user. */
+const LISTENING = /^ *\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) \S+ 0A( \S+){3} +(\d+) /gm;
+const ANY = { ipv4: '0.0.0.0', ipv6: '::' } as const;
+
+/** A socket that listens in this host. */
+export interface Listener {
+  readonly address: string;
+  readonly family: keyof typeof ANY;
+  readonly port: number;
+  readonly uid: number;
+}
+
+/** The far end of a connected socket. */
+export interface FarEnd {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
+/** What listens in this host, as the kernel's tables have it at this moment. Undefined: the system does not tell, for it has no such tables in its `proc`. Never fails. */
+export async function listenersNow(proc: string): Promise<readonly Listener[] | undefined> {
+  const tables = TABLES.map((name) => join(proc, name));
+  const read = await Promise.all(tables.map((path) => readBounded(path, TABLE_BYTES)));
+  if (read.every((table) => table === undefined) && !(await isReadable(tables))) return undefined;
+  return read.flatMap((table) => listeners(table?.toString('latin1') ?? ''));
+}
+
+/** Whether all that may have taken this connection is of the user `uid`. Nobody else can listen there for as long as that does. */
+export function isListenerOf(
+  uid: number,
+  { remoteAddress, remotePort }: FarEnd,
+  all: readonly Listener[],
+): boolean {
+  if (remoteAddress === undefined) return false;
+  const there = all.filter(({ port }) => port === remotePort);
+  const family = isIPv6(remoteAddress) ? 'ipv6' : 'ipv4';
+  const own = there.filter(among(family, [withoutZone(remoteAddress), ANY[family]]));
+  // One for both families takes what no other does.
+  const taking = own.length > 0 ? own : there.filter(among('ipv6', [ANY.ipv6]));
+  return taking.length > 0 && taking.every((listener) => listener.uid === uid);
+}
+
+/** Tables that are there and can't be read at this moment tell nothing of the user, but that there is more than one. */
+async function isReadable(tables: readonly string[]): Promise<boolean> {
+  const found = await Promise.allSettled(tables.map((path) => access(path, constants.R_OK)));
+  return found.some(({ status }) => status === 'fulfilled');
+}
+
+function listeners(table: string): Listener[] {
+  return [...table.matchAll(LISTENING)].map(([, address = '', port = '', , uid = '']) => ({
+    ...addressOf(address),
+    port: Number.parseInt(port, 16),
+    uid: Number(uid),
+  }));
+}
+
+/** The kernel writes an address as words of 32 bits, each as this machine has it in memory. */
+function addressOf(hex: string): Pick<Listener, 'address' | 'family'> {
+  const bytes = Buffer.from(hex, 'hex');
+  if (endianness() === 'LE') bytes.swap32();
+  if (bytes.length === 4) return { address: bytes.join('.'), family: 'ipv4' };
+  const groups = bytes.toString('hex').match(/.{4}/g) ?? [];
+  return { address: groups.join(':'), family: 'ipv6' };
+}
+
+/** Of an IPv4 address also as IPv6 has it. */
+function among(family: Listener['family'], addresses: readonly string[]) {
+  const list = new BlockList();
+  for (const address of addresses) list.addAddress(address, family);
+  return (listener: Listener): boolean => list.check(listener.address, listener.family);
+}
+
+function withoutZone(address: string): string {
+  return address.replace(/%.*$/, '');
+}
