@@ -13,7 +13,7 @@ import { dialOwnHost } from './dial.ts';
 import { givenName } from './given-names.ts';
 import { isListenerOf, type Listener, listenersNow } from './listening-user.ts';
 import { NodeCookies } from './node-cookies.ts';
-import type { OpenNode } from './targets.ts';
+import type { OpenNode, TargetNodes } from './targets.ts';
 import type { NodeIdentity } from './watched-nodes.ts';
 import { NodeWatcher } from './watcher.ts';
 
@@ -32,7 +32,7 @@ export interface HostNodesOptions {
 }
 
 /** The nodes of this host as epmd and they themselves tell, and the cookies that they accept. */
-export class HostNodes {
+export class HostNodes implements TargetNodes {
   readonly watcher: NodeWatcher;
   readonly #cookies: NodeCookies;
   readonly #surroundings: CookieSurroundings;
@@ -76,7 +76,7 @@ export class HostNodes {
     this.watcher = new NodeWatcher({ source, clock, log, most, onChange });
   }
 
-  /** As TargetOptions has it. */
+  /** As TargetNodes has it. */
   readonly open = async (short: string, port: number, signal: AbortSignal): Promise<OpenNode> => {
     const cookie = this.#cookies.of(short);
     if (cookie === undefined) return { pipe: await dialNode(short, port, signal), cookie };
@@ -86,10 +86,14 @@ export class HostNodes {
     return { pipe, cookie: undefined };
   };
 
-  /** As TargetOptions has it. */
+  /** As TargetNodes has it. */
+  readonly hasNode = (name: string): boolean =>
+    this.watcher.directory?.nodes.some((node) => node.name === name) === true;
+
+  /** As TargetNodes has it. */
   readonly onNodeNews = (): void => this.watcher.look();
 
-  /** As TargetOptions has it. */
+  /** As TargetNodes has it. */
   readonly onCookieRefused = (short: string, ours: boolean): string => {
     const { again, text } = this.#cookies.refused(short, ours);
     this.#log.warn('a node refused a cookie', { node: short, why: text });

@@ -18,18 +18,25 @@ export interface OpenNode {
   readonly cookie: string | undefined;
 }
 
+/** What is known of the nodes of this host, and what becomes known. */
+export interface TargetNodes {
+  /** A connection to the port of the node of this short name. Fails as `dialOwnHost` does. */
+  readonly open: (short: string, port: number, signal: AbortSignal) => Promise<OpenNode>;
+  /** Whether a node of this host has this full name. */
+  readonly hasNode: (name: string) => boolean;
+  /** The node refused a connection: `ours`, the cookie given for it was shown. The text is for the other end. */
+  readonly onCookieRefused: (short: string, ours: boolean) => string;
+  /** A node has gone, or one was asked for that is not there. */
+  readonly onNodeNews: () => void;
+}
+
 export interface TargetOptions {
   readonly epmd: EpmdAddress;
   readonly descriptors: Descriptors;
   readonly allow: ReadonlyMap<string, number>;
   readonly stallMs: number;
   readonly nodeSilenceMs: number;
-  /** A connection to the port of the node of this short name. Fails as `dialOwnHost` does. */
-  readonly open: (short: string, port: number, signal: AbortSignal) => Promise<OpenNode>;
-  /** The node refused a connection: `ours`, the cookie given for it was shown. The text is for the other end. */
-  readonly onCookieRefused: (short: string, ours: boolean) => string;
-  /** A node has gone, or one was asked for that is not there. */
-  readonly onNodeNews: () => void;
+  readonly nodes: TargetNodes;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -74,13 +81,13 @@ async function toNode(
   options: TargetOptions,
   gone: AbortSignal,
 ): Promise<void> {
-  const { epmd, clock, stallMs, nodeSilenceMs, log } = options;
+  const { epmd, nodes, clock, stallMs, nodeSilenceMs, log } = options;
   const node = await askNode(epmd, name, gone);
   if (node === undefined) {
-    options.onNodeNews();
+    nodes.onNodeNews();
     throw new EpmuxError('NODE_NOT_FOUND', `epmd knows no node ${name}`);
   }
-  const { pipe, cookie: production } = await options.open(name, node.port, gone);
+  const { pipe, cookie: production } = await nodes.open(name, node.port, gone);
   log.debug('a stream is open', { target: stream.target, port: node.port });
   stream.accept();
   new NodeCoupling({
@@ -89,16 +96,18 @@ async function toNode(
     relay: {
       side: 'acceptor',
       hide: true,
+      isTaken: nodes.hasNode,
       nodeSilenceMs,
       cookies: production === undefined ? undefined : { production },
     },
-    onCookieRefused: ({ translated }) => options.onCookieRefused(name, translated),
+    onCookieRefused: ({ translated }) => nodes.onCookieRefused(name, translated),
     clock,
     stallMs,
     onClosed: ({ code, text }) => {
-      options.onNodeNews();
+      nodes.onNodeNews();
       const fields = { target: stream.target, code: wireCodeName(code), why: text };
       if (code === WireCode.STALLED) log.warn('a stream was cut for the node’s sake', fields);
+      else if (code === WireCode.HIDDEN_ONLY) log.info('a stream is refused', fields);
       else log.debug('a stream is closed', fields);
     },
   });

@@ -81,9 +81,7 @@ export async function startTunnel(
       void serveTarget(stream, {
         epmd,
         descriptors,
-        open: nodes.open,
-        onCookieRefused: nodes.onCookieRefused,
-        onNodeNews: nodes.onNodeNews,
+        nodes,
         allow: options.allow,
         stallMs: options.stallMs,
         nodeSilenceMs: limits.nodeSilenceMs,

@@ -16,7 +16,7 @@ export interface LeadOnOptions {
   readonly openNode: () => BytePipe;
   /** Asked once the connection is about to be led on. */
   readonly relay: () => Pick<NodeCouplingOptions['relay'], 'hiddenOnly' | 'ticks'>;
-  readonly parts: Pick<TunnelParts, 'clock' | 'logger' | 'localCookie' | 'limits'>;
+  readonly parts: Pick<TunnelParts, 'names' | 'clock' | 'logger' | 'localCookie' | 'limits'>;
   /** The connection did not end by the will of one of its nodes. */
   readonly onCut: (cut: ErrorStatus) => void;
 }
@@ -31,7 +31,7 @@ const ORDINARY: ReadonlySet<number> = new Set(
 /** Leads a local node's connection to the node in the dyno. What fails closes that connection only. */
 export async function leadOn(local: BytePipe, options: LeadOnOptions): Promise<void> {
   const { short, parts } = options;
-  const { clock, logger, localCookie } = parts;
+  const { names, clock, logger, localCookie } = parts;
   const { nodeSilenceMs } = parts.limits;
   try {
     const cookies = await relayCookies({ ...options.cookies, local: localCookie });
@@ -39,7 +39,14 @@ export async function leadOn(local: BytePipe, options: LeadOnOptions): Promise<v
       node: local,
       tunnel: options.openNode(),
       clock,
-      relay: { side: 'connector', hide: true, ...options.relay(), nodeSilenceMs, cookies },
+      relay: {
+        side: 'connector',
+        hide: true,
+        isTaken: names.hasNode,
+        ...options.relay(),
+        nodeSilenceMs,
+        cookies,
+      },
       onClosed: (reason) => {
         const { code, text } = reason;
         const level = code === WireCode.COOKIE ? 'warn' : 'info';

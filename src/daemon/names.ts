@@ -90,6 +90,10 @@ export class NameTable {
     return [...this.#nodes].some((node) => node.host?.toLowerCase() === host);
   }
 
+  /** Whether a node of this full name is behind any tunnel. */
+  readonly hasNode = (name: string): boolean =>
+    [...this.#nodes].some(({ short, host }) => host !== undefined && `${short}@${host}` === name);
+
   /** Host → address, for those whose name a hosts file can lead. */
   hosts(): ReadonlyMap<string, string> {
     const hosts = new Map<string, string>();

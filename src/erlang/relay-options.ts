@@ -7,6 +7,8 @@ export interface DistributionRelayOptions {
   readonly hide: boolean;
   /** Refuse a visible connector (HIDDEN_ONLY) rather than hide it. */
   readonly hiddenOnly: boolean;
+  /** Whether a node beyond has this full name. A connector that bears it is refused: its peer would end the connection of that node for it. */
+  readonly isTaken: (name: string) => boolean;
   /**
    * `feed`: this end swallows its node's ticks and feeds it ticks of its own; the other end must do the same. `pass`: ticks are the nodes' own
    * business, for a way with one relay only.
@@ -25,6 +27,7 @@ export interface DistributionRelayOptions {
 export const RELAY_DEFAULTS: Omit<DistributionRelayOptions, 'side'> = {
   hide: true,
   hiddenOnly: false,
+  isTaken: () => false,
   ticks: 'feed',
   tickMs: 2_000,
   nodeSilenceMs: 5 * 60_000,

@@ -163,13 +163,13 @@ export class DistributionRelay {
       const frame = direction.frames.next();
       if (frame === undefined) return out;
       const isFrame = typeof frame !== 'string';
+      const isName = isFrame ? isNameTag(frame[0]) : frame === 'overlong name';
       const passed = isFrame ? this.#pass(direction, frame) : undefined;
       if (passed === undefined) {
-        const isName = isFrame ? isNameTag(frame[0]) : frame === 'overlong name';
         if (isName && this.#refuseUnread(from)) return out;
         return [...out, ...(isFrame ? [framed(frame)] : []), ...this.#turnOpaque(from)];
       }
-      if (this.#refuseVisible(from)) return out;
+      if (this.#refuseVisible(from) || (isName && this.#refuseTaken(from))) return out;
       out.push(passed);
     }
     const rest = direction.frames.rest();
@@ -214,6 +214,15 @@ export class DistributionRelay {
     if (!this.#options.hiddenOnly || this.#handshake.connectorVisible !== true) return false;
     const name = this.connectorName ?? '';
     this.#refuse(from, `${name} is a visible node and only hidden ones are let through`);
+    return true;
+  }
+
+  /** True: its peer would take the connector for another node, and end the connection that it has with that one. */
+  #refuseTaken(from: Sender): boolean {
+    const name = this.connectorName;
+    if (this.#directions[from].role !== 'connector' || name === undefined) return false;
+    if (!this.#options.isTaken(name)) return false;
+    this.#refuse(from, `${name} is the name of a node there, whose place it would take`);
     return true;
   }
 

@@ -4,7 +4,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
-import { type Cookie, RELAYED_COOKIE } from '../../src/erlang/handshake.ts';
+import {
+  type Cookie,
+  encodeName,
+  encodeStatus,
+  Flag,
+  framed,
+  RELAYED_COOKIE,
+} from '../../src/erlang/handshake.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { askNode } from '../../src/runtime/epmd-client.ts';
 import { pingNode } from '../../src/runtime/node-probe.ts';
@@ -191,6 +198,18 @@ describe('the agent beside real nodes', () => {
       other.socket?.destroy();
       await blind.stop();
     });
+  });
+
+  it('lets nobody in who bears the name of one of them', async () => {
+    const [app, other] = await Promise.all([node('app'), node('other')]);
+    await end.directory(has(app.name, other.name));
+    const guest = end.open('node/app');
+    const flags = Flag.HANDSHAKE_23;
+    guest.stream.write(framed(encodeName({ version: 6, flags, creation: 1, name: other.name })));
+    const told = framed(encodeStatus('not_allowed'));
+    assert.deepEqual(await guest.bytes(told.length), Buffer.from(told));
+    await agent.stop();
+    assert(agent.log.some((line) => /info a stream is refused .*is the name of a node/.test(line)));
   });
 
   describe('whose port is another user’s', () => {

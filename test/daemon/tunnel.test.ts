@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { readState } from '../../src/daemon/state.ts';
+import { encodeName, encodeStatus, Flag, framed } from '../../src/erlang/handshake.ts';
 import { askNode } from '../../src/runtime/epmd-client.ts';
 import { AgentEnd } from '../support/agent-end.ts';
 import { connectSpec } from '../support/daemon-fixture.ts';
@@ -126,6 +128,24 @@ describe('a tunnel', () => {
     assert.equal((await at.client.call('resolve', { node: 'app' })).tunnel, 'prod');
     await at.client.call('down', { name: 'prod' });
     assert.equal((await at.client.call('resolve', { node: 'app' })).node.unreachable, undefined);
+    await other.kill();
+  });
+
+  it('lets no local node in that bears the name of a node behind any tunnel, and says so', async () => {
+    await at.up();
+    const other = await AgentEnd.start({ secret: SECRET, nodes: { 'web@dyno-2': at.app.port } });
+    const spec = connectSpec(other.port, { name: 'other' });
+    await at.client.call('up', { spec, secrets: SECRETS });
+    const [node] = (await at.status()).nodes;
+    const socket = net.connect(node?.port ?? 0, node?.address);
+    const flags = Flag.HANDSHAKE_23;
+    const name = encodeName({ version: 6, flags, creation: 1, name: 'web@dyno-2' });
+    socket.end(framed(name));
+    const [told] = await once(socket, 'data');
+    assert.deepEqual(told, Buffer.from(framed(encodeStatus('not_allowed'))));
+    const { nodes } = await at.until((now) => now.nodes[0]?.lastCut !== undefined);
+    assert.equal(nodes[0]?.lastCut?.code, 'HANDSHAKE_REFUSED');
+    assert.match(nodes[0]?.lastCut?.message ?? '', /web@dyno-2 is the name of a node there/);
     await other.kill();
   });
 

@@ -114,6 +114,36 @@ describe('a relay whose connection is refused', () => {
     }
   });
 
+  it('refuses a connector that bears the name of a node beyond, as a node would', () => {
+    for (const side of ['connector', 'acceptor'] as const) {
+      const relay = newRelay(side, { isTaken: (name) => name === 'me@laptop' });
+      const out = through(
+        relay,
+        side,
+        handshake({ connectorFlags: Flag.HANDSHAKE_23 }).slice(0, 1),
+      );
+      assert.deepEqual(out.acceptor, Buffer.alloc(0));
+      assert.deepEqual(out.connector, Buffer.from(framed(encodeStatus('not_allowed'))));
+    }
+    const relay = newRelay('connector', { isTaken: (name) => name === 'me@laptop' });
+    relay.fromNode(handshake()[0]?.bytes ?? Buffer.alloc(0), 0);
+    const { failure } = relay.onDeadline(0);
+    assert.equal(failure?.code, WireCode.HIDDEN_ONLY);
+    assert.match(failure?.text ?? '', /me@laptop is the name of a node there/);
+  });
+
+  it('lets pass who has another name, or is given one by the node', () => {
+    for (const [taken, nameMe] of [
+      ['app@dyno', false],
+      ['laptop', true],
+      ['2A@laptop', true],
+    ] as const) {
+      const relay = newRelay('acceptor', { isTaken: (name) => name === taken });
+      through(relay, 'acceptor', handshake({ nameMe }));
+      assert.equal(relay.phase, 'messages', taken);
+    }
+  });
+
   describe('of a name that it can not read, and so not hide,', () => {
     const [said] = handshake();
     assert.ok(said !== undefined);

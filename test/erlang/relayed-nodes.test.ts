@@ -183,6 +183,25 @@ describe('real nodes through two relays', function () {
     await Promise.all([veiled.stop(), nameless.stop()]);
   });
 
+  it('do not take the place of a node whose name they bear', async () => {
+    const [web, jobs] = await Promise.all([dyno.node('web'), dyno.node('jobs')]);
+    assert.equal(await web.eval(`net_adm:ping('${jobs.name}')`), 'pong');
+    await jobs.event(isUp(web));
+    const desk = await ErlangHost.start({ cookie: dyno.cookie, hostName: dyno.hostName });
+    const namesake = await desk.node('web');
+    const isTaken = (name: string): boolean => name === web.name;
+    for (const side of ['near', 'far'] as const) {
+      const path = await join({ laptop: desk, name: 'jobs', [side]: { isTaken } });
+      assert.equal(await namesake.eval(`net_adm:ping('${jobs.name}')`), 'pang');
+      const ended = await path.over(side === 'near' ? 'connector' : 'acceptor');
+      assert.equal(ended.code, WireCode.HIDDEN_ONLY);
+      await path.stop();
+    }
+    assert.equal(await web.eval(`erpc:call('${jobs.name}', erlang, node, [])`), `'${jobs.name}'`);
+    assert.deepEqual(jobs.events, []);
+    await Promise.all([desk.stop(), web.stop(), jobs.stop()]);
+  });
+
   it('are kept out when visible and only hidden ones may pass', async () => {
     const path = await join({ near: { hiddenOnly: true } });
     const me = await laptop.node('loud');
