@@ -4,7 +4,7 @@ import { isNameTag } from './handshake.ts';
 /** No handshake frame comes near it (a name has 255 characters at most); its high byte is below that of a TLS record. */
 export const MAX_HANDSHAKE_FRAME_BYTES = 4_096;
 
-/** What a record of TLS begins with: a handshake's, or the alert that answers what is none. */
+/** What a record of TLS begins with: a handshake's, or the alert that answers what is none. Its third byte is part of a version, and begins no name. */
 const TLS_RECORDS = [0x16, 0x15];
 
 /** Divides one direction of a handshake into frames with 2-byte lengths. Holds one frame beyond the chunk given last. */
@@ -20,10 +20,10 @@ export class HandshakeFrames {
     const [high, low, tag] = this.#held;
     if (high === undefined) return undefined;
     if (high << 8 >= MAX_HANDSHAKE_FRAME_BYTES) {
-      // The first byte alone tells, and the other end may be waiting for it to be passed on.
-      if (TLS_RECORDS.includes(high)) return 'tls';
+      // The other end may be waiting for them, but who speaks TLS says five bytes at least.
       if (tag === undefined) return undefined;
-      return isNameTag(tag) ? 'overlong name' : 'overlong';
+      if (isNameTag(tag)) return 'overlong name';
+      return TLS_RECORDS.includes(high) ? 'tls' : 'overlong';
     }
     if (low === undefined) return undefined;
     const end = 2 + ((high << 8) | low);

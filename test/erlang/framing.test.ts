@@ -116,11 +116,32 @@ describe('the frames of a handshake', () => {
     );
   });
 
-  it('are found to be none by the first byte of a TLS record', () => {
-    const collector = new HandshakeFrames();
-    collector.push(Uint8Array.of(0x16));
-    assert.equal(collector.next(), 'tls');
-    assert.deepEqual(collector.rest(), Uint8Array.of(0x16));
-    assert.ok(MAX_HANDSHAKE_FRAME_BYTES <= 0x1600);
+  it('are found to be none by the first bytes of a TLS record, wherever the pieces end', () => {
+    for (const sizes of [[1], [2], [3]]) {
+      for (const record of [Uint8Array.of(0x16, 3, 1), Uint8Array.of(0x15, 3, 3)]) {
+        const collector = new HandshakeFrames();
+        const said = chunked(record, sizes).map((chunk) => {
+          collector.push(chunk);
+          return collector.next();
+        });
+        assert.equal(said.pop(), 'tls');
+        assert.ok(said.every((word) => word === undefined));
+        assert.deepEqual(Uint8Array.from(collector.rest()), record);
+      }
+    }
+    assert.ok(MAX_HANDSHAKE_FRAME_BYTES <= 0x1500);
+  });
+
+  it('are no TLS where a name begins, whatever its length', () => {
+    for (const [bytes, word] of [
+      [[0x16, 3, 0x4e], 'overlong name'],
+      [[0x15, 0, 0x6e], 'overlong name'],
+      [[0x17, 3, 0x4e], 'overlong name'],
+      [[0x17, 3, 3], 'overlong'],
+    ] as const) {
+      const collector = new HandshakeFrames();
+      collector.push(Uint8Array.from(bytes));
+      assert.equal(collector.next(), word);
+    }
   });
 });

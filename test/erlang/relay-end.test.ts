@@ -150,6 +150,8 @@ describe('a relay whose connection is refused', () => {
     const frame = said.bytes.subarray(2);
     const names = {
       overlong: framed(Buffer.concat([frame, Buffer.alloc(4_096)])),
+      'as long as a record of TLS': framed(Buffer.concat([frame, Buffer.alloc(0x1600)])),
+      'as long as an alert of TLS': framed(Buffer.concat([frame, Buffer.alloc(0x1500)])),
       broken: framed(frame.subarray(0, 12)),
     };
 
