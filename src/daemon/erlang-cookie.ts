@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cookieOfFile, MAX_COOKIE_BYTES } from '../erlang/cookie.ts';
+import { EpmuxError } from '../protocol/errors.ts';
 import { fileError, systemCode } from './file-error.ts';
 
 const COOKIE_LENGTH = 20;
@@ -26,7 +27,7 @@ function draw(): string {
 
 /**
  * The cookie that this user's nodes have: ~/.erlang.cookie, else the one in the configuration folder (OTP 25 and later). With neither, one is
- * made as Erlang would at a node's first start. PERMISSION_DENIED, DISK_FULL or INTERNAL when that fails.
+ * made as Erlang would at a node's first start. PERMISSION_DENIED, DISK_FULL or INTERNAL when that fails, CONFIG_INVALID for an empty file.
  */
 export async function localCookie(
   home: string,
@@ -41,8 +42,10 @@ export async function localCookie(
     return cookie;
   } catch (error) {
     // A node that starts at this moment may have been first.
-    const others = systemCode(error) === 'EEXIST' ? await read(path) : undefined;
+    if (systemCode(error) !== 'EEXIST') throw fileError(error, path);
+    const others = await read(path);
     if (others !== undefined) return others;
-    throw fileError(error, path);
+    const hint = 'Erlang starts no node with it: remove it, and one is made';
+    throw new EpmuxError('CONFIG_INVALID', `${path} holds no cookie`, { cause: error, hint });
   }
 }

@@ -31,10 +31,10 @@ const ORDINARY: ReadonlySet<number> = new Set(
 /** Leads a local node's connection to the node in the dyno. What fails closes that connection only. */
 export async function leadOn(local: BytePipe, options: LeadOnOptions): Promise<void> {
   const { short, parts } = options;
-  const { names, clock, logger, localCookie } = parts;
+  const { names, clock, logger } = parts;
   const { nodeSilenceMs } = parts.limits;
   try {
-    const cookies = await relayCookies({ ...options.cookies, local: localCookie });
+    const cookies = await relayCookies({ ...options.cookies, local: () => ownCookie(parts) });
     new NodeCoupling({
       node: local,
       tunnel: options.openNode(),
@@ -60,6 +60,15 @@ export async function leadOn(local: BytePipe, options: LeadOnOptions): Promise<v
     logger.warn('a local connection can not be led on', { node: short, reason });
     local.close(error instanceof EpmuxError ? error : undefined);
   }
+}
+
+/** A node that brings the production cookie needs none of this user's. */
+function ownCookie({ localCookie, logger }: LeadOnOptions['parts']): Promise<string | undefined> {
+  return localCookie().catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    logger.warn('cookies are not translated, for this user has none', { reason });
+    return undefined;
+  });
 }
 
 function cutOf(reason: EndReason, wallNow: number): ErrorStatus {

@@ -5,16 +5,18 @@ export interface CookieSources {
   readonly agentKnows: boolean;
   /** The production cookie, where this side has it. */
   readonly production: () => Promise<string | undefined>;
-  /** The cookie of this user's own nodes. */
-  readonly local: () => Promise<string>;
+  /** The cookie of this user's own nodes; undefined: it can't be had. */
+  readonly local: () => Promise<string | undefined>;
 }
 
 /**
- * What the relay beside a local node is to know: the production cookie stays in the dyno where the agent has found it. Undefined: nobody knows it but
- * perhaps the local node, whose proof passes as it is.
+ * What the relay beside a local node is to know: the production cookie stays in the dyno where the agent has found it. Undefined: one of the two is not
+ * known but perhaps to the local node, whose proof passes as it is.
  */
 export async function relayCookies(sources: CookieSources): Promise<RelayCookies | undefined> {
-  if (sources.agentKnows) return { local: await sources.local() };
-  const production = await sources.production();
-  return production === undefined ? undefined : { local: await sources.local(), production };
+  const production = sources.agentKnows ? undefined : await sources.production();
+  if (!sources.agentKnows && production === undefined) return undefined;
+  const local = await sources.local();
+  if (local === undefined) return undefined;
+  return production === undefined ? { local } : { local, production };
 }

@@ -40,6 +40,15 @@ describe("this user's own cookie", () => {
     await assert.rejects(localCookie(join(folder.path, 'none')), { code: 'INTERNAL' });
   });
 
+  it('is none where the file is empty, which Erlang refuses', async () => {
+    writeFileSync(join(folder.path, '.erlang.cookie'), '\n');
+    await assert.rejects(localCookie(folder.path), {
+      code: 'CONFIG_INVALID',
+      message: /\.erlang\.cookie holds no cookie/,
+      hint: /remove it/,
+    });
+  });
+
   it('is one that a real node takes', async function () {
     this.timeout(20_000);
     const host = await ErlangHost.start();

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { readState } from '../../src/daemon/state.ts';
 import { encodeName, encodeStatus, Flag, framed } from '../../src/erlang/handshake.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { askNode } from '../../src/runtime/epmd-client.ts';
+import { pingNode } from '../../src/runtime/node-probe.ts';
+import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
 import { AgentEnd } from '../support/agent-end.ts';
 import { connectSpec } from '../support/daemon-fixture.ts';
 import { freePort } from '../support/erlang.ts';
@@ -129,6 +132,15 @@ describe('a tunnel', () => {
     await at.client.call('down', { name: 'prod' });
     assert.equal((await at.client.call('resolve', { node: 'app' })).node.unreachable, undefined);
     await other.kill();
+  });
+
+  it('leads on who brings the production cookie, also where this user has none', async () => {
+    mkdirSync(join(folder.path, '.erlang.cookie'));
+    await at.up();
+    const [node] = (await at.status()).nodes;
+    const open = async () =>
+      duplexPipe(net.connect(node?.port ?? 0, node?.address), 'a local node');
+    assert.equal((await pingNode({ open, clock: systemClock }, COOKIE)).node.name, 'app@dyno-1');
   });
 
   it('lets no local node in that bears the name of a node behind any tunnel, and says so', async () => {
