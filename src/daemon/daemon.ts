@@ -1,7 +1,7 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { Descriptors } from '../runtime/descriptors.ts';
-import { configHome, homeFolder } from '../runtime/home.ts';
+import { erlangConfig, homeFolder } from '../runtime/home.ts';
 import { VERSION } from '../runtime/version.ts';
 import { SESSION_DEFAULTS, type SessionConfig } from '../session/config.ts';
 import { Session } from '../session/session.ts';
@@ -95,7 +95,7 @@ export class Daemon {
     this.#state = state;
     this.#leader = leader;
     this.startedAt = new Date(clock.wallNow()).toISOString();
-    this.localCookie = () => localCookie(homeFolder(env), configHome(env));
+    this.localCookie = () => localCookie(homeFolder(env), erlangConfig(env));
     this.ended = new Promise((resolve) => {
       this.#onEnded = resolve;
     });

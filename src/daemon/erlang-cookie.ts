@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cookieOfFile, MAX_COOKIE_BYTES } from '../erlang/cookie.ts';
 import { EpmuxError } from '../protocol/errors.ts';
+import { erlangConfig } from '../runtime/home.ts';
 import { fileError, systemCode } from './file-error.ts';
 
 const COOKIE_LENGTH = 20;
@@ -26,15 +27,15 @@ function draw(): string {
 }
 
 /**
- * The cookie that this user's nodes have: ~/.erlang.cookie, else the one in the configuration folder (OTP 25 and later). With neither, one is
+ * The cookie that this user's nodes have: ~/.erlang.cookie, else the one in Erlang's configuration folder (OTP 25 and later). With neither, one is
  * made as Erlang would at a node's first start. PERMISSION_DENIED, DISK_FULL or INTERNAL when that fails, CONFIG_INVALID for an empty file.
  */
 export async function localCookie(
   home: string,
-  configHome: string = join(home, '.config'),
+  config: string = erlangConfig({ HOME: home }),
 ): Promise<string> {
   const path = join(home, '.erlang.cookie');
-  const found = (await read(path)) ?? (await read(join(configHome, 'erlang', '.erlang.cookie')));
+  const found = (await read(path)) ?? (await read(join(config, '.erlang.cookie')));
   if (found !== undefined) return found;
   const cookie = draw();
   try {

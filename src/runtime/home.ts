@@ -14,6 +14,16 @@ export function xdgFolder(env: Environment, name: `XDG_${string}`): string | und
   return value !== undefined && isAbsolute(value) ? value : undefined;
 }
 
+/** Where Erlang has the second place of its cookie: its `filename:basedir(user_config, "erlang")`. */
+export function erlangConfig(
+  env: Environment,
+  platform: NodeJS.Platform = process.platform,
+): string {
+  return platform === 'darwin'
+    ? join(homeFolder(env), 'Library', 'Application Support', 'erlang')
+    : join(configHome(env), 'erlang');
+}
+
 /** $XDG_CONFIG_HOME, or ~/.config. */
 export function configHome(env: Environment): string {
   return xdgFolder(env, 'XDG_CONFIG_HOME') ?? join(homeFolder(env), '.config');

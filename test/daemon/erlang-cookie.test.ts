@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { localCookie } from '../../src/daemon/erlang-cookie.ts';
+import { erlangConfig } from '../../src/runtime/home.ts';
 import { ErlangHost } from '../support/erlang.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -21,10 +22,16 @@ describe("this user's own cookie", () => {
   });
 
   it('is the one of the configuration folder when the home folder has none', async () => {
-    const config = join(folder.path, 'config');
-    mkdirSync(join(config, 'erlang'), { recursive: true });
-    writeFileSync(join(config, 'erlang', '.erlang.cookie'), 'OTHER');
-    assert.equal(await localCookie(folder.path, config), 'OTHER');
+    for (const [platform, path] of [
+      ['linux', 'config/erlang'],
+      ['darwin', 'Library/Application Support/erlang'],
+    ] as const) {
+      const env = { HOME: folder.path, XDG_CONFIG_HOME: join(folder.path, 'config') };
+      const config = join(folder.path, path);
+      mkdirSync(config, { recursive: true });
+      writeFileSync(join(config, '.erlang.cookie'), platform);
+      assert.equal(await localCookie(folder.path, erlangConfig(env, platform)), platform);
+    }
   });
 
   it('is made as Erlang makes it when there is none, once for all who ask', async () => {

@@ -6,7 +6,7 @@ import { connectDaemon } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { askNames } from '../../runtime/epmd-client.ts';
-import { configHome, homeFolder } from '../../runtime/home.ts';
+import { erlangConfig, homeFolder } from '../../runtime/home.ts';
 import { findProgram } from '../erlang/programs.ts';
 import type { Environment } from '../io.ts';
 import type { CookieFile, DaemonSide, LocalPorts } from './local.ts';
@@ -60,7 +60,7 @@ function ask(
 async function cookieFile(env: Environment): Promise<CookieFile | undefined> {
   for (const path of [
     join(homeFolder(env), '.erlang.cookie'),
-    join(configHome(env), 'erlang', '.erlang.cookie'),
+    join(erlangConfig(env), '.erlang.cookie'),
   ]) {
     const found = await statOf(path);
     if (found === undefined) continue;
