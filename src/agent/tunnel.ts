@@ -72,6 +72,7 @@ export async function startTunnel(
     onChange: (directory) => registry.publish(directory),
   });
   const { watcher } = nodes;
+  let attached = 0;
   const registry = new SessionRegistry({
     clock,
     log,
@@ -89,8 +90,9 @@ export async function startTunnel(
         log,
       }),
     onAttached: (sessions) => {
-      if (sessions > 0) watcher.start();
-      else watcher.stop();
+      if (sessions === 0) watcher.stop();
+      else if (sessions > attached) watcher.start();
+      attached = sessions;
       life?.onAttached(sessions);
     },
     onEnded: (reason, left) => life?.onEnded(reason, left),

@@ -77,12 +77,13 @@ export class NodeWatcher {
     return this.#directory;
   }
 
+  /** Somebody has attached, who may not be the only one. */
   start(): void {
+    this.#nodes.hurry(this.#clock.now());
+    this.look();
     if (this.#running) return;
     this.#running = true;
     this.#run += 1;
-    this.#newsAt = this.#clock.now();
-    this.#nodes.hurry(this.#newsAt);
     void this.#poll(this.#run);
   }
 

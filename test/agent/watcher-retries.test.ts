@@ -55,6 +55,18 @@ describe('the watcher of epmd, with nodes that do not tell', () => {
     assert.deepEqual(names(), ['app@dyno']);
   });
 
+  it('asks it soon when somebody else attaches as well', async () => {
+    host.registered = [{ name: 'app', port: 1 }];
+    host.silent.add('app');
+    watcher.start();
+    await pass(clock, WATCH_LIMITS.retryLaterMs + WATCH_LIMITS.calmAfterMs);
+    const asked = host.asked.length;
+    host.silent.clear();
+    watcher.start();
+    await pass(clock, WATCH_LIMITS.pollMs);
+    assert.deepEqual([host.asked.length, names()], [asked + 1, ['app@dyno']]);
+  });
+
   it('asks a node that refuses to tell its name once: it may log that', async () => {
     host.registered = [{ name: 'app', port: 1 }];
     host.refusing.add('app');
