@@ -1,6 +1,15 @@
 import type { EpmdName, EpmdNode } from '../erlang/epmd.ts';
 import { isLeadable, LOCAL_ADDRESS } from './addresses.ts';
 
+/** What an atom holds. */
+const MAX_NAME_CHARACTERS = 255;
+const CONTROL_CHARACTER = /\p{Cc}/u;
+
+/** Whether a node can be called this. A dyno may say what it likes. */
+export function isNodeName(name: string): boolean {
+  return name.length <= MAX_NAME_CHARACTERS && !CONTROL_CHARACTER.test(name);
+}
+
 export interface NodeName {
   /** The part before `@`: all that epmd knows. */
   readonly short: string;

@@ -7,7 +7,7 @@ import type { Directory, DirectoryNode } from '../session/types.ts';
 import type { Addresses } from './addresses.ts';
 import type { ErrorStatus, NodeStatus } from './control/api.ts';
 import type { DaemonLimits } from './limits.ts';
-import { type NameTable, type PublishedNode, splitNodeName } from './names.ts';
+import { isNodeName, type NameTable, type PublishedNode, splitNodeName } from './names.ts';
 import { NodePort } from './node-port.ts';
 import { Rerun } from './rerun.ts';
 
@@ -44,6 +44,7 @@ export class TunnelNodes {
   #wanted: readonly DirectoryNode[] = [];
   #cancelRetry: () => void = () => undefined;
   #epmdDown = false;
+  #oddBefore = false;
   #closed = false;
   readonly #rerun = new Rerun(() => this.#work());
 
@@ -52,14 +53,26 @@ export class TunnelNodes {
   }
 
   /**
-   * Makes the nodes be those of the directory; undefined: none. While the dyno's epmd does not answer nothing is known, so what was there
-   * stays. Resolves when all are published.
+   * Makes the nodes be those of the directory; undefined: none. What has a name that no node can have is left out. While the dyno's epmd does
+   * not answer nothing is known, so what was there stays. Resolves when all are published.
    */
   set(directory: Directory | undefined): Promise<void> {
     this.#epmdDown = directory?.epmdDown === true;
-    const { nodes } = this.#options.limits;
-    if (!this.#epmdDown) this.#wanted = directory?.nodes.slice(0, nodes) ?? [];
+    if (!this.#epmdDown) {
+      const told = directory?.nodes ?? [];
+      const named = told.filter(({ name }) => isNodeName(name));
+      this.#sayOdd(told.length - named.length);
+      this.#wanted = named.slice(0, this.#options.limits.nodes);
+    }
     return this.#rerun.ask();
+  }
+
+  /** Once: a dyno can tell such names as often as it likes. */
+  #sayOdd(count: number): void {
+    if (count === 0 || this.#oddBefore) return;
+    this.#oddBefore = true;
+    const { dyno, logger } = this.#options;
+    logger.warn('nodes are not led to: no node can have such names', { dyno, count });
   }
 
   list(stale: boolean): readonly NodeStatus[] {

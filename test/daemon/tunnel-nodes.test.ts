@@ -20,11 +20,13 @@ describe('the nodes behind a link', () => {
   let clock: ManualClock;
   let address: string;
   let errors: unknown[];
+  let warnings: unknown[];
 
   beforeEach(() => {
     clock = new ManualClock();
     address = '127.0.0.1';
     errors = [];
+    warnings = [];
     nodes = new TunnelNodes({
       dyno: null,
       addresses: { addressOf: async () => address },
@@ -33,7 +35,11 @@ describe('the nodes behind a link', () => {
       descriptors: new Descriptors(() => 0),
       clock,
       onConnection: () => undefined,
-      logger: { ...silentLogger, error: (_message, fields) => errors.push(fields?.['node']) },
+      logger: {
+        ...silentLogger,
+        warn: (_message, fields) => warnings.push(fields),
+        error: (_message, fields) => errors.push(fields?.['node']),
+      },
     });
   });
   afterEach(() => nodes.close());
@@ -47,6 +53,16 @@ describe('the nodes behind a link', () => {
     assert.deepEqual(led(), ['app@dyno']);
     await Promise.all([nodes.set(directory(4, 'app@dyno', 'other@dyno')), nodes.set(directory(5))]);
     assert.deepEqual(led(), []);
+  });
+
+  it('have names that a node can have: others are counted in one line of the log', async () => {
+    const longest = `${'y'.repeat(250)}@dyno`;
+    const odd = [`y${longest}`, 'app@dyno\n127.0.0.1 bank', '\u001b[2J@dyno', 'a@\u009b2J'];
+    await nodes.set(directory(1, ...odd, longest));
+    assert.deepEqual(led(), [longest]);
+    await nodes.set(directory(2, ...odd, 'app@dyno'));
+    assert.deepEqual(led(), ['app@dyno']);
+    assert.deepEqual(warnings, [{ dyno: null, count: 4 }]);
   });
 
   it('are tried again where they got no port, and named once', async () => {
