@@ -23,43 +23,74 @@ export interface AddressOptions {
   readonly ownHosts: readonly string[];
   /** Begins to answer for nodes on this address; false when it is taken. */
   readonly open: (address: string) => Promise<boolean>;
+  /** Answers there no more. */
+  readonly close: (address: string) => void;
   /** Whether any node of this host is published. */
   readonly inUse: (host: string) => boolean;
 }
 
+/** Hosts of one link that get an address each: a dyno has one name, another machine may have a few. */
+const HOSTS_OF_A_LINK = 16;
+/** Hosts that are loopback addresses themselves, and are listened on for that. */
+const LOOPBACK_HOSTS = 64;
+
 /**
  * Which local address stands for which remote host: one each, so that two hosts whose nodes have the same short name can both be
  * reached (epmd is asked without the host). A host keeps its address while the daemon lives; when all are given away, the host that was
- * first to be given one and is not in use any more loses it.
+ * first to be given one and is not in use any more loses it. What a dyno can take is bounded, however many hosts it names.
  */
 export class Addresses {
   readonly #options: AddressOptions;
+  /** Those with an address of their own, or about to get one. */
   readonly #byHost = new Map<string, Promise<string>>();
   /** Host → address, those given away alone, in the order in which they were. */
   readonly #given = new Map<string, string>();
+  /** Hosts that are listened on themselves. */
+  readonly #loopback = new Set<string>();
+  readonly #hostsOf = new WeakMap<object, Set<string>>();
   readonly #taken = new Set<string>();
 
   constructor(options: AddressOptions) {
     this.#options = options;
   }
 
-  /** 127.0.0.1 when the host is not known, is this machine itself, or no address is left. */
-  addressOf(host: string | undefined): Promise<string> {
+  /** For a node behind `link`. 127.0.0.1 when the host is not known, is this machine itself, or no address is left for it. */
+  addressOf(host: string | undefined, link: object): Promise<string> {
     const key = host?.toLowerCase();
     if (key === undefined || key === 'localhost' || this.#options.ownHosts.includes(key)) {
       return Promise.resolve(LOCAL_ADDRESS);
     }
     const known = this.#byHost.get(key);
     if (known !== undefined) return known;
-    const given = this.#give(key);
+    const hosts = this.#hostsInUse(link);
+    if (hosts.size >= HOSTS_OF_A_LINK) return Promise.resolve(LOCAL_ADDRESS);
+    hosts.add(key);
+    const given = this.#give(key).then((address) => {
+      // An address may be free when the host is asked for again.
+      if (address === LOCAL_ADDRESS) {
+        this.#byHost.delete(key);
+        hosts.delete(key);
+      }
+      return address;
+    });
     this.#byHost.set(key, given);
     return given;
+  }
+
+  /** Those that this link was the first to name, looked through once there are too many. */
+  #hostsInUse(link: object): Set<string> {
+    const hosts = this.#hostsOf.get(link) ?? new Set();
+    this.#hostsOf.set(link, hosts);
+    if (hosts.size >= HOSTS_OF_A_LINK) {
+      for (const host of hosts) if (!this.#options.inUse(host)) hosts.delete(host);
+    }
+    return hosts;
   }
 
   async #give(host: string): Promise<string> {
     if (!this.#options.many || host === LOCAL_ADDRESS) return LOCAL_ADDRESS;
     if (isIPv4(host)) {
-      const itself = host.startsWith('127.') && (await this.#open(host));
+      const itself = host.startsWith('127.') && (await this.#openItself(host));
       return itself ? host : LOCAL_ADDRESS;
     }
     const address = (await this.#openNext()) ?? this.#inherit();
@@ -76,11 +107,33 @@ export class Addresses {
     return undefined;
   }
 
+  /** A host that is a loopback address; when there are too many, one that is not in use any more makes room. */
+  async #openItself(host: string): Promise<boolean> {
+    if (this.#taken.has(host)) return true;
+    if (this.#loopback.size >= LOOPBACK_HOSTS && !this.#closeUnused()) return false;
+    const opened = await this.#open(host);
+    if (opened) this.#loopback.add(host);
+    return opened;
+  }
+
+  #closeUnused(): boolean {
+    for (const host of this.#loopback) {
+      if (this.#options.inUse(host)) continue;
+      this.#loopback.delete(host);
+      this.#byHost.delete(host);
+      this.#taken.delete(host);
+      this.#options.close(host);
+      return true;
+    }
+    return false;
+  }
+
   async #open(address: string): Promise<boolean> {
     // Reserved before the wait: two hosts may ask at the same time.
-    if (this.#taken.has(address)) return true;
     this.#taken.add(address);
-    return this.#options.open(address);
+    const opened = await this.#options.open(address);
+    if (!opened) this.#taken.delete(address);
+    return opened;
   }
 
   /** At once: hosts that ask at the same time inherit from different ones. */

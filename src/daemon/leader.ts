@@ -47,6 +47,7 @@ export class Leader {
       many,
       ownHosts: this.#ownHosts,
       open: (address) => epmd.listenOn(address),
+      close: (address) => epmd.stopOn(address),
       inUse: (host) => names.hasHost(host),
     });
     const { epmdPort } = state.state;

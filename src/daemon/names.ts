@@ -49,6 +49,8 @@ const SHORT_NAME = /^[^\s@\p{C}]{1,255}$/u;
  */
 export class NameTable {
   readonly #nodes = new Set<PublishedNode>();
+  /** Host in lower case → how many nodes of it there are. */
+  readonly #perHost = new Map<string, number>();
   #onChange: () => Promise<void> = () => Promise.resolve();
   #told: Promise<void> = Promise.resolve();
 
@@ -64,11 +66,14 @@ export class NameTable {
 
   publish(node: PublishedNode): void {
     this.#nodes.add(node);
+    this.#countHost(node, 1);
     this.#told = this.#onChange();
   }
 
   withdraw(node: PublishedNode): void {
-    if (this.#nodes.delete(node)) this.#told = this.#onChange();
+    if (!this.#nodes.delete(node)) return;
+    this.#countHost(node, -1);
+    this.#told = this.#onChange();
   }
 
   lookup(address: string, short: string): PublishedNode | undefined {
@@ -95,8 +100,9 @@ export class NameTable {
     return names;
   }
 
+  /** Whether a node of this host, in lower case, is published. */
   hasHost(host: string): boolean {
-    return [...this.#nodes].some((node) => node.host?.toLowerCase() === host);
+    return this.#perHost.has(host);
   }
 
   /** Whether a node of this full name is behind any tunnel. */
@@ -123,5 +129,13 @@ export class NameTable {
     const other = first.host === host ? 'another tunnel' : `${first.short}@${first.host ?? '?'}`;
     const why = address === LOCAL_ADDRESS ? `on ${LOCAL_ADDRESS}` : `for ${host}`;
     return `${other} was first to have the name ${short} ${why}`;
+  }
+
+  #countHost({ host }: PublishedNode, by: number): void {
+    if (host === undefined) return;
+    const key = host.toLowerCase();
+    const count = (this.#perHost.get(key) ?? 0) + by;
+    if (count === 0) this.#perHost.delete(key);
+    else this.#perHost.set(key, count);
   }
 }

@@ -135,7 +135,7 @@ export class TunnelNodes {
   async #add({ name, visible }: DirectoryNode): Promise<void> {
     const { short, host } = splitNodeName(name);
     const { addresses, names, limits, descriptors, logger } = this.#options;
-    const address = await addresses.addressOf(host);
+    const address = await addresses.addressOf(host, this);
     try {
       const port = await NodePort.listen({
         node: name,

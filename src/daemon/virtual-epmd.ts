@@ -91,6 +91,12 @@ export class VirtualEpmd {
     return (await this.#tryListen(address, this.#port)) !== undefined;
   }
 
+  /** Takes no more connections on this address. */
+  stopOn(address: string): void {
+    this.#servers.get(address)?.close();
+    this.#servers.delete(address);
+  }
+
   /** Ends every connection with it, registrations included. Idempotent. */
   async close(): Promise<void> {
     const closed = [...this.#servers.values()].map(

@@ -14,38 +14,43 @@ function addresses(options: Partial<AddressOptions> = {}): Addresses {
     many: true,
     ownHosts: ['laptop'],
     open: async () => true,
+    close: () => undefined,
     inUse: () => true,
     ...options,
   });
 }
 
+/** For hosts of which each is behind a link of its own. */
+const addressOf = (pool: Addresses, host: string | undefined) => pool.addressOf(host, {});
+
 describe('the addresses of remote hosts', () => {
   it('are one for each host, and stay', async () => {
     const pool = addresses();
-    const given = await Promise.all(['dyno-1', 'dyno-2', 'DYNO-1'].map((h) => pool.addressOf(h)));
+    const hosts = ['dyno-1', 'dyno-2', 'DYNO-1'];
+    const given = await Promise.all(hosts.map((host) => addressOf(pool, host)));
     assert.deepEqual(given, ['127.0.0.2', '127.0.0.3', '127.0.0.2']);
   });
 
   it('are 127.0.0.1 for this machine itself, and where no host is known', async () => {
     const pool = addresses();
     for (const host of [undefined, 'localhost', 'laptop', 'Laptop', '127.0.0.1']) {
-      assert.equal(await pool.addressOf(host), '127.0.0.1');
+      assert.equal(await addressOf(pool, host), '127.0.0.1');
     }
   });
 
   it('are all 127.0.0.1 where there is no other', async () => {
-    assert.equal(await addresses({ many: false }).addressOf('dyno-1'), '127.0.0.1');
+    assert.equal(await addressOf(addresses({ many: false }), 'dyno-1'), '127.0.0.1');
   });
 
   it('are loopback addresses themselves when nodes are called by them', async () => {
     const pool = addresses();
-    assert.equal(await pool.addressOf('127.0.0.9'), '127.0.0.9');
-    assert.equal(await pool.addressOf('10.0.0.1'), '127.0.0.1');
+    assert.equal(await addressOf(pool, '127.0.0.9'), '127.0.0.9');
+    assert.equal(await addressOf(pool, '10.0.0.1'), '127.0.0.1');
   });
 
   it('leave out those that are taken', async () => {
     const pool = addresses({ open: async (address) => address !== '127.0.0.2' });
-    assert.equal(await pool.addressOf('dyno-1'), '127.0.0.3');
+    assert.equal(await addressOf(pool, 'dyno-1'), '127.0.0.3');
   });
 
   it('are inherited from hosts that are gone when all are given away', async () => {
@@ -53,20 +58,66 @@ describe('the addresses of remote hosts', () => {
     const pool = addresses({ inUse: (host) => used.has(host) });
     for (let host = 0; host < 253; host += 1) {
       used.add(`h${host}`);
-      await pool.addressOf(`h${host}`);
+      await addressOf(pool, `h${host}`);
     }
-    assert.equal(await pool.addressOf('one-more'), '127.0.0.1');
+    assert.equal(await addressOf(pool, 'one-more'), '127.0.0.1');
     used.delete('h7');
-    assert.equal(await pool.addressOf('another'), '127.0.0.9');
-    assert.equal(await pool.addressOf('h8'), '127.0.0.10');
+    assert.equal(await addressOf(pool, 'another'), '127.0.0.9');
+    assert.equal(await addressOf(pool, 'h8'), '127.0.0.10');
   });
 
   it('are inherited from different hosts by those that come at once', async () => {
     const pool = addresses({ inUse: () => false });
-    for (let host = 0; host < 253; host += 1) await pool.addressOf(`h${host}`);
-    const given = await Promise.all(['a', 'b', 'c'].map((host) => pool.addressOf(host)));
+    for (let host = 0; host < 253; host += 1) await addressOf(pool, `h${host}`);
+    const given = await Promise.all(['a', 'b', 'c'].map((host) => addressOf(pool, host)));
     assert.deepEqual(given, ['127.0.0.2', '127.0.0.3', '127.0.0.4']);
-    assert.deepEqual(await Promise.all(['a', 'b', 'c'].map((h) => pool.addressOf(h))), given);
+    assert.deepEqual(await Promise.all(['a', 'b', 'c'].map((h) => addressOf(pool, h))), given);
+  });
+
+  it('are given again to a host that got none once one is free', async () => {
+    const used = new Set(Array.from({ length: 253 }, (_, host) => `h${host}`));
+    const pool = addresses({ inUse: (host) => used.has(host) });
+    for (const host of used) await addressOf(pool, host);
+    assert.equal(await addressOf(pool, 'late'), '127.0.0.1');
+    used.delete('h0');
+    assert.equal(await addressOf(pool, 'late'), '127.0.0.2');
+  });
+
+  it('are 16 for the hosts of one link, and those of hosts that are gone do not count', async () => {
+    const used = new Set<string>();
+    const pool = addresses({ inUse: (host) => used.has(host) });
+    const link = {};
+    const give = (host: string) => {
+      used.add(host);
+      return pool.addressOf(host, link);
+    };
+    for (let host = 0; host < 16; host += 1) await give(`h${host}`);
+    assert.equal(await give('h16'), '127.0.0.1');
+    assert.equal(await give('h3'), '127.0.0.5');
+    assert.equal(await addressOf(pool, 'other'), '127.0.0.18');
+    used.delete('h7');
+    assert.equal(await give('h17'), '127.0.0.19');
+    assert.equal(await give('h18'), '127.0.0.1');
+  });
+
+  it('are listened on for 64 hosts that are loopback addresses, and no longer than for those', async () => {
+    const used = new Set<string>();
+    const open = new Set<string>();
+    const pool = addresses({
+      inUse: (host) => used.has(host),
+      open: async (address) => {
+        open.add(address);
+        return true;
+      },
+      close: (address) => open.delete(address),
+    });
+    for (let host = 0; host < 300; host += 1) {
+      assert.equal(await addressOf(pool, `127.1.0.${host % 250}`), `127.1.0.${host % 250}`);
+      assert.ok(open.size <= 64, `${open.size} are open`);
+    }
+    for (const host of open) used.add(host);
+    assert.equal(await addressOf(pool, '127.2.0.1'), '127.0.0.1');
+    assert.equal(await addressOf(pool, 'dyno'), '127.0.0.2');
   });
 });
 
@@ -100,6 +151,18 @@ describe('the names of remote nodes', () => {
     names.withdraw(first);
     assert.equal(names.epmdNode('127.0.0.1', 'app')?.port, 2);
     assert.equal(names.unreachable(second), undefined);
+  });
+
+  it('say which hosts have a node', () => {
+    const names = new NameTable();
+    const [first, second] = [node('app@Dyno', '127.0.0.2', 1), node('x@dyno', '127.0.0.2', 2)];
+    names.publish(first);
+    names.publish(second);
+    names.withdraw(first);
+    names.withdraw(first);
+    assert.equal(names.hasHost('dyno'), true);
+    names.withdraw(second);
+    assert.equal(names.hasHost('dyno'), false);
   });
 
   it('are not told while their full form is not known', () => {

@@ -85,6 +85,14 @@ describe('the virtual epmd', () => {
     socket.destroy();
   });
 
+  it('answers no more on an address that it is told to leave, and can take it again', async () => {
+    assert.equal(await epmd.listenOn('127.0.0.3'), true);
+    epmd.stopOn('127.0.0.3');
+    await assert.rejects(ask('app', '127.0.0.3'), { code: 'NO_EPMD' });
+    assert.equal(await epmd.listenOn('127.0.0.3'), true);
+    assert.equal(await ask('app', '127.0.0.3'), undefined);
+  });
+
   it('knows nothing more when the machine has no epmd', async () => {
     assert.equal(await ask('other'), undefined);
     assert.deepEqual(await askNames({ host: LOCAL, port: epmd.port }), []);

@@ -132,6 +132,17 @@ describe('a hostile world around a daemon', () => {
     await agent.kill();
   });
 
+  it('keeps an address for the host of another tunnel, however many hosts a dyno names', async () => {
+    const hosts = Array.from({ length: 260 }, (_, host) => [`a@h${host}`, portOf(node)] as const);
+    const hostile = await AgentEnd.start({ secret: SECRET, nodes: Object.fromEntries(hosts) });
+    const honest = await AgentEnd.start({ secret: SECRET, nodes: { 'app@dyno-1': portOf(node) } });
+    await up(hostile.port, 'hostile');
+    const { tunnel } = await up(honest.port, 'honest');
+    assert.notEqual(tunnel.nodes[0]?.address, LOCAL);
+    await hostile.kill();
+    await honest.kill();
+  });
+
   it('lets no agent open a stream into it', async () => {
     const bootId = randomBytes(BOOT_ID_BYTES);
     const news = new EventEmitter();
