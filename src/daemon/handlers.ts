@@ -1,8 +1,9 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { VERSION } from '../runtime/version.ts';
-import type { ControlMethods, DaemonStatus, Leading } from './control/api.ts';
+import type { ControlMethods, DaemonStatus, Leading, TunnelStatus } from './control/api.ts';
 import type { ControlHandlers } from './control/server.ts';
+import { withinLine } from './control/within-line.ts';
 import type { ExecBroker } from './exec/broker.ts';
 import { execOverTunnel } from './exec/over-tunnel.ts';
 import { ping } from './ping.ts';
@@ -46,6 +47,11 @@ const byName = object<{ readonly name?: string }>({ name: optional(tunnelName) }
 
 function chosen(tunnels: Tunnels, name: string | undefined): readonly Tunnel[] {
   return name === undefined ? tunnels.all : [tunnels.get(name)];
+}
+
+function told(tunnel: Tunnel): TunnelStatus {
+  const status = tunnel.status();
+  return withinLine([status])[0] ?? status;
 }
 
 function toTakeDown(tunnels: Tunnels, { name, all, none }: Params<'down'>): readonly Tunnel[] {
@@ -107,7 +113,7 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
       }),
       async run({ spec, secrets, ahead }, call) {
         const { tunnel, alreadyUp } = await tunnels.up(spec, secrets, call, ahead);
-        return { alreadyUp, tunnel: tunnel.status(), leading: daemon.leading };
+        return { alreadyUp, tunnel: told(tunnel), leading: daemon.leading };
       },
     },
     down: {
@@ -128,7 +134,7 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
           ...(daemon.problems.length === 0 ? {} : { problems: daemon.problems }),
           ...supervision(daemon.supervised),
         },
-        tunnels: chosen(tunnels, name).map((tunnel) => tunnel.status()),
+        tunnels: withinLine(chosen(tunnels, name).map((tunnel) => tunnel.status())),
       }),
     },
     leading: {

@@ -8,6 +8,9 @@ export interface FoundNode {
   readonly tunnel: Tunnel;
 }
 
+/** Candidates that a message names. */
+const MOST_NAMED = 20;
+
 type Fits = (found: FoundNode, wanted: string) => boolean;
 
 /** What a NODE may be, the most exact first: the first that anything fits decides. */
@@ -33,9 +36,11 @@ function theOne(candidates: readonly FoundNode[], wanted: string | undefined): F
   const reachable = candidates.filter(({ node }) => node.unreachable === undefined);
   const names = new Set(candidates.map(({ node }) => node.name));
   if (names.size === 1) return reachable[0] ?? first;
-  const list = candidates.map(
-    ({ node, tunnel }) => `${node.name} (${node.dyno ?? tunnel.spec.name})`,
-  );
+  const list = candidates
+    .slice(0, MOST_NAMED)
+    .map(({ node, tunnel }) => `${node.name} (${node.dyno ?? tunnel.spec.name})`);
+  const more = candidates.length - list.length;
+  if (more > 0) list.push(`and ${more} more`);
   throw new EpmuxError(
     'NODE_AMBIGUOUS',
     `${wanted === undefined ? 'there are several nodes' : `${wanted} may be several nodes`}: ${list.join(', ')}`,

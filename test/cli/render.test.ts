@@ -171,6 +171,13 @@ describe('status', () => {
     );
   });
 
+  it('says how many nodes are left out', () => {
+    const [prod] = status.tunnels;
+    assert.ok(prod !== undefined);
+    const told = { daemon, tunnels: [{ ...prod, nodesLeftOut: 2 }] };
+    assert.equal(renderStatus(told, plain, NOW)[4], '  and 2 more nodes');
+  });
+
   it('tells of a crash for a day', () => {
     const crashed = (ago: number, restarts: number) => {
       const lastCrash = { at: before(ago), reason: 'killed by SIGKILL', report: '/c/r.json' };

@@ -17,6 +17,13 @@ describe('NODE', () => {
     assert.throws(() => resolveNode(hosts, undefined), { message: /app@a \(one\), app@b \(two\)/ });
   });
 
+  it('that fits very many is told with the first of them', () => {
+    const nodes = Array.from({ length: 30 }, (_, index) => [`app@h${index}`, 'web.1'] as const);
+    assert.throws(() => resolveNode([tunnel('shop', Object.fromEntries(nodes))], 'app'), {
+      message: /^app may be several nodes: app@h0 .*app@h19 \(web\.1\), and 10 more$/,
+    });
+  });
+
   it('is no node where there is none: that is told by its tunnel', () => {
     const empty = [tunnel('shop', {})];
     const hint = /`epmux status`/;

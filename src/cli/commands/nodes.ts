@@ -19,6 +19,9 @@ export const nodes = defineCommand({
     const found = tunnels.flatMap((tunnel) =>
       tunnel.nodes.map(({ name, ...node }) => ({ name, tunnel: tunnel.name, ...node })),
     );
+    for (const { name, nodesLeftOut } of tunnels) {
+      if (nodesLeftOut !== undefined) io.talk(`${printable(name)} has ${nodesLeftOut} more`);
+    }
     if (options.json === true) {
       io.out(JSON.stringify({ nodes: found }, null, 2));
       return Exit.done;

@@ -57,6 +57,7 @@ function renderTunnel(tunnel: TunnelStatus, paint: Paint, wallNow: number): stri
     facts.join('  '),
     ...indented(alignColumns(tunnel.links.map((link) => linkRow(link, paint)))),
     ...indented(renderNodes(tunnel.nodes, paint)),
+    ...indented(leftOutLine(tunnel, paint)),
     ...indented(tunnel.nodes.flatMap((node) => cutLine(node, paint, wallNow))),
     ...(tunnel.lastError === null ? [] : indented([errorLine(tunnel.lastError, paint, wallNow)])),
   ];
@@ -90,6 +91,12 @@ export function renderNodes(nodes: readonly NodeStatus[], paint: Paint): string[
       node.unreachable === undefined ? '' : paint('yellow', printable(node.unreachable)),
     ]),
   );
+}
+
+function leftOutLine({ nodesLeftOut }: TunnelStatus, paint: Paint): string[] {
+  return nodesLeftOut === undefined
+    ? []
+    : [paint('yellow', `and ${count(nodesLeftOut, 'more node')}`)];
 }
 
 function cutLine({ name, lastCut }: NodeStatus, paint: Paint, wallNow: number): string[] {

@@ -122,6 +122,8 @@ export interface TunnelStatus {
   readonly lastError: ErrorStatus | null;
   readonly links: readonly LinkStatus[];
   readonly nodes: readonly NodeStatus[];
+  /** How many more there are, where one answer has no room for all. Absent when it has. */
+  readonly nodesLeftOut?: number;
 }
 
 export interface DaemonStatus {
