@@ -56,6 +56,7 @@ export class Leader {
       logger.warn(this.#moved);
     }
     names.onChange(() => this.#writeHosts());
+    names.localNames((short) => epmd.hasLocal(short));
   }
 
   /** PORT_TAKEN when no port for the virtual epmd can be had. Files that can't be written are a problem, not a failure. */

@@ -53,6 +53,12 @@ export class NameTable {
   readonly #perHost = new Map<string, number>();
   #onChange: () => Promise<void> = () => Promise.resolve();
   #told: Promise<void> = Promise.resolve();
+  #hasLocal: (short: string) => boolean = () => false;
+
+  /** By which it learns what local nodes are registered on 127.0.0.1: those are found there before any remote one. */
+  localNames(hasLocal: (short: string) => boolean): void {
+    this.#hasLocal = hasLocal;
+  }
 
   /** The listener's promise is what `told` waits for; it must not reject. */
   onChange(listener: () => Promise<void>): void {
@@ -124,6 +130,9 @@ export class NameTable {
     if (host === undefined) return 'its full name is not known yet';
     if (!SHORT_NAME.test(short)) return 'epmd can not list such a name';
     if (!hasLocalName(node)) return `no name resolution leads to ${host}`;
+    if (address === LOCAL_ADDRESS && this.#hasLocal(short)) {
+      return `a node of this machine was first to have the name ${short} on ${LOCAL_ADDRESS}`;
+    }
     const first = this.lookup(address, short);
     if (first === undefined || first === node) return undefined;
     const other = first.host === host ? 'another tunnel' : `${first.short}@${first.host ?? '?'}`;

@@ -150,6 +150,10 @@ export class TunnelNodes {
       this.#portless.delete(name);
       names.publish(published);
       logger.info('a node is published', { node: name, address, port: port.port });
+      const reason = names.unreachable(published);
+      if (host !== undefined && reason !== undefined) {
+        logger.warn('local nodes are not led to it by its name', { node: name, reason });
+      }
     } catch (error) {
       if (!(error instanceof EpmuxError)) throw error;
       if (this.#portless.get(name) !== error.message) {

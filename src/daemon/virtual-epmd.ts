@@ -85,6 +85,11 @@ export class VirtualEpmd {
     return this.#port;
   }
 
+  /** Whether a local node of this name is registered here. */
+  hasLocal(name: string): boolean {
+    return this.#local.has(name);
+  }
+
   /** Answers on this address too, on the same port. False when it is taken there. */
   async listenOn(address: string): Promise<boolean> {
     if (this.#servers.has(address)) return true;

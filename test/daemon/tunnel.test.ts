@@ -13,6 +13,7 @@ import { AgentEnd } from '../support/agent-end.ts';
 import { connectSpec } from '../support/daemon-fixture.ts';
 import { freePort } from '../support/erlang.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { register } from './epmd-support.ts';
 import { COOKIE, closing, SECRET, SECRETS, tunnelEnds } from './tunnel-support.ts';
 
 describe('a tunnel', () => {
@@ -159,6 +160,18 @@ describe('a tunnel', () => {
     assert.equal(nodes[0]?.lastCut?.code, 'HANDSHAKE_REFUSED');
     assert.match(nodes[0]?.lastCut?.message ?? '', /web@dyno-2 is the name of a node there/);
     await other.kill();
+  });
+
+  it('says which of its nodes a local one goes before', async () => {
+    const { epmdPort } = await at.client.call('leading', {});
+    const { socket } = await register(epmdPort, 'app');
+    at.agent.setNodes({ 'app@localhost': at.app.port, 'worker@dyno-1': at.app.port });
+    await at.up();
+    const { node } = await at.client.call('resolve', { node: 'app' });
+    assert.match(node.unreachable ?? '', /^a node of this machine was first/);
+    assert.equal((await at.client.call('ping', { node: 'app' })).node, 'app@localhost');
+    assert.match(readFileSync(at.daemon.paths.logFile, 'utf8'), /warn: local nodes are not led/);
+    socket.destroy();
   });
 
   it('is not harmed by strangers at its node ports', async () => {

@@ -64,6 +64,23 @@ describe('the virtual epmd', () => {
     socket.destroy();
   });
 
+  it('keeps its name for a local node that was first, and the remote one says that it is not reached', async () => {
+    names.localNames((short) => epmd.hasLocal(short));
+    const { socket } = await register(epmd.port, 'app');
+    const shared = { ...splitNodeName('app@dyno-1'), address: LOCAL, port: 1, visible: true };
+    const own = { ...splitNodeName('app@dyno-2'), address: '127.0.0.2', port: 2, visible: true };
+    for (const node of [shared, own]) names.publish(node);
+    assert.equal((await ask('app'))?.port, 4000);
+    assert.equal(
+      names.unreachable(shared),
+      'a node of this machine was first to have the name app on 127.0.0.1',
+    );
+    assert.equal(names.unreachable(own), undefined);
+    socket.destroy();
+    while ((await ask('app'))?.port !== 1);
+    assert.equal(names.unreachable(shared), undefined);
+  });
+
   it('refuses local nodes on the address of a remote host', async () => {
     assert.equal(await epmd.listenOn('127.0.0.2'), true);
     assert.equal((await register(epmd.port, 'me', 6, '127.0.0.2')).result, 1);

@@ -18,7 +18,9 @@ export async function resolveHost(node: string | undefined, io: Io): Promise<Hos
   );
   const { name, state, unreachable } = host.node;
   if (unreachable !== undefined) {
-    throw new EpmuxError('NODE_UNREACHABLE', `${name} can't be reached: ${unreachable}`);
+    throw new EpmuxError('NODE_UNREACHABLE', `${name} can't be reached: ${unreachable}`, {
+      hint: '`epmux ping` needs no name here; `epmux doctor` says whether another address helps',
+    });
   }
   if (state === 'stale') io.talk(`the link to ${printable(name)} is away: waiting for it`);
   return host;
