@@ -17,12 +17,13 @@ export function isLeadable(host: string): boolean {
   return HOST_NAME.test(host) && !isIPv4(host);
 }
 
+/** `taken`: another process has it. `absent`: none such can be had now: Linux has the whole of 127.0.0.0/8, macOS 127.0.0.1 and what was added. */
+export type Opened = 'open' | 'taken' | 'absent';
+
 export interface AddressOptions {
-  /** This machine has the whole of 127.0.0.0/8 (Linux), not only 127.0.0.1 (macOS). */
-  readonly many: boolean;
   readonly ownHosts: readonly string[];
-  /** Begins to answer for nodes on this address; false when it is taken. */
-  readonly open: (address: string) => Promise<boolean>;
+  /** Begins to answer for nodes on this address. */
+  readonly open: (address: string) => Promise<Opened>;
   /** Answers there no more. */
   readonly close: (address: string) => void;
   /** Whether any node of this host is published. */
@@ -88,7 +89,7 @@ export class Addresses {
   }
 
   async #give(host: string): Promise<string> {
-    if (!this.#options.many || host === LOCAL_ADDRESS) return LOCAL_ADDRESS;
+    if (host === LOCAL_ADDRESS) return LOCAL_ADDRESS;
     if (isIPv4(host)) {
       const itself = host.startsWith('127.') && (await this.#openItself(host));
       return itself ? host : LOCAL_ADDRESS;
@@ -102,7 +103,10 @@ export class Addresses {
   async #openNext(): Promise<string | undefined> {
     for (let last = 2; last <= LAST_ADDRESS; last += 1) {
       const address = `127.0.0.${last}`;
-      if (!this.#taken.has(address) && (await this.#open(address))) return address;
+      if (this.#taken.has(address)) continue;
+      const opened = await this.#open(address);
+      if (opened === 'open') return address;
+      if (opened === 'absent') return undefined;
     }
     return undefined;
   }
@@ -112,8 +116,8 @@ export class Addresses {
     if (this.#taken.has(host)) return true;
     if (this.#loopback.size >= LOOPBACK_HOSTS && !this.#closeUnused()) return false;
     const opened = await this.#open(host);
-    if (opened) this.#loopback.add(host);
-    return opened;
+    if (opened === 'open') this.#loopback.add(host);
+    return opened === 'open';
   }
 
   #closeUnused(): boolean {
@@ -128,11 +132,11 @@ export class Addresses {
     return false;
   }
 
-  async #open(address: string): Promise<boolean> {
+  async #open(address: string): Promise<Opened> {
     // Reserved before the wait: two hosts may ask at the same time.
     this.#taken.add(address);
     const opened = await this.#options.open(address);
-    if (!opened) this.#taken.delete(address);
+    if (opened !== 'open') this.#taken.delete(address);
     return opened;
   }
 

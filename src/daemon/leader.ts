@@ -5,7 +5,6 @@ import type { Leading } from './control/api.ts';
 import { writeFileAtomic } from './files.ts';
 import { HostsFile, hostsText, inetrcText } from './inetrc.ts';
 import type { DaemonLimits } from './limits.ts';
-import { manyLoopbacks } from './loopbacks.ts';
 import { NameTable } from './names.ts';
 import type { DaemonPaths } from './paths.ts';
 import type { StateStore } from './state.ts';
@@ -34,17 +33,16 @@ export class Leader {
 
   private constructor(
     options: LeaderOptions,
-    parts: { readonly epmd: VirtualEpmd; readonly names: NameTable; readonly many: boolean },
+    parts: { readonly epmd: VirtualEpmd; readonly names: NameTable },
   ) {
     const { paths, state, logger } = options;
-    const { epmd, names, many } = parts;
+    const { epmd, names } = parts;
     this.names = names;
     this.#epmd = epmd;
     this.#ownHosts = ownHostNames();
     this.#hosts = new HostsFile(paths.hostsFile, logger);
     this.leading = { epmdPort: epmd.port, inetrc: paths.inetrcFile };
     this.addresses = new Addresses({
-      many,
       ownHosts: this.#ownHosts,
       open: (address) => epmd.listenOn(address),
       close: (address) => epmd.stopOn(address),
@@ -66,7 +64,7 @@ export class Leader {
     const names = new NameTable();
     const upstream = upstreamEpmd(env['ERL_EPMD_PORT'], [stored]);
     const epmd = await VirtualEpmd.start({ port: stored, names, upstream, limits, logger });
-    const leader = new Leader(options, { epmd, names, many: await manyLoopbacks() });
+    const leader = new Leader(options, { epmd, names });
     await leader.#writeInetrc(options.paths, logger);
     await leader.#writeHosts();
     await state.update((old) => ({ ...old, epmdPort: epmd.port }));

@@ -10,7 +10,7 @@ import {
 import { EpmuxError } from '../protocol/errors.ts';
 import { askNames, askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { LOCAL_ADDRESS } from './addresses.ts';
+import { LOCAL_ADDRESS, type Opened } from './addresses.ts';
 import { systemCode } from './file-error.ts';
 import { type DaemonLimits, STANDARD_LIMITS } from './limits.ts';
 
@@ -71,14 +71,10 @@ export class VirtualEpmd {
   /** Fails with PORT_TAKEN when no port at all can be had on 127.0.0.1. */
   static async start(options: VirtualEpmdOptions): Promise<VirtualEpmd> {
     const epmd = new VirtualEpmd(options);
-    const port =
-      (await epmd.#tryListen(LOCAL_ADDRESS, options.port ?? 0)) ??
-      (await epmd.#tryListen(LOCAL_ADDRESS, 0));
-    if (port === undefined) {
-      throw new EpmuxError('PORT_TAKEN', 'no port for the virtual epmd can be had on 127.0.0.1');
+    for (const port of [options.port ?? 0, 0]) {
+      if ((await epmd.#tryListen(LOCAL_ADDRESS, port)) === 'open') return epmd;
     }
-    epmd.#port = port;
-    return epmd;
+    throw new EpmuxError('PORT_TAKEN', 'no port for the virtual epmd can be had on 127.0.0.1');
   }
 
   get port(): number {
@@ -90,10 +86,9 @@ export class VirtualEpmd {
     return this.#local.has(name);
   }
 
-  /** Answers on this address too, on the same port. False when it is taken there. */
-  async listenOn(address: string): Promise<boolean> {
-    if (this.#servers.has(address)) return true;
-    return (await this.#tryListen(address, this.#port)) !== undefined;
+  /** Answers on this address too, on the same port. */
+  async listenOn(address: string): Promise<Opened> {
+    return this.#servers.has(address) ? 'open' : this.#tryListen(address, this.#port);
   }
 
   /** Takes no more connections on this address. */
@@ -112,25 +107,27 @@ export class VirtualEpmd {
     await Promise.all(closed);
   }
 
-  /** The port, or undefined when it can't be had. */
-  async #tryListen(address: string, port: number): Promise<number | undefined> {
+  async #tryListen(address: string, port: number): Promise<Opened> {
     const options = { noDelay: true, allowHalfOpen: true };
     const server = net.createServer(options, (socket) => this.#accept(socket, address));
     try {
       await listen(server, address, port);
     } catch (error) {
-      this.#options.logger.warn('the virtual epmd can not listen there', {
+      const reason = systemCode(error) ?? String(error);
+      const level = reason === 'EADDRNOTAVAIL' ? 'debug' : 'warn';
+      this.#options.logger[level]('the virtual epmd can not listen there', {
         address,
         port,
-        reason: systemCode(error) ?? String(error),
+        reason,
       });
-      return undefined;
+      return reason === 'EADDRINUSE' ? 'taken' : 'absent';
     }
     server.on('error', (error) => {
       this.#options.logger.error('the virtual epmd failed to accept', { reason: error.message });
     });
     this.#servers.set(address, server);
-    return (server.address() as net.AddressInfo).port;
+    this.#port = (server.address() as net.AddressInfo).port;
+    return 'open';
   }
 
   #accept(socket: net.Socket, address: string): void {

@@ -11,9 +11,8 @@ import { upstreamEpmd } from '../../src/daemon/upstream.ts';
 
 function addresses(options: Partial<AddressOptions> = {}): Addresses {
   return new Addresses({
-    many: true,
     ownHosts: ['laptop'],
-    open: async () => true,
+    open: async () => 'open',
     close: () => undefined,
     inUse: () => true,
     ...options,
@@ -38,8 +37,22 @@ describe('the addresses of remote hosts', () => {
     }
   });
 
-  it('are all 127.0.0.1 where there is no other', async () => {
-    assert.equal(await addressOf(addresses({ many: false }), 'dyno-1'), '127.0.0.1');
+  it('are all 127.0.0.1 where there is no other, until there is', async () => {
+    const tried: string[] = [];
+    const there = new Set<string>();
+    const pool = addresses({
+      open: async (address) => {
+        tried.push(address);
+        return there.has(address) ? 'open' : 'absent';
+      },
+    });
+    assert.equal(await addressOf(pool, 'dyno-1'), '127.0.0.1');
+    assert.deepEqual(tried, ['127.0.0.2']);
+    there.add('127.0.0.2');
+    assert.equal(await addressOf(pool, 'dyno-2'), '127.0.0.2');
+    assert.equal(await addressOf(pool, 'dyno-1'), '127.0.0.1');
+    there.add('127.0.0.3');
+    assert.equal(await addressOf(pool, 'dyno-1'), '127.0.0.3');
   });
 
   it('are loopback addresses themselves when nodes are called by them', async () => {
@@ -49,8 +62,11 @@ describe('the addresses of remote hosts', () => {
   });
 
   it('leave out those that are taken', async () => {
-    const pool = addresses({ open: async (address) => address !== '127.0.0.2' });
+    const taken = new Set(['127.0.0.2']);
+    const pool = addresses({ open: async (address) => (taken.has(address) ? 'taken' : 'open') });
     assert.equal(await addressOf(pool, 'dyno-1'), '127.0.0.3');
+    taken.clear();
+    assert.equal(await addressOf(pool, 'dyno-2'), '127.0.0.2');
   });
 
   it('are inherited from hosts that are gone when all are given away', async () => {
@@ -107,7 +123,7 @@ describe('the addresses of remote hosts', () => {
       inUse: (host) => used.has(host),
       open: async (address) => {
         open.add(address);
-        return true;
+        return 'open';
       },
       close: (address) => open.delete(address),
     });

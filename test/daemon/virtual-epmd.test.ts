@@ -82,7 +82,7 @@ describe('the virtual epmd', () => {
   });
 
   it('refuses local nodes on the address of a remote host', async () => {
-    assert.equal(await epmd.listenOn('127.0.0.2'), true);
+    assert.equal(await epmd.listenOn('127.0.0.2'), 'open');
     assert.equal((await register(epmd.port, 'me', 6, '127.0.0.2')).result, 1);
   });
 
@@ -103,11 +103,20 @@ describe('the virtual epmd', () => {
   });
 
   it('answers no more on an address that it is told to leave, and can take it again', async () => {
-    assert.equal(await epmd.listenOn('127.0.0.3'), true);
+    assert.equal(await epmd.listenOn('127.0.0.3'), 'open');
     epmd.stopOn('127.0.0.3');
     await assert.rejects(ask('app', '127.0.0.3'), { code: 'NO_EPMD' });
-    assert.equal(await epmd.listenOn('127.0.0.3'), true);
+    assert.equal(await epmd.listenOn('127.0.0.3'), 'open');
     assert.equal(await ask('app', '127.0.0.3'), undefined);
+  });
+
+  it('tells an address that is taken from one that is not there', async () => {
+    const other = net.createServer().listen({ host: '127.0.0.4', port: epmd.port });
+    await once(other, 'listening');
+    assert.equal(await epmd.listenOn('127.0.0.4'), 'taken');
+    other.close();
+    // TEST-NET-1 (RFC 5737): no machine has it.
+    assert.equal(await epmd.listenOn('192.0.2.1'), 'absent');
   });
 
   it('knows nothing more when the machine has no epmd', async () => {

@@ -6,6 +6,7 @@ import { VERSION } from '../../runtime/version.ts';
 import { crashes } from '../terminal/status-view.ts';
 import { count } from '../terminal/units.ts';
 import { broken, type Check, ok, warning } from './check.ts';
+import { lookAtLoopback } from './loopback.ts';
 
 export interface CookieFile {
   readonly path: string;
@@ -59,7 +60,11 @@ export const LOCAL_CHECKS: readonly Check<LocalContext>[] = [
   { id: 'local-epmd', title: 'epmd here', look: ({ ports }) => lookAtEpmd(ports) },
   { id: 'daemon', title: 'daemon', look: lookAtDaemon },
   { id: 'virtual-epmd', title: 'virtual epmd', look: lookAtVirtualEpmd },
-  { id: 'loopback', title: 'loopback addresses', look: ({ ports }) => lookAtLoopback(ports) },
+  {
+    id: 'loopback',
+    title: 'loopback addresses',
+    look: ({ ports, daemon }) => lookAtLoopback(ports.canListen, daemon?.status.tunnels ?? []),
+  },
 ];
 
 function lookAtNode(version: string) {
@@ -143,12 +148,4 @@ async function lookAtVirtualEpmd({ ports, daemon }: LocalContext) {
   const port = daemon.leading.epmdPort;
   const names = await ports.epmdNames(port);
   return ok(`answers on ${port}, ${count(names.length, 'name')} on 127.0.0.1`);
-}
-
-async function lookAtLoopback(ports: LocalPorts) {
-  if (await ports.canListen('127.0.0.2')) return ok('127.0.0.2 can be listened on');
-  return warning(
-    'only 127.0.0.1 can be listened on',
-    'nodes with one name before the @ on two hosts can’t both be reached: `sudo ifconfig lo0 alias 127.0.0.2` (macOS) adds an address',
-  );
 }

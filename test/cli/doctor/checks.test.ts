@@ -189,6 +189,29 @@ describe('the checks of this machine', () => {
     });
   }
 
+  it('tell a node that came before its address did, and which one is next', async () => {
+    const unreachable = 'app@a was first to have the name app on 127.0.0.1';
+    const first = {
+      name: 'app@a',
+      dyno: null,
+      address: '127.0.0.1',
+      port: 1,
+      state: 'up',
+    } as const;
+    const second = { ...first, name: 'app@b', address: '127.0.0.2' };
+    const nodes = [first, second, { ...first, name: 'app@c', unreachable }];
+    const facts = { target: 't', state: 'up', since: '', reconnects: 0, lastError: null } as const;
+    const status = { daemon, tunnels: [{ ...facts, name: 'prod', links: [], nodes }] };
+    const look = async (canListen: LocalPorts['canListen']) => {
+      const context = { ports: { ...ports, canListen }, daemon: { ...side, status } };
+      const result = await one(LOCAL_CHECKS, 'loopback', context);
+      assert.deepEqual([result?.state, result?.detail], ['warning', `app@c: ${unreachable}`]);
+      return result?.hint ?? '';
+    };
+    assert.match(await look(async (address) => address !== '127.0.0.3'), /alias 127\.0\.0\.3/);
+    assert.match(await look(async () => true), /^127\.0\.0\.3 is free .* prod down and up again$/);
+  });
+
   it('tell a virtual epmd that does not answer', async () => {
     const results = await run(LOCAL_CHECKS, { ports: { ...ports, epmdNames: refused } });
     const virtual = results.find(({ id }) => id === 'virtual-epmd');
