@@ -1,16 +1,8 @@
 import { isIPv4 } from 'node:net';
-import { hostname } from 'node:os';
 
 export const LOCAL_ADDRESS = '127.0.0.1';
 const LAST_ADDRESS = 254;
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?$/;
-
-/** The names that this machine itself goes by, in lower case: they lead to 127.0.0.1, where its own nodes are answered for. */
-export function ownHostNames(name: string = hostname()): readonly string[] {
-  const full = name.toLowerCase();
-  const short = full.split('.')[0] ?? full;
-  return [...new Set([full, short])].filter((host) => HOST_NAME.test(host));
-}
 
 /** Whether a local node can be led to this host by a line in a hosts file. */
 export function isLeadable(host: string): boolean {
@@ -21,7 +13,8 @@ export function isLeadable(host: string): boolean {
 export type Opened = 'open' | 'taken' | 'absent';
 
 export interface AddressOptions {
-  readonly ownHosts: readonly string[];
+  /** Whether this machine itself goes by this name. */
+  readonly isOwn: (host: string) => boolean;
   /** Begins to answer for nodes on this address. */
   readonly open: (address: string) => Promise<Opened>;
   /** Answers there no more. */
@@ -58,7 +51,7 @@ export class Addresses {
   /** For a node behind `link`. 127.0.0.1 when the host is not known, is this machine itself, or no address is left for it. */
   addressOf(host: string | undefined, link: object): Promise<string> {
     const key = host?.toLowerCase();
-    if (key === undefined || key === 'localhost' || this.#options.ownHosts.includes(key)) {
+    if (key === undefined || key === 'localhost' || this.#options.isOwn(key)) {
       return Promise.resolve(LOCAL_ADDRESS);
     }
     const known = this.#byHost.get(key);

@@ -1,11 +1,12 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { Addresses, ownHostNames } from './addresses.ts';
+import { Addresses } from './addresses.ts';
 import type { Leading } from './control/api.ts';
 import { writeFileAtomic } from './files.ts';
 import { HostsFile, hostsText, inetrcText } from './inetrc.ts';
 import type { DaemonLimits } from './limits.ts';
 import { NameTable } from './names.ts';
+import { OwnHosts } from './own-hosts.ts';
 import type { DaemonPaths } from './paths.ts';
 import type { StateStore } from './state.ts';
 import { upstreamEpmd } from './upstream.ts';
@@ -17,6 +18,8 @@ export interface LeaderOptions {
   readonly state: StateStore;
   readonly limits: DaemonLimits;
   readonly logger: Logger;
+  /** Default: those of this machine. */
+  readonly ownHosts?: OwnHosts;
 }
 
 /** Everything that local nodes are led by: the virtual epmd, the hosts file, and the tables behind them. */
@@ -26,7 +29,7 @@ export class Leader {
   readonly leading: Leading;
   readonly #epmd: VirtualEpmd;
   readonly #hosts: HostsFile;
-  readonly #ownHosts: readonly string[];
+  readonly #ownHosts: OwnHosts;
   readonly #moved: string | undefined;
   #inetrcProblem: EpmuxError | undefined;
   #closing: Promise<void> | undefined;
@@ -39,11 +42,11 @@ export class Leader {
     const { epmd, names } = parts;
     this.names = names;
     this.#epmd = epmd;
-    this.#ownHosts = ownHostNames();
+    this.#ownHosts = options.ownHosts ?? new OwnHosts();
     this.#hosts = new HostsFile(paths.hostsFile, logger);
     this.leading = { epmdPort: epmd.port, inetrc: paths.inetrcFile };
     this.addresses = new Addresses({
-      ownHosts: this.#ownHosts,
+      isOwn: (host) => this.#ownHosts.has(host),
       open: (address) => epmd.listenOn(address),
       close: (address) => epmd.stopOn(address),
       inUse: (host) => names.hasHost(host),
@@ -77,9 +80,10 @@ export class Leader {
     );
   }
 
-  /** Writes again what could not be written. */
+  /** Learns by what other names this machine goes now, and writes again what could not be written. */
   async retry(): Promise<void> {
-    await this.#hosts.retry();
+    if (this.#ownHosts.look()) await this.#writeHosts();
+    else await this.#hosts.retry();
   }
 
   /** Idempotent. */
@@ -89,7 +93,10 @@ export class Leader {
   }
 
   #writeHosts(): Promise<void> {
-    return this.#hosts.set(hostsText(this.names.hosts(), this.#ownHosts));
+    const hosts = this.names.hosts();
+    // A dyno's host that is led to already stays where its nodes are.
+    const own = this.#ownHosts.all.filter((name) => !hosts.has(name));
+    return this.#hosts.set(hostsText(hosts, own));
   }
 
   async #writeInetrc(paths: DaemonPaths, logger: Logger): Promise<void> {

@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict';
-import {
-  Addresses,
-  type AddressOptions,
-  isLeadable,
-  ownHostNames,
-} from '../../src/daemon/addresses.ts';
+import { Addresses, type AddressOptions, isLeadable } from '../../src/daemon/addresses.ts';
 import { hostsText, inetrcText } from '../../src/daemon/inetrc.ts';
 import { NameTable, type PublishedNode, splitNodeName } from '../../src/daemon/names.ts';
 import { upstreamEpmd } from '../../src/daemon/upstream.ts';
 
 function addresses(options: Partial<AddressOptions> = {}): Addresses {
   return new Addresses({
-    ownHosts: ['laptop'],
+    isOwn: (host) => host === 'laptop',
     open: async () => 'open',
     close: () => undefined,
     inUse: () => true,
@@ -220,7 +215,6 @@ describe('the files that Erlang reads', () => {
     for (const host of ['a\nb', 'a b', '', 'a#', '-a', '1.2.3.4', 'x'.repeat(300)]) {
       assert.equal(isLeadable(host), false, host);
     }
-    assert.deepEqual(ownHostNames('Laptop.example.com'), ['laptop.example.com', 'laptop']);
   });
 });
 
