@@ -62,13 +62,13 @@ export class Leader {
 
   /** PORT_TAKEN when no port for the virtual epmd can be had. Files that can't be written are a problem, not a failure. */
   static async start(options: LeaderOptions): Promise<Leader> {
-    const { env, state, limits, logger } = options;
-    const stored = state.state.epmdPort;
+    const { paths, env, state, limits, logger } = options;
+    const { epmdPort } = state.state;
     const names = new NameTable();
-    const upstream = upstreamEpmd(env['ERL_EPMD_PORT'], [stored]);
-    const epmd = await VirtualEpmd.start({ port: stored, names, upstream, limits, logger });
+    const upstream = upstreamEpmd(env, { epmdPort, inetrc: paths.inetrcFile });
+    const epmd = await VirtualEpmd.start({ port: epmdPort, names, upstream, limits, logger });
     const leader = new Leader(options, { epmd, names });
-    await leader.#writeInetrc(options.paths, logger);
+    await leader.#writeInetrc(paths, logger);
     await leader.#writeHosts();
     await state.update((old) => ({ ...old, epmdPort: epmd.port }));
     return leader;

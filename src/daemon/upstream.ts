@@ -3,15 +3,23 @@ import { LOCAL_ADDRESS } from './addresses.ts';
 
 const EPMD_PORT = 4_369;
 
+/** What leads local nodes to us: the port of our epmd, where one is known from before, and the inetrc file. */
+interface Ours {
+  readonly epmdPort: number | undefined;
+  readonly inetrc: string;
+}
+
 /**
- * The machine's own epmd: where ERL_EPMD_PORT says, else 4369. A shell that was led to us has our own port there; that is no epmd to
- * pass questions on to.
+ * The machine's own epmd: where ERL_EPMD_PORT says, else 4369. A shell that was led to us has a port of ours there, maybe one of long ago: that
+ * is no epmd to pass questions on to.
  */
 export function upstreamEpmd(
-  erlEpmdPort: string | undefined,
-  ours: readonly (number | undefined)[],
+  env: Readonly<Record<string, string | undefined>>,
+  { epmdPort, inetrc }: Ours,
 ): EpmdAddress {
-  const port = /^\d{1,5}$/.test(erlEpmdPort ?? '') ? Number(erlEpmdPort) : EPMD_PORT;
-  const usable = port > 0 && port < 65_536 && !ours.includes(port);
+  const told = env['ERL_EPMD_PORT'] ?? '';
+  const port = /^\d{1,5}$/.test(told) ? Number(told) : EPMD_PORT;
+  const isOurs = port === epmdPort || env['ERL_INETRC'] === inetrc;
+  const usable = port > 0 && port < 65_536 && !isOurs;
   return { host: LOCAL_ADDRESS, port: usable ? port : EPMD_PORT };
 }

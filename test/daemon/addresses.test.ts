@@ -219,10 +219,20 @@ describe('the files that Erlang reads', () => {
 });
 
 describe("the machine's own epmd", () => {
+  const portOf = (env: Record<string, string>, epmdPort?: number) =>
+    upstreamEpmd(env, { epmdPort, inetrc: '/s/inetrc' }).port;
+
   it('is where the environment says, unless that is us', () => {
-    assert.equal(upstreamEpmd(undefined, []).port, 4369);
-    assert.equal(upstreamEpmd('5000', [undefined]).port, 5000);
-    assert.equal(upstreamEpmd('5000', [5000]).port, 4369);
-    for (const odd of ['', 'x', '0', '99999', '-1']) assert.equal(upstreamEpmd(odd, []).port, 4369);
+    assert.equal(portOf({}), 4369);
+    assert.equal(portOf({ ERL_EPMD_PORT: '5000' }), 5000);
+    assert.equal(portOf({ ERL_EPMD_PORT: '5000' }, 5000), 4369);
+    for (const odd of ['', 'x', '0', '99999', '-1']) {
+      assert.equal(portOf({ ERL_EPMD_PORT: odd }), 4369);
+    }
+  });
+
+  it('is not where a shell was led to when our port was another one', () => {
+    assert.equal(portOf({ ERL_EPMD_PORT: '5000', ERL_INETRC: '/s/inetrc' }, 6000), 4369);
+    assert.equal(portOf({ ERL_EPMD_PORT: '5000', ERL_INETRC: '/home/me/inetrc' }, 6000), 5000);
   });
 });
