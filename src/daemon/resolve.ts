@@ -21,16 +21,21 @@ const READINGS: readonly Fits[] = [
 ];
 
 /** Where there is none at all it is the tunnels that tell why. */
-function noNode(all: readonly FoundNode[], wanted: string | undefined): EpmuxError {
-  const message = wanted === undefined ? 'there is no node' : `there is no node ${wanted}`;
-  const code = wanted === undefined ? 'NODE_UNREACHABLE' : 'NODE_NOT_FOUND';
-  const hint = '`epmux status` shows the tunnels, and why there is none';
-  return new EpmuxError(code, message, all.length === 0 ? { hint } : {});
+const SEE_STATUS = '`epmux status` shows the tunnels, and why there is none';
+
+/** Whether it is a tunnel, or a dyno of one. */
+function isKnown(tunnels: readonly Tunnel[], wanted: string): boolean {
+  return tunnels.some((tunnel) => {
+    const { name, links } = tunnel.status();
+    return name === wanted || links.some(({ dyno }) => dyno === wanted);
+  });
 }
 
 function theOne(candidates: readonly FoundNode[], wanted: string | undefined): FoundNode {
   const [first, second] = candidates;
-  if (first === undefined) throw noNode(candidates, wanted);
+  if (first === undefined) {
+    throw new EpmuxError('NODE_UNREACHABLE', 'there is no node', { hint: SEE_STATUS });
+  }
   if (second === undefined) return first;
   // Of two tunnels to one node, the one that local nodes are led through.
   const reachable = candidates.filter(({ node }) => node.unreachable === undefined);
@@ -49,7 +54,7 @@ function theOne(candidates: readonly FoundNode[], wanted: string | undefined): F
 
 /**
  * A full name, its part before `@`, a dyno or tunnel, or nothing when there is only one. NODE_NOT_FOUND, NODE_AMBIGUOUS; NODE_UNREACHABLE where nothing is
- * wanted and none is there.
+ * wanted, or a tunnel or a dyno of one, and no node is there.
  */
 export function resolveNode(tunnels: readonly Tunnel[], wanted: string | undefined): FoundNode {
   const all = tunnels.flatMap((tunnel) =>
@@ -60,5 +65,14 @@ export function resolveNode(tunnels: readonly Tunnel[], wanted: string | undefin
     const found = all.filter((candidate) => fits(candidate, wanted));
     if (found.length > 0) return theOne(found, wanted);
   }
-  throw noNode(all, wanted);
+  if (isKnown(tunnels, wanted)) {
+    throw new EpmuxError('NODE_UNREACHABLE', `no node is there behind ${wanted}`, {
+      hint: SEE_STATUS,
+    });
+  }
+  throw new EpmuxError(
+    'NODE_NOT_FOUND',
+    `there is no node ${wanted}`,
+    all.length === 0 ? { hint: SEE_STATUS } : {},
+  );
 }

@@ -2,10 +2,15 @@ import assert from 'node:assert/strict';
 import { resolveNode } from '../../src/daemon/resolve.ts';
 import type { Tunnel } from '../../src/daemon/tunnel.ts';
 
-/** Its nodes with their dynos. */
-function tunnel(name: string, nodes: Readonly<Record<string, string | null>>): Tunnel {
+/** Its nodes with their dynos, and the dynos that none is in. */
+function tunnel(
+  name: string,
+  nodes: Readonly<Record<string, string | null>>,
+  ...empty: readonly string[]
+): Tunnel {
   const listed = Object.entries(nodes).map(([node, dyno]) => ({ name: node, dyno }));
-  return { spec: { name }, status: () => ({ nodes: listed }) } as unknown as Tunnel;
+  const links = [...listed, ...empty.map((dyno) => ({ dyno }))].map(({ dyno }) => ({ dyno }));
+  return { spec: { name }, status: () => ({ name, nodes: listed, links }) } as unknown as Tunnel;
 }
 
 describe('NODE', () => {
@@ -29,6 +34,18 @@ describe('NODE', () => {
     const hint = /`epmux status`/;
     assert.throws(() => resolveNode(empty, undefined), { code: 'NODE_UNREACHABLE', hint });
     assert.throws(() => resolveNode(empty, 'web.1'), { code: 'NODE_NOT_FOUND', hint });
+  });
+
+  it('that is a dyno or a tunnel without a node now is unreachable, whatever nodes there are', () => {
+    const tunnels = [tunnel('shop', { 'app@b': 'web.2' }, 'web.1'), tunnel('prod', {})];
+    for (const wanted of ['web.1', 'prod']) {
+      assert.throws(() => resolveNode(tunnels, wanted), {
+        code: 'NODE_UNREACHABLE',
+        message: `no node is there behind ${wanted}`,
+        hint: /`epmux status`/,
+      });
+    }
+    assert.throws(() => resolveNode(tunnels, 'web.3'), { code: 'NODE_NOT_FOUND' });
   });
 
   it('of another name is not found among those that are listed', () => {

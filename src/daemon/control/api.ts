@@ -198,7 +198,7 @@ export interface ControlMethods {
   leading: [{ readonly name?: string }, Leading];
   /** Where a tunnel leads, as it was given with `up`. */
   spec: [{ readonly name: string }, { readonly spec: TunnelSpec }];
-  /** NODE as on the command line, or nothing when there is only one; fails with NODE_NOT_FOUND or NODE_AMBIGUOUS. */
+  /** NODE as on the command line, or nothing when there is only one; fails with NODE_NOT_FOUND, NODE_AMBIGUOUS or NODE_UNREACHABLE. */
   resolve: [
     { readonly node?: string },
     { readonly node: NodeStatus; readonly tunnel: string; readonly leading: Leading },
