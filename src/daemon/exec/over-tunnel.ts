@@ -5,6 +5,7 @@ import type { ExecParams, LinkState, TunnelSpec, Way } from '../control/api.ts';
 /** What of a tunnel counts here. */
 export interface ExecTunnel {
   readonly spec: Pick<TunnelSpec, 'way' | 'via'>;
+  /** Of every dyno that is up. */
   readonly ends: readonly ExecEnd[];
 }
 
@@ -27,8 +28,8 @@ export function execOverTunnel(
 ): NonNullable<Carrier['exec']> {
   for (const tunnel of tunnels) {
     if (!leadsThere(tunnel.spec, params)) continue;
-    const exec = chosenEnd(tunnel, params.way)?.exec;
-    if (exec !== undefined) return exec;
+    const end = chosenEnd(tunnel, params.way);
+    if (end?.state === 'up' && end.exec !== undefined) return end.exec;
   }
   throw new EpmuxError('TUNNEL_NOT_FOUND', 'no tunnel that is up leads there over SSH');
 }
@@ -42,15 +43,15 @@ function leadsThere(spec: ExecTunnel['spec'], { way, via }: Pick<ExecParams, 'wa
   return JSON.stringify(spec.way) === JSON.stringify(way);
 }
 
+/** The one that is meant, whatever state its link is in: another dyno is no way out. */
 function chosenEnd({ spec, ends }: ExecTunnel, way: Way): ExecEnd | undefined {
   const selectors = way.kind === 'heroku' ? way.dynos : [];
-  const up = ends
-    .filter((end) => end.state === 'up' && end.exec !== undefined)
+  const meant = ends
     .filter((end) => selectors.length === 0 || selectors.some((text) => fits(nameOf(end), text)))
     .toSorted((a, b) => nameOf(a).localeCompare(nameOf(b), 'en', { numeric: true }));
   const [only = FIRST_DYNO] = selectors.length === 1 ? selectors : [];
-  const certain = up.find((end) => nameOf(end) === FIRST_DYNO || nameOf(end) === only);
-  return certain ?? (knowsAll(spec.way, selectors) ? up[0] : undefined);
+  const certain = meant.find((end) => nameOf(end) === FIRST_DYNO || nameOf(end) === only);
+  return certain ?? (knowsAll(spec.way, selectors) ? meant[0] : undefined);
 }
 
 /** The tunnel leads to every dyno that the selectors mean. */

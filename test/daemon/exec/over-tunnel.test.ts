@@ -37,10 +37,22 @@ describe('a command over a tunnel', () => {
     assert.equal(await dynoFor([all], APP, 'worker'), 'worker.1');
   });
 
-  it('runs in the first that is up when web.1 is not', async () => {
-    const ends = { 'web.10': 'up', 'web.2': 'up', 'web.1': 'reconnecting' } as const;
-    assert.equal(await dynoFor([tunnel(APP, ends)], APP), 'web.2');
-    assert.equal(await dynoFor([tunnel(APP, ends)], APP, 'web'), 'web.2');
+  it('runs in the first that is up where there is no web.1', async () => {
+    const some = tunnel(APP, { 'worker.1': 'up', 'web.10': 'up', 'web.2': 'up' });
+    assert.equal(await dynoFor([some], APP), 'web.2');
+    assert.equal(await dynoFor([some], APP, 'web'), 'web.2');
+  });
+
+  it('runs in no other dyno while the link to the one that is meant is away', async () => {
+    for (const state of ['connecting', 'reconnecting', 'failed'] as const) {
+      const some = tunnel(APP, { 'clock.1': 'up', 'web.1': state, 'web.2': 'up' });
+      for (const dyno of [undefined, 'web', 'web.1']) {
+        await assert.rejects(dynoFor([some], APP, dyno), { code: 'TUNNEL_NOT_FOUND' });
+      }
+      assert.equal(await dynoFor([some], APP, 'web.2'), 'web.2');
+      const others = tunnel(APP, { 'worker.1': state, 'worker.2': 'up' });
+      await assert.rejects(dynoFor([others], APP, 'worker'), { code: 'TUNNEL_NOT_FOUND' });
+    }
   });
 
   it('runs on no dyno but the one that it would run on without a tunnel', async () => {
