@@ -91,6 +91,7 @@ function wayOf(options: WayInput): WayInput {
 
 /** As `up` finds it; NAME may also be a tunnel that runs. Where nothing says which: the only one that runs. */
 async function targetOf(name: string | undefined, way: WayInput, io: Io): Promise<TunnelSpec> {
+  if (name !== undefined) assertNoWay(name, way);
   try {
     return await planTunnel(name, way, io.cwd, io.env);
   } catch (error) {
@@ -108,6 +109,15 @@ async function targetOf(name: string | undefined, way: WayInput, io: Io): Promis
   }
 }
 
+/** A command of one word would be taken for NAME, and a login shell run in its place. */
+function assertNoWay(name: string, way: WayInput): void {
+  const named = (['app', 'remote', 'ssh'] as const).find((key) => way[key] !== undefined);
+  if (named === undefined) return;
+  throw new EpmuxError('USAGE', `--${named} and ${name} exclude each other: both say where to`, {
+    hint: commandHint(name, `--${named} ${way[named]} `),
+  });
+}
+
 function isUnsaid({ dyno: _, ...others }: WayInput): boolean {
   return Object.values(others).every((value) => value === undefined);
 }
@@ -119,8 +129,9 @@ function inDyno(spec: TunnelSpec, { dyno }: WayInput): TunnelSpec {
 
 /** Who left `--` out meant a command. */
 function asNoCommand(cause: EpmuxError, word: string): EpmuxError {
-  return new EpmuxError(cause.code, cause.message, {
-    cause,
-    hint: `if ${word} is a command, it stands behind --: \`epmux exec -- ${word}\``,
-  });
+  return new EpmuxError(cause.code, cause.message, { cause, hint: commandHint(word, '') });
+}
+
+function commandHint(word: string, options: string): string {
+  return `if ${word} is a command, it stands behind --: \`epmux exec ${options}-- ${word}\``;
 }

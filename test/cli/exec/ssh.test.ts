@@ -144,6 +144,22 @@ describe('epmux exec --ssh', () => {
     assert.match(stderr, /hint: if ls is a command, it stands behind --/);
   });
 
+  it('takes no command for a name, whatever says where to', async () => {
+    for (const there of [
+      ['--ssh', 'host'],
+      ['-a', 'my-app'],
+      ['-r', 'heroku', '-d', 'web.1'],
+    ]) {
+      const { code, stdout, stderr } = await home.run(['exec', ...there, 'ls']);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /^epmux: --(ssh|app|remote) and ls exclude each other: .* \(USAGE\)\n/);
+      assert.match(
+        stderr,
+        /hint: if ls is a command, it stands behind --: `epmux exec --\S+ \S+ --/,
+      );
+    }
+  });
+
   describe('in a terminal', () => {
     before(function () {
       if (!sshd.terminals) leaveOut(this, NO_TERMINALS);
