@@ -26,7 +26,7 @@ export async function diagnoseDyno(
   configVars: Readonly<Record<string, string>>,
   { target, local, given, env, round }: WayChecks,
 ): Promise<DynoContext> {
-  const { spec, running } = target;
+  const { spec, running, isAsItRuns } = target;
   const links = running?.links ?? [];
   const context: DynoContext = {
     carrier,
@@ -44,8 +44,8 @@ export async function diagnoseDyno(
   const goesOn = await runChecks(SURROUNDINGS_CHECKS, context, round);
   if (!goesOn || carrier.dial === undefined) return context;
   // A tunnel that is up proves cookies by its own way.
-  const checks =
-    running?.state === 'up' ? NODE_CHECKS.filter(({ id }) => id !== 'cookie') : NODE_CHECKS;
+  const isProved = isAsItRuns === true && running?.state === 'up';
+  const checks = isProved ? NODE_CHECKS.filter(({ id }) => id !== 'cookie') : NODE_CHECKS;
   await runChecks(checks, context, round);
   return context;
 }

@@ -4,6 +4,7 @@ import type { Io } from '../io.ts';
 import { formatDuration } from '../terminal/units.ts';
 import type { WayInput } from '../way/options.ts';
 import { planTunnel } from '../way/plan.ts';
+import { laidOver } from '../way/running.ts';
 import { namesWay } from '../way/spec.ts';
 import { broken, type Check, type Finding, ok, warning } from './check.ts';
 import type { DaemonSide } from './local.ts';
@@ -20,9 +21,14 @@ export interface TargetContext {
   running?: TunnelStatus;
   /** Learned: where it leads. */
   spec?: TunnelSpec;
+  /** Learned: nothing was laid over the tunnel that runs. */
+  isAsItRuns?: boolean;
 }
 
-/** Finds out what is to be checked. A way on the command line stands alone; else a tunnel that runs, else what `up` would take. */
+/**
+ * Finds out what is to be checked. A way on the command line stands alone; else a tunnel that runs, with the other options laid over it; else what `up`
+ * would take.
+ */
 export const TARGET_CHECKS: readonly Check<TargetContext>[] = [
   { id: 'target', title: 'target', vital: true, look: lookForTarget },
   { id: 'tunnel', title: 'tunnel', look: lookAtTunnel },
@@ -34,11 +40,14 @@ async function lookForTarget(context: TargetContext, signal: AbortSignal): Promi
   if (!isWayNamed) takeRunning(context);
   const { running } = context;
   try {
-    context.spec =
-      running === undefined
-        ? await planTunnel(name, input, io.cwd, io.env)
-        : await context.specOf(running.name, signal);
-    return ok(`${context.spec.name}: ${running?.target ?? wayOf(context.spec)}`);
+    if (running === undefined) {
+      context.spec = await planTunnel(name, input, io.cwd, io.env);
+      return ok(`${context.spec.name}: ${wayOf(context.spec)}`);
+    }
+    const itself = await context.specOf(running.name, signal);
+    context.spec = laidOver(itself, input, io);
+    context.isAsItRuns = context.spec === itself;
+    return ok(`${running.name}: ${context.isAsItRuns ? running.target : wayOf(context.spec)}`);
   } catch (error) {
     const isNothingNamed =
       name === undefined && !isWayNamed && error instanceof EpmuxError && error.code === 'USAGE';

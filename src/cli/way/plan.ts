@@ -140,6 +140,7 @@ async function inFile<T>(
   }
 }
 
-function definedOnly(input: WayInput): WayInput {
+/** Without the keys that nothing was said of. */
+export function definedOnly(input: WayInput): WayInput {
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
 }

@@ -1,10 +1,12 @@
-import { TUNNEL_NAME, type TunnelSpec } from '../../daemon/control/api.ts';
+import { TUNNEL_NAME, type TunnelSpec, type Way } from '../../daemon/control/api.ts';
 import type { ControlClient } from '../../daemon/control/client.ts';
 import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { hostPort } from '../../transport/address.ts';
 import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
 import { WAY_OPTIONS, type WayInput } from './options.ts';
-import { planTunnel } from './plan.ts';
+import { definedOnly, planTunnel } from './plan.ts';
+import { optionLabel, tunnelSpec, withAbsolutePaths } from './spec.ts';
 
 const OPTIONS = Object.keys(WAY_OPTIONS) as (keyof WayInput)[];
 
@@ -18,10 +20,52 @@ export async function planOrRunning(
     return await planTunnel(name, input, io.cwd, io.env);
   } catch (error) {
     if (!(error instanceof EpmuxError) || error.code !== 'TUNNEL_NOT_FOUND') throw error;
-    const isAlone = OPTIONS.every((key) => input[key] === undefined);
-    const spec = isAlone && name !== undefined ? await runningSpec(name, io) : undefined;
+    const isAlone = name !== undefined && saysNothing(input);
+    const spec = isAlone ? await runningSpec(name, io) : undefined;
     if (spec === undefined) throw error;
     return spec;
+  }
+}
+
+/** The tunnel that runs, with what the command line says beside its way laid over it; itself where that is nothing. Throws USAGE. */
+export function laidOver(
+  running: TunnelSpec,
+  input: WayInput,
+  { cwd, env }: Pick<Io, 'cwd' | 'env'>,
+): TunnelSpec {
+  if (saysNothing(input)) return running;
+  const spoken = definedOnly(withAbsolutePaths(input, cwd, env));
+  return tunnelSpec(running.name, { ...inputOf(running), ...spoken }, optionLabel);
+}
+
+function saysNothing(input: WayInput): boolean {
+  return OPTIONS.every((key) => input[key] === undefined);
+}
+
+/** The options that lead where the tunnel does. */
+function inputOf({ way, secretFile, cookieFile, ...spec }: TunnelSpec): WayInput {
+  return {
+    ...wayInputOf(way),
+    via: spec.via,
+    agent: spec.agent,
+    'agent-port': spec.agentPort,
+    'epmd-port': spec.epmdPort,
+    'secret-file': secretFile,
+    'cookie-file': cookieFile,
+    'hidden-only': spec.hiddenOnly,
+  };
+}
+
+function wayInputOf(way: Way): WayInput {
+  switch (way.kind) {
+    case 'heroku':
+      return { app: way.app, dyno: way.dynos.length === 0 ? undefined : way.dynos };
+    case 'ssh':
+      return { ssh: `${way.user}@${hostPort(way)}`, identity: way.identityFile };
+    case 'connect':
+      return { connect: hostPort(way) };
+    case 'command':
+      return { command: way.command };
   }
 }
 

@@ -215,5 +215,8 @@ describe('epmux doctor, on the way over SSH', function () {
       assert.equal(found.state('login'), 'ok');
       assert.match(found.detail('ping'), new RegExp(`^pong: app@${dyno.erlang.hostName} `));
     }
+    const other = await examine(['prod', '--agent', 'none'], { EPMUX_COOKIE: 'wrong' });
+    assert.equal(other.ids.includes('agent'), false);
+    assert.deepEqual(other.broken, ['cookie COOKIE_REFUSED', 'ping COOKIE_REFUSED']);
   });
 });

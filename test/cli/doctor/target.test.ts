@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TARGET_CHECKS, type TargetContext } from '../../../src/cli/doctor/target.ts';
+import type { WayInput } from '../../../src/cli/way/options.ts';
+import type { TunnelSpec, TunnelStatus, Way } from '../../../src/daemon/control/api.ts';
+import { VERSION } from '../../../src/runtime/version.ts';
+import { one } from './checks-support.ts';
+
+const APP: Way = { kind: 'heroku', app: 'my-app', dynos: [] };
+const REST = { agent: 'auto', agentPort: 9_001, hiddenOnly: false } as const;
+
+describe('the target of doctor that the daemon has', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'epmux-target-'));
+    for (const name of ['right.secret', 'key']) writeFileSync(join(folder, name), 'x');
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  const look = async (spec: TunnelSpec, input: WayInput) => {
+    const running = { name: spec.name, target: 'as it runs', state: 'failed' } as TunnelStatus;
+    const daemon = { pid: 1, version: VERSION, startedAt: '' };
+    const context: TargetContext = {
+      name: spec.name,
+      input,
+      daemon: {
+        version: VERSION,
+        status: { daemon, tunnels: [running] },
+        leading: { epmdPort: 1, inetrc: '' },
+      },
+      io: { cwd: folder, env: { HOME: folder } },
+      wallNow: 0,
+      specOf: async () => spec,
+    };
+    const finding = await one(TARGET_CHECKS, 'target', context);
+    return { finding, spec: context.spec, isAsItRuns: context.isAsItRuns };
+  };
+
+  it('is as it runs where nothing else is said', async () => {
+    const prod = { name: 'prod', way: APP, ...REST };
+    const { finding, spec, isAsItRuns } = await look(prod, {});
+    assert.equal(spec, prod);
+    assert.equal(isAsItRuns, true);
+    assert.equal(finding?.detail, 'prod: as it runs');
+  });
+
+  it('has the dynos that are named', async () => {
+    const way = { ...APP, dynos: ['web'] };
+    const found = await look({ name: 'prod', way, ...REST }, { dyno: ['web.9'] });
+    assert.deepEqual(found.spec, { name: 'prod', way: { ...way, dynos: ['web.9'] }, ...REST });
+    assert.equal(found.isAsItRuns, false);
+    assert.equal(found.finding?.detail, 'prod: heroku://my-app/web.9');
+  });
+
+  it('has each option laid over it, whatever way it leads', async () => {
+    const address = { host: '::1', port: 7 };
+    const ways: Way[] = [
+      APP,
+      { kind: 'ssh', user: 'me@work', ...address, identityFile: join(folder, 'key') },
+      { kind: 'connect', ...address },
+    ];
+    const rest = { ...REST, epmdPort: 1, via: 'socks5://p:1' };
+    const input = {
+      agent: 'none',
+      'agent-port': '8',
+      'epmd-port': '9',
+      'secret-file': 'right.secret',
+      via: 'socks5://other:2',
+      'hidden-only': true,
+    };
+    for (const way of ways) {
+      const { spec } = await look({ name: 'prod', way, ...rest }, input);
+      assert.deepEqual(spec, {
+        name: 'prod',
+        way,
+        agent: 'none',
+        agentPort: 8,
+        epmdPort: 9,
+        hiddenOnly: true,
+        secretFile: join(folder, 'right.secret'),
+        via: 'socks5://other:2',
+      });
+    }
+    const way: Way = { kind: 'command', command: 'cat' };
+    const { spec } = await look({ name: 'prod', way, ...REST }, { agent: 'require' });
+    assert.deepEqual(spec, { name: 'prod', way, ...REST, agent: 'require' });
+  });
+
+  it('is broken by an option that does not go with its way', async () => {
+    const way: Way = { kind: 'connect', host: 'h', port: 1 };
+    const { finding } = await look({ name: 'prod', way, ...REST }, { dyno: ['web.1'] });
+    assert.deepEqual([finding?.state, finding?.code], ['broken', 'USAGE']);
+    assert.match(finding?.detail ?? '', /--dyno goes with --app only/);
+  });
+});
