@@ -12,7 +12,9 @@ import { bridgeCommand, stillRuns } from '../support/bridge.ts';
 import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
 import { EPMUX } from '../support/dyno.ts';
 import { freePort } from '../support/erlang.ts';
+import { startSshd } from '../support/sshd.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { inTerminal, type } from '../support/terminal.ts';
 
 /** For what was sent KILL. */
 const KILLED_MS = 500;
@@ -38,16 +40,17 @@ describe('a tunnel in the foreground', function () {
   });
 
   const start = (port: number): ChildProcess => startOn('--connect', `127.0.0.1:${port}`);
+  const words = (way: readonly string[]) => [...EPMUX, 'up', 'prod', ...way, '--foreground'];
+  const environment = () => ({
+    PATH: process.env['PATH'] ?? '',
+    HOME: folder.path,
+    EPMUX_HOME: home(),
+    EPMUX_SECRET: SECRET,
+  });
   const startOn = (...way: readonly string[]): ChildProcess => {
-    const [node = '', ...args] = EPMUX;
-    const up = ['up', 'prod', ...way, '--foreground'];
-    const started = spawn(node, [...args, ...up], {
-      env: {
-        PATH: process.env['PATH'],
-        HOME: folder.path,
-        EPMUX_HOME: home(),
-        EPMUX_SECRET: SECRET,
-      },
+    const [node = '', ...args] = words(way);
+    const started = spawn(node, args, {
+      env: environment(),
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     said = '';
@@ -146,6 +149,29 @@ describe('a tunnel in the foreground', function () {
     assert.match(said, /\(DAEMON_BUSY\)\nhint: .*`epmux down --all`/);
     assert.equal((await client.call('status', {})).tunnels.length, 1);
     await daemon.stop();
+  });
+
+  it('asks who sits there for a host key that nobody knows', async () => {
+    const sshd = await startSshd();
+    try {
+      const { user, host, port, identityFile } = sshd;
+      const way = ['--ssh', `${user}@${host}:${port}`, '--identity', identityFile];
+      const terminal = inTerminal(words([...way, '--agent-port', String(agent.port)]), {
+        cwd: folder.path,
+        env: environment(),
+      });
+      type(terminal, [
+        { after: /\[y\/N\]/, text: 'y\n' },
+        { after: /node=app@dyno/, text: '\u0003' },
+      ]);
+      const { code, said: all } = await terminal.ended;
+      assert.equal(code, 130, all);
+      assert.ok(all.includes(sshd.fingerprint), all);
+      assert.equal(agent.goodbyes, 1);
+      assert.ok(existsSync(join(folder.path, '.ssh', 'known_hosts')));
+    } finally {
+      await sshd.stop();
+    }
   });
 
   it('fails as up does when it does not come up', async () => {

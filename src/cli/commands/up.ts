@@ -161,11 +161,13 @@ async function stayInForeground(
   const { endIdleDaemon } = await import('../../daemon/end-daemon.ts');
   await endIdleDaemon(daemonPaths(io.env), io.interrupted);
   const { runForeground } = await import('../../daemon/main.ts');
-  // The daemon takes the signals: it has a tunnel to take down.
-  const release = io.holdInterrupts();
-  try {
-    return await runForeground(spec, secrets, io.env, level);
-  } finally {
-    release();
-  }
+  return withHostKeyAccepted(io, async (accepted) => {
+    // The daemon takes the signals: it has a tunnel to take down.
+    const release = io.holdInterrupts();
+    try {
+      return await runForeground(spec, { ...secrets, ...accepted }, io.env, level);
+    } finally {
+      release();
+    }
+  });
 }
