@@ -1,12 +1,12 @@
 import { proxySettings } from '../heroku/proxy.ts';
 import { type HerokuSettings, herokuSettings } from '../heroku/settings.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { withoutSecrets } from '../runtime/environment.ts';
 import { homeFolder } from '../runtime/home.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createDialer, createTransport } from '../transport/create.ts';
 import type { TunnelSpec } from './control/api.ts';
 import { type Dynos, oneDyno } from './dynos.ts';
-import { withoutSecrets } from './environment.ts';
 import { Formation } from './formation.ts';
 import { HerokuApp } from './heroku-app.ts';
 import type { DaemonLimits } from './limits.ts';

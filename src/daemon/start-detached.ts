@@ -1,20 +1,17 @@
 import { spawn } from 'node:child_process';
 import {
-  accessSync,
   closeSync,
-  constants,
   existsSync,
   fstatSync,
   ftruncateSync,
   openSync,
   readSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { homeFolder } from '../runtime/home.ts';
-import { withoutSecrets } from './environment.ts';
+import { withoutSecrets } from '../runtime/environment.ts';
+import { enterableHome } from '../runtime/home.ts';
 import { fileError } from './file-error.ts';
 import { daemonLimits } from './limits.ts';
 import { type DaemonPaths, ensureFolders, withAbsoluteHome } from './paths.ts';
@@ -31,16 +28,6 @@ export interface StartedDaemon {
   release(): void;
   /** Ends it in order, for nobody needs it, unless it was released. */
   giveUp(): void;
-}
-
-/** The home folder, where it is one that can be entered, else the state folder. */
-function ownFolder(home: string, { stateDir }: DaemonPaths): string {
-  try {
-    accessSync(home, constants.X_OK);
-    return statSync(home).isDirectory() ? home : stateDir;
-  } catch {
-    return stateDir;
-  }
 }
 
 /** Finds out what a daemon would end by at once. Throws CONFIG_INVALID, DISK_FULL, PERMISSION_DENIED or INTERNAL. */
@@ -76,7 +63,10 @@ export function startDetached(
     stdio: ['ignore', log, log],
     env,
     // A background process must not keep a folder busy; loader options of node may name modules relative to this one.
-    cwd: process.execArgv.length === 0 ? ownFolder(homeFolder(process.env), paths) : process.cwd(),
+    cwd:
+      process.execArgv.length === 0
+        ? (enterableHome(process.env) ?? paths.stateDir)
+        : process.cwd(),
   });
   let end: { readonly code: number | null } | undefined;
   let failure = '';

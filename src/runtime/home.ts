@@ -1,3 +1,4 @@
+import { accessSync, constants, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
@@ -6,6 +7,17 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The user's home folder: HOME, or what the system knows where that is unset or empty. */
 export function homeFolder(env: Environment): string {
   return env['HOME'] || userInfo().homedir;
+}
+
+/** Where it is one that can be entered. */
+export function enterableHome(env: Environment): string | undefined {
+  const home = homeFolder(env);
+  try {
+    accessSync(home, constants.X_OK);
+    return statSync(home).isDirectory() ? home : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** XDG: a variable that holds no absolute path counts as unset. */

@@ -1,17 +1,13 @@
-import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { abortError } from './attempt.ts';
 import { CarrierLife } from './carrier-life.ts';
 import { CommandPipe } from './command-pipe.ts';
-import { ProcessGroup } from './process-group.ts';
+import { ProcessGroup, type ProcessOptions } from './process-group.ts';
 import { programName } from './program-name.ts';
 import type { Carrier, Transport } from './transport.ts';
 
-export interface CommandOptions {
+export interface CommandOptions extends ProcessOptions {
   readonly command: string;
-  /** The command's environment. */
-  readonly env: NodeJS.ProcessEnv;
-  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -31,7 +27,7 @@ function commandCarrier(options: CommandOptions, label: string): Carrier {
     async openAgentPipe(signal) {
       if (signal.aborted) throw abortError(`starting ${label}`, signal);
       if (life.closed) throw life.closedError();
-      const group = await ProcessGroup.start(options.command, options.env, options.clock);
+      const group = await ProcessGroup.start(options.command, options);
       if (signal.aborted || life.closed) {
         void group.end();
         throw life.closed ? life.closedError() : abortError(`starting ${label}`, signal);

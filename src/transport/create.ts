@@ -25,6 +25,8 @@ export interface TransportOptions {
   readonly sshAuthSock?: string | undefined;
   /** The environment of `--command`. */
   readonly env: NodeJS.ProcessEnv;
+  /** Where `--command` runs; where this process does unless given. */
+  readonly folder?: string | undefined;
   /** Where `.ssh` is; the user's own home folder unless given. */
   readonly home?: string | undefined;
   readonly clock: Clock;
@@ -43,7 +45,8 @@ export function createDialer(via: string | undefined, clock: Clock, label?: stri
 export function createTransport(way: PlainWay, options: TransportOptions): Transport {
   const { clock, logger } = options;
   if (way.kind === 'command') {
-    return commandTransport({ command: way.command, env: options.env, clock, logger });
+    const { env, folder } = options;
+    return commandTransport({ command: way.command, env, folder, clock, logger });
   }
   const dial = createDialer(options.via, clock);
   const address = { host: way.host, port: way.port };

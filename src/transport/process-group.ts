@@ -17,24 +17,32 @@ export async function endCommands(): Promise<void> {
   await Promise.all([...living].map((group) => group.end()));
 }
 
+export interface ProcessOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Where it runs; where this process does unless given. */
+  readonly folder?: string | undefined;
+  readonly clock: Clock;
+}
+
 /** A shell command as the leader of a process group of its own, so that everything it starts ends with it. */
 export class ProcessGroup {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #clock: Clock;
   #ended: Promise<void> | undefined;
 
-  private constructor(command: string, env: NodeJS.ProcessEnv, clock: Clock) {
+  private constructor(command: string, { env, folder, clock }: ProcessOptions) {
     this.#clock = clock;
     this.child = spawn('/bin/sh', ['-c', command], {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
       env,
+      cwd: folder,
     });
   }
 
   /** Throws COMMAND_FAILED when no process can be made. */
-  static async start(command: string, env: NodeJS.ProcessEnv, clock: Clock): Promise<ProcessGroup> {
-    const group = new ProcessGroup(command, env, clock);
+  static async start(command: string, options: ProcessOptions): Promise<ProcessGroup> {
+    const group = new ProcessGroup(command, options);
     try {
       await once(group.child, 'spawn');
     } catch (cause) {

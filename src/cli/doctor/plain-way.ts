@@ -1,3 +1,5 @@
+import { withoutSecrets } from '../../runtime/environment.ts';
+import { enterableHome } from '../../runtime/home.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import { createDialer, createTransport } from '../../transport/create.ts';
 import { endCommands } from '../../transport/process-group.ts';
@@ -37,7 +39,8 @@ function plainTransport(way: PlainWay, { target, given, env, round }: WayChecks)
     agentPort,
     via,
     sshAuthSock,
-    env,
+    env: withoutSecrets(env),
+    folder: enterableHome(env),
     clock: round.clock,
     logger: silentLogger,
   });
