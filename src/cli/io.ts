@@ -32,6 +32,10 @@ export interface Io {
   readonly interruptedExit: number | undefined;
   /** From here until the returned function is called these signals are the caller's, or its child's, to deal with. */
   holdInterrupts(): () => void;
+  /** Nobody has to read what was printed: the end waits for it no longer. */
+  giveUpOutput(): void;
+  /** Aborted by that. */
+  readonly outputGivenUp: AbortSignal;
   /** The width to lay text out for. */
   readonly columns: number;
   /** On its way for this command. */
@@ -49,6 +53,7 @@ export function processIo(
   interrupts: Interrupts = new Interrupts(),
 ): ProcessIo {
   const { env, stdin, stdout, stderr } = process;
+  const output = new AbortController();
   return {
     env,
     get cwd() {
@@ -68,6 +73,8 @@ export function processIo(
       return interrupts.exitCode;
     },
     holdInterrupts: () => interrupts.hold(),
+    giveUpOutput: () => output.abort(),
+    outputGivenUp: output.signal,
     columns: stdout.columns ?? 80,
     earlyDaemon,
   };

@@ -46,7 +46,7 @@ async function run(
 
 async function untilWritten(running: Promise<number>, io: ProcessIo): Promise<number> {
   const code = await running;
-  await flushed(io.interrupted);
+  await flushed(AbortSignal.any([io.interrupted, io.outputGivenUp]));
   return io.interruptedExit ?? code;
 }
 

@@ -15,11 +15,10 @@ export function brokenOutput(onUnread: () => void): Promise<never> {
   });
 }
 
-/** When all that was written so far has reached the system, or can't; a slow reader holds it up until `interrupted`. */
-export async function flushed(interrupted?: AbortSignal): Promise<void> {
+/** When all that was written so far has reached the system, or can't; a slow reader holds it up until `unawaited` is aborted. */
+export async function flushed(unawaited: AbortSignal): Promise<void> {
   const written = Promise.all([process.stdout, process.stderr].map(untilWritten));
-  if (interrupted?.aborted === true) return;
-  await Promise.race([written, ...(interrupted === undefined ? [] : [once(interrupted, 'abort')])]);
+  if (!unawaited.aborted) await Promise.race([written, once(unawaited, 'abort')]);
 }
 
 function untilWritten(stream: NodeJS.WriteStream): Promise<void> {

@@ -13,7 +13,7 @@ export interface LocalOptions {
   readonly environment: EnvironmentPlan | undefined;
 }
 
-/** How long a remote process may take to end once it was told to; a second signal ends the wait. */
+/** How long a remote process may take to end once it was told to, and the reader of stdout to read what came; a second signal ends the wait. */
 const ENDING_MS = 3_000;
 /** How long a terminal may take until it is ready for the variables. */
 const READY_MS = 15_000;
@@ -30,7 +30,7 @@ export async function runHere(
   io: Io,
 ): Promise<number> {
   const release = io.holdInterrupts();
-  const session = new LocalSession(remote, options);
+  const session = new LocalSession(remote, options, io);
   try {
     return await session.run();
   } finally {
@@ -42,6 +42,7 @@ export async function runHere(
 class LocalSession {
   readonly #remote: RemoteProcess;
   readonly #options: LocalOptions;
+  readonly #io: Pick<Io, 'giveUpOutput' | 'outputGivenUp'>;
   readonly #marker: MarkerWatch | undefined;
   readonly #undo: (() => void)[] = [];
   readonly #full = new Set<NodeJS.WriteStream>();
@@ -50,9 +51,10 @@ class LocalSession {
   #stop: (error: EpmuxError | undefined) => void = () => {};
   #cancelReady: () => void = () => {};
 
-  constructor(remote: RemoteProcess, options: LocalOptions) {
+  constructor(remote: RemoteProcess, options: LocalOptions, io: Io) {
     this.#remote = remote;
     this.#options = options;
+    this.#io = io;
     const marker = options.environment?.marker;
     this.#marker = marker && new MarkerWatch(marker);
   }
@@ -68,7 +70,7 @@ class LocalSession {
     const error = await over;
     this.#remote.close();
     const exit = await this.#remote.exited;
-    await flushed();
+    await flushed(this.#io.outputGivenUp);
     if (this.#ending !== undefined) return 128 + constants.signals[this.#ending];
     if (error !== undefined) throw error;
     return exitCode(exit);
@@ -191,15 +193,20 @@ class LocalSession {
 
   /** With a terminal it is the terminal that goes, as when its window is closed. */
   #onSignal(name: HandedOn): void {
-    if (this.#ending !== undefined || this.#options.terminal) {
-      this.#ending ??= name;
-      this.#remote.close();
+    if (this.#ending !== undefined) {
+      this.#giveUp();
       return;
     }
     this.#ending = name;
-    this.#remote.signal(name);
-    const timer = setTimeout(() => this.#remote.close(), ENDING_MS);
+    const timer = setTimeout(() => this.#giveUp(), ENDING_MS);
     this.#undo.push(() => clearTimeout(timer));
+    if (this.#options.terminal) this.#remote.close();
+    else this.#remote.signal(name);
+  }
+
+  #giveUp(): void {
+    this.#remote.close();
+    this.#io.giveUpOutput();
   }
 }
 

@@ -4,14 +4,18 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { shellQuoted } from '../../../src/cli/exec/words.ts';
 import { CliHome, type CliRun, outcome } from '../../support/cli.ts';
 import { EPMUX } from '../../support/dyno.ts';
+import { within } from '../../support/erlang.ts';
 import { leaveOut, NO_TERMINALS } from '../../support/left-out.ts';
 import { pattern } from '../../support/pattern.ts';
 import { startSshd, type TestSshd } from '../../support/sshd.ts';
 
 const CHUNK = 64 * 1024;
+/** Two signals at once may be one for who gets them. */
+const PASSED_ON_MS = 200;
 
 describe('epmux exec --ssh', () => {
   let sshd: TestSshd;
@@ -127,6 +131,23 @@ describe('epmux exec --ssh', () => {
     const { code, stdout } = await outcome(child, 'SIGINT');
     const answer = root === '' ? 'got it\n' : '';
     assert.deepEqual([code, stdout], [130, `ready\n${answer}`]);
+  });
+
+  it('ends at a signal though nobody reads on: 3 s later, or at the second one', async () => {
+    for (const [signals, code] of [
+      [['SIGTERM'], 143],
+      [['SIGINT', 'SIGTERM'], 130],
+    ] as const) {
+      const child = start(['--', 'yes']);
+      const exit = within(once(child, 'exit'), () => `epmux exec stays after ${signals}`);
+      // Full, and read no further.
+      await once(child.stdout ?? child, 'readable');
+      for (const name of signals) {
+        child.kill(name);
+        await delay(PASSED_ON_MS);
+      }
+      assert.deepEqual(await exit, [code, null]);
+    }
   });
 
   it('tells it when the connection breaks', async () => {
