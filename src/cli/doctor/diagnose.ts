@@ -4,7 +4,6 @@ import { daemonPaths } from '../../daemon/paths.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Io } from '../io.ts';
 import type { WayInput } from '../way/options.ts';
-import { upSecrets } from '../way/plan.ts';
 import { type CheckResult, type Round, runChecks } from './check.ts';
 import type { WayChecks } from './dyno-way.ts';
 import { diagnoseHeroku } from './heroku-way.ts';
@@ -36,9 +35,8 @@ export async function diagnose({ name, input, io, tell }: Diagnosis): Promise<vo
     specOf: (tunnel, signal) => specOf(tunnel, io, signal),
   };
   await runChecks(TARGET_CHECKS, target, round);
-  const { spec, running } = target;
-  if (spec !== undefined) {
-    const given = upSecrets(spec, io.env);
+  const { spec, running, given } = target;
+  if (spec !== undefined && given !== undefined) {
     const checks: WayChecks = {
       target: { ...target, spec },
       local,

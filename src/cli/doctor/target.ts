@@ -1,9 +1,9 @@
-import type { TunnelSpec, TunnelStatus } from '../../daemon/control/api.ts';
+import type { TunnelSpec, TunnelStatus, UpSecrets } from '../../daemon/control/api.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Io } from '../io.ts';
 import { formatDuration } from '../terminal/units.ts';
 import type { WayInput } from '../way/options.ts';
-import { planTunnel } from '../way/plan.ts';
+import { planTunnel, upSecrets } from '../way/plan.ts';
 import { laidOver } from '../way/running.ts';
 import { namesWay } from '../way/spec.ts';
 import { broken, type Check, type Finding, ok, warning } from './check.ts';
@@ -23,6 +23,8 @@ export interface TargetContext {
   spec?: TunnelSpec;
   /** Learned: nothing was laid over the tunnel that runs. */
   isAsItRuns?: boolean;
+  /** Learned: what `up` would bring it up with. Secrets. */
+  given?: UpSecrets;
 }
 
 /**
@@ -32,6 +34,7 @@ export interface TargetContext {
 export const TARGET_CHECKS: readonly Check<TargetContext>[] = [
   { id: 'target', title: 'target', vital: true, look: lookForTarget },
   { id: 'tunnel', title: 'tunnel', look: lookAtTunnel },
+  { id: 'variables', title: 'variables', vital: true, look: lookAtVariables },
 ];
 
 async function lookForTarget(context: TargetContext, signal: AbortSignal): Promise<Finding> {
@@ -80,6 +83,12 @@ function lookAtTunnel({ running, wallNow }: TargetContext): Finding | undefined 
   return broken(
     new EpmuxError('TUNNEL_DOWN', `${state}${why}`, { hint: 'what follows shows where it breaks' }),
   );
+}
+
+/** Says nothing of those that can be read. */
+function lookAtVariables(context: TargetContext): undefined {
+  const { spec, io } = context;
+  if (spec !== undefined) context.given = upSecrets(spec, io.env);
 }
 
 function wayOf({ way, via }: TunnelSpec): string {

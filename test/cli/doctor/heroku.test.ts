@@ -211,5 +211,15 @@ describe('epmux doctor, before any dyno', function () {
   it('tells a variable that can not be read', async () => {
     const found = await examine(home, heroku, ['-a', 'app'], { HEROKU_HEADERS: '{' });
     assert.deepEqual([found.bad, found.exit], [['broken heroku CONFIG_INVALID'], 2]);
+    for (const variable of [
+      { HTTPS_PROXY: 'foo://x' },
+      { HEROKU_API_KEY: 'a b' },
+      { EPMUX_COOKIE: 'a\nb' },
+    ]) {
+      const other = await examine(home, heroku, ['-a', 'app'], variable);
+      assert.deepEqual([other.bad, other.exit], [['broken variables CONFIG_INVALID'], 2]);
+      assert.equal(other.last, 'variables');
+      assert.match(other.detail('variables'), new RegExp(Object.keys(variable).join()));
+    }
   });
 });

@@ -7,7 +7,7 @@ import { TARGET_CHECKS, type TargetContext } from '../../../src/cli/doctor/targe
 import type { WayInput } from '../../../src/cli/way/options.ts';
 import type { TunnelSpec, TunnelStatus, Way } from '../../../src/daemon/control/api.ts';
 import { VERSION } from '../../../src/runtime/version.ts';
-import { one } from './checks-support.ts';
+import { one, run } from './checks-support.ts';
 
 const APP: Way = { kind: 'heroku', app: 'my-app', dynos: [] };
 const REST = { agent: 'auto', agentPort: 9_001, hiddenOnly: false } as const;
@@ -20,10 +20,11 @@ describe('the target of doctor that the daemon has', () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  const look = async (spec: TunnelSpec, input: WayInput) => {
-    const running = { name: spec.name, target: 'as it runs', state: 'failed' } as TunnelStatus;
+  const contextOf = (spec: TunnelSpec, input: WayInput, env = {}): TargetContext => {
+    const state = { state: 'failed', lastError: null } as const;
+    const running = { name: spec.name, target: 'as it runs', ...state } as TunnelStatus;
     const daemon = { pid: 1, version: VERSION, startedAt: '' };
-    const context: TargetContext = {
+    return {
       name: spec.name,
       input,
       daemon: {
@@ -31,10 +32,13 @@ describe('the target of doctor that the daemon has', () => {
         status: { daemon, tunnels: [running] },
         leading: { epmdPort: 1, inetrc: '' },
       },
-      io: { cwd: folder, env: { HOME: folder } },
+      io: { cwd: folder, env: { HOME: folder, ...env } },
       wallNow: 0,
       specOf: async () => spec,
     };
+  };
+  const look = async (spec: TunnelSpec, input: WayInput) => {
+    const context = contextOf(spec, input);
     const finding = await one(TARGET_CHECKS, 'target', context);
     return { finding, spec: context.spec, isAsItRuns: context.isAsItRuns };
   };
@@ -87,6 +91,20 @@ describe('the target of doctor that the daemon has', () => {
     const way: Way = { kind: 'command', command: 'cat' };
     const { spec } = await look({ name: 'prod', way, ...REST }, { agent: 'require' });
     assert.deepEqual(spec, { name: 'prod', way, ...REST, agent: 'require' });
+  });
+
+  it('is left alone where a variable can not be read', async () => {
+    const context = contextOf({ name: 'prod', way: APP, ...REST }, {}, { EPMUX_COOKIE: 'a\nb' });
+    const results = await run(TARGET_CHECKS, context);
+    assert.deepEqual(
+      results.map(({ id, code }) => [id, code]),
+      [
+        ['target', undefined],
+        ['tunnel', 'TUNNEL_DOWN'],
+        ['variables', 'CONFIG_INVALID'],
+      ],
+    );
+    assert.equal(context.given, undefined);
   });
 
   it('is broken by an option that does not go with its way', async () => {
