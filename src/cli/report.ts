@@ -24,7 +24,8 @@ function stacks(error: EpmuxError): string[] {
   const lines: string[] = [];
   let cause: unknown = error;
   for (let depth = 0; cause !== undefined && depth < 8; depth += 1) {
-    lines.push(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
+    const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    lines.push(...text.split('\n').map(printable));
     cause = cause instanceof Error ? cause.cause : undefined;
   }
   return lines;

@@ -1,4 +1,5 @@
 import { EpmuxError, ERROR_CODES, Exit } from '../protocol/errors.ts';
+import { jsonText } from '../protocol/text.ts';
 import { VERSION } from '../runtime/version.ts';
 import type { Io } from './io.ts';
 import { parseCommandLine } from './parse.ts';
@@ -41,7 +42,7 @@ function withHelpOf(command: string, thrown: unknown): unknown {
 }
 
 export function reportFailure(error: EpmuxError, argv: readonly string[], io: Io): number {
-  if (hasFlag(argv, '--json')) io.out(JSON.stringify(errorDocument(error), null, 2));
+  if (hasFlag(argv, '--json')) io.out(jsonText(errorDocument(error)));
   // Who pressed Ctrl-C knows why the command ended.
   if (error.code !== 'INTERRUPTED' || !io.interactive) {
     for (const line of errorLines(error, io.paintTalk, wantsStack(argv, io))) io.talk(line);

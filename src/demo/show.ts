@@ -1,4 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import { jsonText } from '../protocol/text.ts';
 
 type Paint = (style: 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan', text: string) => string;
 
@@ -39,7 +40,7 @@ export class Show {
 
   end(): void {
     const ms = roundMs(performance.now() - this.#start);
-    if (this.#json) this.#io.out(JSON.stringify({ ms, steps: this.#steps }, null, 2));
+    if (this.#json) this.#io.out(jsonText({ ms, steps: this.#steps }));
     this.line();
     this.line(`${this.#bold('done')} in ${(ms / 1000).toFixed(1)} s`);
   }

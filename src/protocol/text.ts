@@ -17,6 +17,13 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, '?');
 }
 
+/** A JSON document, laid out in lines, with nothing else in it that a terminal would not print. */
+export function jsonText(document: unknown): string {
+  return JSON.stringify(document, null, 2).replace(UNPRINTABLE, (found) =>
+    found === '\n' ? found : escaped(found),
+  );
+}
+
 /** The text in quotes, as JSON has it, with nothing in it that a terminal would not print. */
 export function quotedText(text: string): string {
   return JSON.stringify(text).replace(UNPRINTABLE, escaped);

@@ -7,6 +7,7 @@ import { isStylish, type Paint, paintFor, plain } from '../../src/cli/terminal/s
 import { count, formatBytes, formatDuration, formatRtt } from '../../src/cli/terminal/units.ts';
 import type { DaemonStatus } from '../../src/daemon/control/api.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
+import { jsonText } from '../../src/protocol/text.ts';
 
 describe('columns', () => {
   it('stand under each other and end without blanks', () => {
@@ -211,6 +212,15 @@ describe('status', () => {
     const evil = { ...node, name: 'app@\u001b]0;x\u0007' };
     assert.doesNotMatch(renderNodes([evil], plain).join(''), /\p{Cc}/u);
   });
+
+  it('is one document that no name in it can write to the terminal by', () => {
+    const name = 'app@\u001b]0;x\u0007\u009b2J\u007f\u202e\u2066\u2028\u{E0041}\n';
+    const told = { nodes: [{ ...node, name }] };
+    const text = jsonText(told);
+    assert.deepEqual(JSON.parse(text), told);
+    for (const line of text.split('\n')) assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Zl}]/u);
+    assert.match(text, /^\{\n {2}"nodes": \[\n {4}\{\n {6}"name": /);
+  });
 });
 
 describe('an error', () => {
@@ -230,6 +240,14 @@ describe('an error', () => {
     const deep = new EpmuxError('INTERNAL', 'outer', { cause: new Error('inner') });
     const text = errorLines(deep, plain, true).join('\n');
     assert.match(text, /EpmuxError: outer\n\s+at [\s\S]*Error: inner\n\s+at /);
+  });
+
+  it('writes nothing to the terminal, its stack neither', () => {
+    const evil = 'two nodes: \u001b]52;c;x\u0007, \u202eb@x\r\n\u009b2J';
+    const error = new EpmuxError('NODE_AMBIGUOUS', evil, { cause: new Error(evil) });
+    for (const line of errorLines(error, plain, true)) {
+      assert.doesNotMatch(line, /[\p{Cc}\p{Cf}]/u);
+    }
   });
 
   it('of another kind is INTERNAL', () => {

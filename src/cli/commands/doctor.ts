@@ -1,3 +1,4 @@
+import { jsonText } from '../../protocol/text.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import type { CheckResult } from '../doctor/check.ts';
 import { diagnose } from '../doctor/diagnose.ts';
@@ -29,7 +30,7 @@ export const doctor = defineCommand({
       for (const line of resultLines(result, io.paintOut)) io.out(line);
     };
     await diagnose({ name: positional, input: options, io, tell });
-    if (isJson) io.out(JSON.stringify(doctorDocument(results), null, 2));
+    if (isJson) io.out(jsonText(doctorDocument(results)));
     else io.talk(summary(results));
     return exitOf(results);
   },

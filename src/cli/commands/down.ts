@@ -1,4 +1,5 @@
 import { EpmuxError, Exit, type ExitCode } from '../../protocol/errors.ts';
+import { jsonText } from '../../protocol/text.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
@@ -22,7 +23,7 @@ export const down = defineCommand({
       throw new EpmuxError('USAGE', 'NAME and --all exclude each other');
     }
     const downed = await takeDown(positional, all, io);
-    if (options.json === true) io.out(JSON.stringify({ downed }, null, 2));
+    if (options.json === true) io.out(jsonText({ downed }));
     else if (downed.length === 0) io.out('nothing was up');
     else for (const name of downed) io.out(`${name} is down`);
     return Exit.done;

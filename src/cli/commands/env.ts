@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { Exit, type ExitCode } from '../../protocol/errors.ts';
+import { jsonText } from '../../protocol/text.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
 import { leadingVariables } from '../erlang/environment.ts';
@@ -33,7 +34,7 @@ export const env = defineCommand({
     );
     const variables = leadingVariables(leading);
     if (options.json === true) {
-      io.out(JSON.stringify({ env: variables }, null, 2));
+      io.out(jsonText({ env: variables }));
       return Exit.done;
     }
     const shell = SHELLS.find((known) => known === options.shell) ?? ownShell(io.env);

@@ -7,6 +7,7 @@ import { assertInput, type ExecInput, planRequest } from '../exec/plan.ts';
 import { type ExecSource, herokuOf, startProcess } from '../exec/source.ts';
 import { printExecStatus } from '../exec/status.ts';
 import type { Io } from '../io.ts';
+import { printable } from '../terminal/printable.ts';
 import { WAY_OPTIONS, type WayInput } from '../way/options.ts';
 import { planTunnel } from '../way/plan.ts';
 import { runningSpec } from '../way/running.ts';
@@ -73,7 +74,8 @@ export const exec = defineCommand({
     const variables = input.env === true ? await herokuOf(source, '--env').configVars() : undefined;
     const { request, environment } = planRequest(input, rest, variables, io);
     for (const name of environment?.leftOut ?? []) {
-      io.talk(`warning: the config var ${name} is left out: no shell takes this name`);
+      const what = printable(`the config var ${name}`);
+      io.talk(`warning: ${what} is left out: no shell takes this name`);
     }
     const running = await startProcess(source, request);
     try {

@@ -1,4 +1,5 @@
 import { Exit, type ExitCode } from '../../protocol/errors.ts';
+import { jsonText } from '../../protocol/text.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
 import { alignColumns } from '../terminal/columns.ts';
@@ -23,7 +24,7 @@ export const nodes = defineCommand({
       if (nodesLeftOut !== undefined) io.talk(`${printable(name)} has ${nodesLeftOut} more`);
     }
     if (options.json === true) {
-      io.out(JSON.stringify({ nodes: found }, null, 2));
+      io.out(jsonText({ nodes: found }));
       return Exit.done;
     }
     const rows = found.map((node) => [

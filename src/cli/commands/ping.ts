@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { PingResult } from '../../daemon/control/api.ts';
 import type { ControlClient } from '../../daemon/control/client.ts';
 import { EpmuxError, ERROR_CODES, Exit, type ExitCode } from '../../protocol/errors.ts';
+import { jsonText } from '../../protocol/text.ts';
 import { defineCommand, JSON_OPTION, NODE_FORMS } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
@@ -52,7 +53,7 @@ export const ping = defineCommand({
     const results = await withDaemon(io, (daemon) =>
       pingTimes(daemon, params, times, io, options.json === true),
     );
-    if (options.json === true) io.out(JSON.stringify(pingDocument(results), null, 2));
+    if (options.json === true) io.out(jsonText(pingDocument(results)));
     return exitOf(results);
   },
 });

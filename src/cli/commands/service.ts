@@ -1,6 +1,7 @@
 import { daemonVersion, endDaemon } from '../../daemon/end-daemon.ts';
 import { daemonPaths, ensureFolders } from '../../daemon/paths.ts';
 import { EpmuxError, Exit, type ExitCode } from '../../protocol/errors.ts';
+import { jsonText } from '../../protocol/text.ts';
 import { VERSION } from '../../runtime/version.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import type { Io } from '../io.ts';
@@ -29,7 +30,7 @@ export const service = defineCommand({
     if (action === 'install') await install(manager, io);
     if (action === 'uninstall') await uninstall(manager, io);
     const state = (await manager?.state()) ?? NONE;
-    if (options.json === true) io.out(JSON.stringify(state, null, 2));
+    if (options.json === true) io.out(jsonText(state));
     else if (action === 'status') io.out(describe(state));
     return Exit.done;
   },

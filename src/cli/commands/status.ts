@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ControlClient } from '../../daemon/control/client.ts';
 import { EpmuxError, Exit, type ExitCode } from '../../protocol/errors.ts';
+import { jsonText } from '../../protocol/text.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
@@ -37,7 +38,7 @@ export const status = defineCommand({
     return withDaemon(io, async (daemon) => {
       if (options.watch === true) return watch(daemon, filter, io);
       const found = await daemon.call('status', filter, { signal: io.interrupted });
-      if (options.json === true) io.out(JSON.stringify(found, null, 2));
+      if (options.json === true) io.out(jsonText(found));
       else for (const line of renderStatus(found, io.paintOut, systemClock.wallNow())) io.out(line);
       const isDown = positional !== undefined && found.tunnels.some(({ state }) => state !== 'up');
       return isDown ? Exit.notConnected : Exit.done;

@@ -7,6 +7,7 @@ import type {
 import type { ControlClient } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
 import { EpmuxError, Exit } from '../../protocol/errors.ts';
+import { jsonText } from '../../protocol/text.ts';
 import type { LogLevel } from '../../runtime/logger.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withStartedDaemon } from '../daemon.ts';
@@ -76,7 +77,7 @@ export const up = defineCommand({
     if (result.alreadyUp) io.talk(`${tunnel.name} is up already`);
     assertNodes(tunnel);
     if (options.json === true) {
-      io.out(JSON.stringify({ alreadyUp: result.alreadyUp, tunnel }, null, 2));
+      io.out(jsonText({ alreadyUp: result.alreadyUp, tunnel }));
     } else {
       for (const line of renderNodes(tunnel.nodes, io.paintOut)) io.out(line);
     }

@@ -9,6 +9,7 @@ import { createDialer } from '../../transport/create.ts';
 import type { Carrier, ExecRequest } from '../../transport/transport.ts';
 import type { HerokuWay } from '../../transport/way.ts';
 import type { Io } from '../io.ts';
+import { printable } from '../terminal/printable.ts';
 import { callersHeroku } from '../way/heroku-client.ts';
 
 /** No agent is asked for. */
@@ -59,7 +60,7 @@ export class HerokuExec {
     // Made while Heroku is asked; a failure shows when they are needed.
     keys().catch(() => undefined);
     const { facts, dynos } = await preflight(this.#client.platform, this.#signal);
-    for (const warning of execWarnings(facts)) io.talk(`warning: ${warning}`);
+    for (const warning of execWarnings(facts)) io.talk(printable(`warning: ${warning}`));
     const up = requireRunning(way.app, dynos, way.dynos).filter((dyno) => dyno.isUp);
     const dyno = up.find(({ name }) => name === FIRST_DYNO) ?? up[0];
     const transport = herokuTransport({

@@ -1,3 +1,4 @@
+import { jsonText } from '../../protocol/text.ts';
 import type { Io } from '../io.ts';
 import { alignColumns } from '../terminal/columns.ts';
 import { printable } from '../terminal/printable.ts';
@@ -14,7 +15,7 @@ export function printExecStatus(
     const rows = dynos.map(({ name, type = null, state = null, exec }) => {
       return { name, type, state, exec };
     });
-    io.out(JSON.stringify({ app, dynos: rows }, null, 2));
+    io.out(jsonText({ app, dynos: rows }));
     return;
   }
   const rows = dynos.map(({ name, state = 'not listed', exec }) => [

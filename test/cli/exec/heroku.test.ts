@@ -20,7 +20,13 @@ describe(`epmux exec --app${missing === undefined ? '' : ` (left out: ${missing}
   before(async function () {
     if (missing !== undefined) return this.skip();
     heroku = await HerokuStandIn.start();
-    const configVars = { GREETING, DATABASE_URL: SECRET, LONG: 'x'.repeat(20_000), UID: '7' };
+    const refused = { UID: '7', '\u001b]52;c;x\u0007 \u202ey': 'no name' };
+    const configVars = {
+      GREETING,
+      DATABASE_URL: SECRET,
+      LONG: 'x'.repeat(20_000),
+      ...refused,
+    };
     app = heroku.addApp('my-app', { configVars });
     await Promise.all(['web.1', 'worker.1'].map((name) => app.scaleUp(name)));
     home = await CliHome.make();
@@ -66,6 +72,7 @@ describe(`epmux exec --app${missing === undefined ? '' : ` (left out: ${missing}
     const { stdout, stderr } = await run(['--env', '--pipe', line], 'stdin');
     assert.equal(stdout, `${GREETING}|20000|0\nstdin`);
     assert.match(stderr, /^warning: the config var UID is left out/);
+    assert.match(stderr, /\nwarning: the config var \uFFFD\]52;c;x\uFFFD \uFFFDy is left out/);
     assert.ok(!stderr.includes(SECRET));
   });
 
