@@ -1,3 +1,4 @@
+import { ExtraCa } from '../heroku/extra-ca.ts';
 import { proxySettings } from '../heroku/proxy.ts';
 import { type HerokuSettings, herokuSettings } from '../heroku/settings.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -45,10 +46,12 @@ export function createDynos(
   }
   const settings = (): HerokuSettings => herokuSettings(secrets.given.herokuVariables ?? env);
   settings();
+  const extraCa = new ExtraCa();
   const app = new HerokuApp({
     app: way.app,
     settings,
     proxy: () => proxySettings(secrets.given.proxyVariables ?? env, via),
+    extraCa: () => extraCa.from(secrets.given.extraCaFile),
     token: () => secrets.given.herokuToken,
     ahead: secrets.ahead,
     home: homeFolder(env),

@@ -33,6 +33,8 @@ export interface HerokuAppOptions {
   readonly token: () => string | undefined;
   /** As `settings`. */
   readonly proxy: () => ProxySettings | undefined;
+  /** As `settings`: certificates in PEM of whom else it trusts. */
+  readonly extraCa?: () => string | undefined;
   /** What Heroku has told already. */
   readonly ahead?: HerokuAhead | undefined;
   /** Where `.netrc` is. */
@@ -123,7 +125,8 @@ export class HerokuApp {
     const settings = this.#options.settings();
     const token = this.#options.token();
     const proxy = this.#options.proxy();
-    const made = JSON.stringify([settings, token, proxy]);
+    const extraCa = this.#options.extraCa?.();
+    const made = JSON.stringify([settings, token, proxy, extraCa]);
     if (this.#client?.made !== made) {
       const { home, clock, logger } = this.#options;
       const { attemptMs = STANDARD_LIMITS.attemptMs } = this.#options;
@@ -131,6 +134,7 @@ export class HerokuApp {
         app: this.name,
         settings,
         proxy,
+        extraCa,
         apiKey: token,
         home,
         clock,

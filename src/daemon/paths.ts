@@ -69,10 +69,12 @@ export function daemonPaths(env: Environment = process.env): DaemonPaths {
   };
 }
 
+const PATH_VARIABLES = ['EPMUX_HOME', 'NODE_EXTRA_CA_CERTS'] as const;
+
 /** The environment for a process with another working folder: it finds the same paths. */
-export function withAbsoluteHome<E extends Environment>(env: E): E {
-  const home = env['EPMUX_HOME'];
-  return home ? { ...env, EPMUX_HOME: resolve(home) } : env;
+export function withResolvedPaths<E extends Environment>(env: E): E {
+  const set = PATH_VARIABLES.flatMap((name) => (env[name] ? [[name, resolve(env[name])]] : []));
+  return { ...env, ...Object.fromEntries(set) };
 }
 
 /** CONFIG_INVALID when the control socket's path is longer than a unix socket can have. */

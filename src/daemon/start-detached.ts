@@ -14,7 +14,7 @@ import { withoutSecrets } from '../runtime/environment.ts';
 import { enterableHome } from '../runtime/home.ts';
 import { fileError } from './file-error.ts';
 import { daemonLimits } from './limits.ts';
-import { type DaemonPaths, ensureFolders, withAbsoluteHome } from './paths.ts';
+import { type DaemonPaths, ensureFolders, withResolvedPaths } from './paths.ts';
 
 const MAX_STDERR_BYTES = 262_144;
 const REASON_BYTES = 4_096;
@@ -57,7 +57,7 @@ export function startDetached(
   if (fstatSync(log).size > MAX_STDERR_BYTES) ftruncateSync(log);
   const from = fstatSync(log).size;
   // Secrets reach the daemon over the control socket.
-  const env = withoutSecrets(withAbsoluteHome(process.env));
+  const env = withoutSecrets(withResolvedPaths(process.env));
   const child = spawn(process.execPath, [...process.execArgv, script, 'supervisor', ...args], {
     detached: true,
     stdio: ['ignore', log, log],

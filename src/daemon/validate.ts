@@ -187,6 +187,7 @@ export const upSecrets: Check<UpSecrets> = object<UpSecrets>({
       no_proxy: optional(text(LONGEST.list)),
     }),
   ),
+  extraCaFile: optional(path),
 });
 
 const MAX_COMMAND = 131_072;

@@ -5,9 +5,8 @@ import type { Duplex } from 'node:stream';
 import tls, { type TLSSocket } from 'node:tls';
 import { SOFTWARE } from '../runtime/version.ts';
 import type { FetchAnswer, FetchInit } from './proxied-fetch.ts';
+import { IDLE_MS, type Trust } from './trust.ts';
 
-/** A connection that nothing travels on is kept for so long. */
-const IDLE_MS = 4_000;
 /** One made in advance has to last until the first question. */
 const UNUSED_MS = 10_000;
 
@@ -72,17 +71,19 @@ export function prepareConnections(url: URL, count: number): void {
 }
 
 /** As `fetch`, straight to the host, without its library: that takes longer to load than the question to be asked. */
-export function directFetch(url: URL, init: FetchInit): Promise<FetchAnswer> {
+export function directFetch(url: URL, init: FetchInit, trust?: Trust): Promise<FetchAnswer> {
   const { method, body, signal } = init;
   const isSecure = url.protocol === 'https:';
   // What must not be asked twice goes over a connection that can't have been closed meanwhile.
   const isChange = method === 'PATCH' || method === 'DELETE';
-  const kept = isSecure ? secure : plain;
+  const kept = isSecure ? (trust?.agent ?? secure) : plain;
   const agent = isChange ? false : kept;
+  const secureContext = trust?.secureContext;
   const headers = { 'user-agent': SOFTWARE, ...init.headers };
   const { request } = isSecure ? https : http;
   return new Promise((resolve, reject) => {
-    const asked = request(url, { method, headers, agent, signal }, (response) => {
+    const options = { method, headers, agent, signal, secureContext };
+    const asked = request(url, options, (response) => {
       const { statusCode: status = 0, headers: told } = response;
       resolve({
         status,

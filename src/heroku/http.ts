@@ -8,6 +8,7 @@ import { pause } from './pause.ts';
 import { type FetchAnswer, type ProxiedFetch, proxiedFetch } from './proxied-fetch.ts';
 import { isProxied, type ProxySettings, proxyLabel } from './proxy.ts';
 import { PATIENCE_MS, retryWait } from './retry.ts';
+import type { Trust } from './trust.ts';
 
 export interface HttpCall {
   readonly method: 'GET' | 'PUT' | 'PATCH' | 'DELETE';
@@ -33,6 +34,8 @@ export interface HttpPorts {
   readonly random: () => number;
   readonly logger: Logger;
   readonly proxy?: ProxySettings | undefined;
+  /** Instead of whom this process trusts by itself. */
+  readonly trust?: Trust | undefined;
   /** What a call may wait in all before further tries: a minute unless told. */
   readonly patienceMs?: number | undefined;
 }
@@ -44,7 +47,6 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
-const DIRECT: ProxiedFetch = { fetch: directFetch, close: () => undefined };
 const PARTIAL_CONTENT = 206;
 const MOST_ANSWER_BYTES = 4 * 1024 * 1024;
 
@@ -95,7 +97,7 @@ export interface Failure {
 
 async function tryOnce(
   call: HttpCall,
-  { clock, logger, proxy }: HttpPorts,
+  { clock, logger, proxy, trust }: HttpPorts,
   signal: AbortSignal,
 ): Promise<JsonAnswer | Failure> {
   const by = proxy !== undefined && isProxied(call.url, proxy) ? proxy : undefined;
@@ -104,7 +106,8 @@ async function tryOnce(
   const limit = new AbortController();
   const cancel = clock.wakeAt(began + call.limitMs, () => limit.abort());
   try {
-    const answer = await exchange(call, by, clock, AbortSignal.any([signal, limit.signal]));
+    const untilLate = AbortSignal.any([signal, limit.signal]);
+    const answer = await exchange(call, { clock, proxy: by, trust }, untilLate);
     const fields = { method: call.method, host: call.url.host, path: call.url.pathname };
     const tookMs = Math.round(clock.now() - began);
     logger.debug('asked Heroku', { ...fields, status: answer.status, tookMs });
@@ -124,13 +127,13 @@ async function tryOnce(
 
 async function exchange(
   call: HttpCall,
-  proxy: ProxySettings | undefined,
-  clock: Clock,
+  { clock, proxy, trust }: Pick<HttpPorts, 'clock' | 'proxy' | 'trust'>,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
   const body = call.json === undefined ? null : JSON.stringify(call.json);
   const type: Record<string, string> = body === null ? {} : { 'content-type': 'application/json' };
-  const way: ProxiedFetch = proxy === undefined ? DIRECT : await proxiedFetch(proxy, clock, signal);
+  const way: ProxiedFetch =
+    proxy === undefined ? straight(trust) : await proxiedFetch(proxy, clock, signal, trust);
   try {
     const response = await way.fetch(call.url, {
       method: call.method,
@@ -149,6 +152,10 @@ async function exchange(
   } finally {
     way.close();
   }
+}
+
+function straight(trust: Trust | undefined): ProxiedFetch {
+  return { fetch: (url, init) => directFetch(url, init, trust), close: () => undefined };
 }
 
 async function readText(call: HttpCall, response: FetchAnswer): Promise<string> {

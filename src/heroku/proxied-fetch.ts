@@ -3,6 +3,7 @@ import type { buildConnector, Dispatcher } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import { createDialer } from '../transport/create.ts';
 import { isSocks, type ProxySettings } from './proxy.ts';
+import type { Trust } from './trust.ts';
 
 export interface FetchInit {
   readonly method: string;
@@ -31,11 +32,17 @@ export async function proxiedFetch(
   proxy: ProxySettings,
   clock: Clock,
   signal: AbortSignal,
+  trust?: Trust,
 ): Promise<ProxiedFetch> {
   const undici = await import('undici');
+  const secure = trust && { secureContext: trust.secureContext };
+  const connector = undici.buildConnector({ ...secure });
   const dispatcher: Dispatcher = isSocks(proxy.url)
-    ? new undici.Agent({ connect: socksConnector(proxy, undici.buildConnector, clock, signal) })
-    : new undici.ProxyAgent(httpProxy(proxy.url));
+    ? new undici.Agent({ connect: socksConnector(proxy, connector, clock, signal) })
+    : new undici.ProxyAgent({
+        ...httpProxy(proxy.url),
+        ...(secure && { requestTls: secure, proxyTls: secure }),
+      });
   return {
     fetch: (url, init) => undici.fetch(url, { ...init, dispatcher }),
     close: () => void dispatcher.destroy().catch(() => undefined),
@@ -52,12 +59,11 @@ function httpProxy(url: URL): { uri: string; token?: string } {
 
 function socksConnector(
   { url, source }: ProxySettings,
-  build: typeof buildConnector,
+  secure: buildConnector.connector,
   clock: Clock,
   signal: AbortSignal,
 ): buildConnector.connector {
   const dial = createDialer(url.href, clock, source);
-  const secure = build({});
   const closeWith = (socket: Socket): void => {
     const close = (): void => void socket.destroy();
     signal.addEventListener('abort', close);

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { planTunnel, upSecrets } from '../../src/cli/way/plan.ts';
 import type { TunnelSpec } from '../../src/daemon/control/api.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 describe('the secrets for the daemon', () => {
+  const folder = tempFolder();
   let spec: TunnelSpec;
   before(async () => {
     spec = await planTunnel('x', { connect: 'h:1' }, '/', {});
@@ -29,6 +33,25 @@ describe('the secrets for the daemon', () => {
     const env = { HTTPS_PROXY: 'http://me:pass@p', NO_PROXY: 'q' };
     assert.deepEqual(upSecrets(heroku, env).proxyVariables, env);
     assert.throws(() => upSecrets(heroku, { all_proxy: 'ftp://p' }), { code: 'CONFIG_INVALID' });
+  });
+
+  it('hold the file of the certificates that NODE_EXTRA_CA_CERTS names, once it can be read', async () => {
+    const heroku = await planTunnel('x', { app: 'my-app' }, '/', {});
+    const file = join(folder.path, 'ca.pem');
+    const given = (NODE_EXTRA_CA_CERTS: string) => upSecrets(heroku, { NODE_EXTRA_CA_CERTS });
+    assert.throws(() => given(file), {
+      code: 'CONFIG_INVALID',
+      message: `NODE_EXTRA_CA_CERTS names ${file}, which can not be read (ENOENT)`,
+    });
+    assert.throws(() => given(folder.path), { code: 'CONFIG_INVALID', message: /EISDIR/ });
+    writeFileSync(file, Buffer.from([0x30, 0x82]));
+    assert.throws(() => given(file), { code: 'CONFIG_INVALID', message: /no certificate in PEM/ });
+    writeFileSync(file, 'x'.repeat(1_048_577));
+    assert.throws(() => given(file), { code: 'CONFIG_INVALID', message: /larger than 1048576/ });
+    writeFileSync(file, '-----BEGIN CERTIFICATE-----');
+    assert.equal(given(file).extraCaFile, file);
+    assert.equal(given(relative(process.cwd(), file)).extraCaFile, file);
+    assert.deepEqual(upSecrets(spec, { NODE_EXTRA_CA_CERTS: '/not there' }), {});
   });
 
   it('hold where Heroku is, whose key it is that they hold', async () => {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { TunnelSpec } from '../../src/daemon/control/api.ts';
 import type { ControlClient } from '../../src/daemon/control/client.ts';
@@ -9,6 +12,7 @@ import { silentLogger } from '../../src/runtime/logger.ts';
 import { ScriptedServer } from '../heroku/support.ts';
 import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
 import { freePort } from '../support/erlang.ts';
+import { makeCertificate } from '../support/heroku/certificate.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -62,6 +66,25 @@ describe('a tunnel to Heroku', () => {
     const given = client.call('up', { spec, secrets: { herokuToken: TOKEN, herokuVariables } });
     await assert.rejects(given, { code: 'APP_NOT_FOUND' });
     await heroku.stop();
+  });
+
+  it('trusts whom the caller of up trusts, whatever the daemon was started with', async () => {
+    const { caFile, ...own } = makeCertificate(folder.path);
+    const heroku = createServer(own, (_request, response) => response.writeHead(404).end('{}'));
+    heroku.listen(0, '127.0.0.1');
+    await once(heroku, 'listening');
+    const { port } = heroku.address() as AddressInfo;
+    await start();
+    const herokuVariables = { HEROKU_API_URL: `https://127.0.0.1:${port}` };
+    const secrets = { herokuToken: TOKEN, herokuVariables };
+    await assert.rejects(client.call('up', { spec, secrets }), { code: 'HEROKU_UNAVAILABLE' });
+    const extraCaFile = join(folder.path, 'company.pem');
+    const withFile = () => client.call('up', { spec, secrets: { ...secrets, extraCaFile } });
+    await assert.rejects(withFile(), { code: 'CONFIG_INVALID', message: /company\.pem.*ENOENT/ });
+    copyFileSync(caFile, extraCaFile);
+    await assert.rejects(withFile(), { code: 'APP_NOT_FOUND' });
+    heroku.closeAllConnections();
+    heroku.close();
   });
 
   it('comes back to those of its dynos that are there', async () => {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
+import { readExtraCa } from '../../src/heroku/extra-ca.ts';
 import { callJson } from '../../src/heroku/http.ts';
+import { trustIn } from '../../src/heroku/trust.ts';
 import { makeCertificate } from '../support/heroku/certificate.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
@@ -163,6 +165,28 @@ describe('a call to Heroku', () => {
     assert.equal(error.code, 'HEROKU_UNAVAILABLE');
     assert.match(error.message, /certificate is signed by nobody/);
     assert.match(error.hint, /NODE_EXTRA_CA_CERTS/);
+  });
+
+  it('trusts who a certificate given besides speaks for, in questions and in changes', async () => {
+    const { caFile, ...own } = makeCertificate(folder.path);
+    const tls = createTlsServer(own, (_request, response) => response.end('{"a":1}'));
+    tls.listen(0, '127.0.0.1');
+    await once(tls, 'listening');
+    const { port } = tls.address() as AddressInfo;
+    const url = new URL(`https://127.0.0.1:${port}/`);
+    const trust = trustIn(readExtraCa(caFile));
+    for (const method of ['GET', 'GET', 'PATCH'] as const) {
+      const call = rig.call({ url, method });
+      assert.deepEqual(await callJson(call, { ...ports(), trust }, never), { a: 1 });
+    }
+    const stranger = await rig.failure({ url });
+    assert.match(
+      stranger.message,
+      /certificate is signed by nobody/,
+      'it is for those calls alone',
+    );
+    tls.closeAllConnections();
+    tls.close();
   });
 
   it('writes no key into the log', async () => {

@@ -1,19 +1,26 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
+import { readExtraCa } from '../../src/heroku/extra-ca.ts';
 import { callJson, type HttpPorts } from '../../src/heroku/http.ts';
 import { proxySettings } from '../../src/heroku/proxy.ts';
+import { trustIn } from '../../src/heroku/trust.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { freePort } from '../support/erlang.ts';
+import { makeCertificate } from '../support/heroku/certificate.ts';
 import { HttpProxy } from '../support/http-proxy.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { SocksServer } from '../support/socks-server.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 import { HurriedClock, never, ports } from './support.ts';
 
 const PASSWORD = 's3cret-of-the-proxy';
 
-/** What succeeds is in test/e2e/heroku-proxy.test.ts: only at its start Node takes a certificate of a test's own. */
+/** What else succeeds is in test/e2e/heroku-proxy.test.ts. */
 describe('a call to Heroku through a proxy', () => {
   const stops: (() => void)[] = [];
   afterEach(() => {
@@ -24,11 +31,17 @@ describe('a call to Heroku through a proxy', () => {
     return proxy;
   };
 
-  const ask = (proxy: string, changes: Partial<HttpPorts> = {}, signal = never): Promise<unknown> =>
+  const folder = tempFolder();
+  const ask = (
+    proxy: string,
+    changes: Partial<HttpPorts> = {},
+    signal = never,
+    url = new URL('https://api.example.com/apps/my-app'),
+  ): Promise<unknown> =>
     callJson(
       {
         method: 'GET',
-        url: new URL('https://api.example.com/apps/my-app'),
+        url,
         headers: {},
         limitMs: 10_000,
         repeatable: true,
@@ -66,6 +79,22 @@ describe('a call to Heroku through a proxy', () => {
       socks.message,
       /through the SOCKS proxy .* \(HTTPS_PROXY\): SOCKS proxy: .* refused/,
     );
+  });
+
+  it('trusts who a certificate given besides speaks for', async () => {
+    const { caFile, ...own } = makeCertificate(folder.path);
+    const heroku = createServer(own, (_request, response) => response.end('{"a":1}'));
+    heroku.listen(0, '127.0.0.1');
+    await once(heroku, 'listening');
+    stops.push(() => void heroku.close());
+    const at = new URL(`https://localhost:${(heroku.address() as AddressInfo).port}/`);
+    const trust = trustIn(readExtraCa(caFile));
+    for (const proxy of [started(await HttpProxy.start()), started(await SocksServer.start())]) {
+      const clock = systemClock;
+      assert.deepEqual(await ask(proxy.url, { clock, trust }, never, at), { a: 1 });
+      const { message } = await failure(ask(proxy.url, {}, never, at));
+      assert.match(message, /certificate is signed by nobody/);
+    }
   });
 
   it('shows a wrong password once alone: further tries could lock an account', async () => {

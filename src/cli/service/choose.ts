@@ -1,4 +1,4 @@
-import { daemonPaths, withAbsoluteHome } from '../../daemon/paths.ts';
+import { daemonPaths, withResolvedPaths } from '../../daemon/paths.ts';
 import { configHome, homeFolder } from '../../runtime/home.ts';
 import type { Environment } from '../io.ts';
 import { Launchd } from './launchd.ts';
@@ -7,11 +7,22 @@ import { Systemd } from './systemd.ts';
 import type { ServiceProgram } from './text.ts';
 
 /** What the daemon needs of a shell's environment; no secret among it. */
-const VARIABLES = ['PATH', 'EPMUX_HOME', 'EPMUX_LIMITS', 'XDG_STATE_HOME', 'XDG_CONFIG_HOME'];
+const VARIABLES = [
+  'PATH',
+  'EPMUX_HOME',
+  'EPMUX_LIMITS',
+  'XDG_STATE_HOME',
+  'XDG_CONFIG_HOME',
+  // Whom Node trusts: Heroku is asked from behind a proxy that opens TLS as well.
+  'NODE_EXTRA_CA_CERTS',
+  'NODE_USE_SYSTEM_CA',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+];
 
 /** This very program, as a daemon that stays. */
 function serviceProgram(shell: Environment): ServiceProgram {
-  const env = withAbsoluteHome(shell);
+  const env = withResolvedPaths(shell);
   const set = VARIABLES.map((name) => [name, env[name]] as const).filter(([, value]) => value);
   return {
     command: [process.execPath, ...process.execArgv, process.argv[1] ?? '', 'supervisor', '--stay'],

@@ -1,6 +1,7 @@
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { LONGEST, type TunnelSpec, type UpSecrets } from '../../daemon/control/api.ts';
 import { apiKeyVariable } from '../../heroku/credentials.ts';
+import { EXTRA_CA_VARIABLE, readExtraCa } from '../../heroku/extra-ca.ts';
 import { proxySettings, proxyVariables } from '../../heroku/proxy.ts';
 import { herokuVariables } from '../../heroku/settings.ts';
 import { EpmuxError, ERROR_CODES } from '../../protocol/errors.ts';
@@ -81,11 +82,11 @@ export function upSecrets(spec: TunnelSpec, env: Environment): UpSecrets {
 
 const LONG_LISTS = /^(no_proxy|HEROKU_HEADERS)$/i;
 
-/** A proxy that can't be understood is told here, before anything is begun; where Heroku is, by whoever asks it. */
+/** A proxy that can't be understood, and certificates that can't be read, are told here, before anything is begun; where Heroku is, by whoever asks it. */
 function usableVariables(
   { via }: TunnelSpec,
   env: Environment,
-): Pick<UpSecrets, 'herokuVariables' | 'proxyVariables'> {
+): Pick<UpSecrets, 'herokuVariables' | 'proxyVariables' | 'extraCaFile'> {
   proxySettings({ ...env }, via);
   const given = {
     herokuVariables: herokuVariables({ ...env }),
@@ -94,7 +95,11 @@ function usableVariables(
   for (const name of Object.values(given).flatMap(Object.keys)) {
     variable(env, name, LONG_LISTS.test(name) ? LONGEST.list : LONGEST.url);
   }
-  return given;
+  const extraCaFile = variable(env, EXTRA_CA_VARIABLE, LONGEST.path);
+  if (extraCaFile === undefined) return given;
+  const path = resolve(extraCaFile);
+  readExtraCa(path);
+  return { ...given, extraCaFile: path };
 }
 
 function chooseConfigured(

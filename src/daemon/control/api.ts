@@ -72,6 +72,8 @@ export interface UpSecrets {
   readonly herokuVariables?: HerokuVariables;
   /** The caller's HTTPS_PROXY and the like, for calls to Heroku; without it those of the daemon count. In memory only. */
   readonly proxyVariables?: ProxyVariables;
+  /** The file that the caller's NODE_EXTRA_CA_CERTS names, for calls to Heroku: whom to trust besides. An absolute path. */
+  readonly extraCaFile?: string;
 }
 
 export interface ErrorStatus {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -64,6 +64,16 @@ describe('epmux service, with a systemctl that only writes down what it is asked
     assert.equal(run.code, 0, run.stderr);
     const unit = readFileSync(join(home.folder, UNIT), 'utf8');
     assert.ok(unit.includes(`"EPMUX_HOME=${join(home.folder, 'my state')}"`), unit);
+  });
+
+  it('hands on whom Node trusts, so that Heroku can be asked as in this shell', async () => {
+    const env = { NODE_EXTRA_CA_CERTS: 'company.pem', NODE_USE_SYSTEM_CA: '1', SSL_CERT_DIR: '/c' };
+    writeFileSync(join(home.folder, 'company.pem'), '');
+    const run = await home.run(['service', 'install'], { env });
+    assert.equal(run.code, 0, run.stderr);
+    const unit = readFileSync(join(home.folder, UNIT), 'utf8');
+    assert.ok(unit.includes(`"NODE_EXTRA_CA_CERTS=${join(home.folder, 'company.pem')}"`), unit);
+    assert.match(unit, /^Environment="NODE_USE_SYSTEM_CA=1"\nEnvironment="SSL_CERT_DIR=\/c"$/m);
   });
 
   it('starts the service again after an update', async () => {

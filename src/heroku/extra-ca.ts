@@ -1,0 +1,59 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { EpmuxError } from '../protocol/errors.ts';
+
+/** Node reads it when a process starts, and never again: a daemon that runs is told the file. */
+export const EXTRA_CA_VARIABLE = 'NODE_EXTRA_CA_CERTS';
+
+/** All authorities of the world are a quarter of it. */
+const MAX_FILE_BYTES = 1_048_576;
+const CERTIFICATE = /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/;
+
+/** The certificates in the file that NODE_EXTRA_CA_CERTS names, in PEM. Throws CONFIG_INVALID. */
+export function readExtraCa(path: string): string {
+  const text = read(path);
+  if (!CERTIFICATE.test(text)) throw wrong(path, 'which holds no certificate in PEM');
+  return text;
+}
+
+/** The certificates of one tunnel: the file is read anew each time, and what it held last counts while it can't be. */
+export class ExtraCa {
+  #path: string | undefined;
+  #text: string | undefined;
+
+  /** In PEM; undefined where no file is named. Throws CONFIG_INVALID. */
+  from(path: string | undefined): string | undefined {
+    if (path === undefined) return undefined;
+    try {
+      this.#text = readExtraCa(path);
+      this.#path = path;
+    } catch (error) {
+      if (this.#path !== path) throw error;
+    }
+    return this.#text;
+  }
+}
+
+function read(path: string): string {
+  let file: number | undefined;
+  try {
+    // A pipe in the file's place must not keep this process waiting for its writer.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const { size } = fstatSync(file);
+    if (size > MAX_FILE_BYTES) throw wrong(path, `which is larger than ${MAX_FILE_BYTES} bytes`);
+    const content = Buffer.alloc(size);
+    return content.toString('utf8', 0, readSync(file, content, 0, size, 0));
+  } catch (cause) {
+    if (cause instanceof EpmuxError) throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    throw wrong(path, `which can not be read${code === undefined ? '' : ` (${code})`}`, cause);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+function wrong(path: string, why: string, cause?: unknown): EpmuxError {
+  return new EpmuxError('CONFIG_INVALID', `${EXTRA_CA_VARIABLE} names ${path}, ${why}`, {
+    cause,
+    hint: `correct or unset ${EXTRA_CA_VARIABLE}`,
+  });
+}
