@@ -30,6 +30,15 @@ describe('what is handed from one worker to the next', () => {
     assert.deepEqual(readMemory(memoryText([session])), []);
   });
 
+  it('is each tunnel for itself: one that is wrong or too large takes no other with it', () => {
+    const pushed = { port: 4_000, secret: 's', node: 'v'.repeat(256) };
+    const wrong = { ...PROD, name: 'wrong', links: [{ id: 'web.1/b', pushed }] };
+    const large = { ...PROD, name: 'large', secrets: { secret: 'x'.repeat(MAX_MEMORY_BYTES) } };
+    const text = memoryText([wrong, large, PROD]);
+    assert.deepEqual(readMemory(text), [PROD]);
+    assert.deepEqual(secretsIn(text), ['the cookie', 'the token', 'of the agent']);
+  });
+
   it('is kept within a bound, tunnel by tunnel', () => {
     const many = Array.from({ length: 400 }, (_, n) => ({
       ...PROD,

@@ -16,6 +16,8 @@ const READY_MS = 8_000;
 const START_MS = 20_000;
 const SECRET_BYTES = 32;
 const MAX_STDERR_CHARS = 1_024;
+/** What a Node calls itself; it is kept, and handed from process to process. */
+const VERSION = /^v\d{1,5}\.\d{1,5}\.\d{1,5}[\w.+-]{0,64}$/;
 
 /** The agent's bundle beside this program. */
 const AGENT_FILE = fileURLToPath(new URL('../../agent.mjs', import.meta.url));
@@ -109,7 +111,7 @@ async function converse(
   };
   await talk.send(Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), packed]));
   const greeting = await talk.next();
-  if (greeting.word !== 'ready') throw cannot(unready(greeting));
+  if (greeting.word !== 'ready' || !VERSION.test(greeting.text)) throw cannot(unready(greeting));
   const port = portIn(await talk.next());
   onPort?.(port);
   const { word, text } = await talk.next();

@@ -21,6 +21,13 @@ import { tempFolder } from '../../support/temp-folder.ts';
 
 const never = new AbortController().signal;
 
+/** A line of sshd_config: whatever is to run, this is said to have gone well, by such a Node. */
+function liar(version: string): string {
+  const lines = ['begin', `ready ${version}`, 'port 9', 'started'];
+  const says = lines.map((line) => `echo "epmux-push ${line}"`);
+  return `ForceCommand ${says.join('; ')}; /bin/cat > /dev/null`;
+}
+
 /** What is written to a remote process is changed on its way; `at` counts the bytes before. */
 function tapped(carrier: Carrier, change: (chunk: Uint8Array, at: number) => Uint8Array): Carrier {
   return {
@@ -279,6 +286,12 @@ describe('pushing an agent to a host that can’t take it', function () {
     ['it has no Node', { node: 'none' }, /no Node\.js was found there, and 20 or newer is needed/],
     ['its Node is too old', { node: 'v18.20.4' }, /Node\.js is v18\.20\.4 there, and 20 or newer/],
     ['its Node is no Node', { node: 'vintage' }, /no Node\.js was found/],
+    ['its Node says no version', { config: [liar('')] }, /something else/],
+    [
+      'its Node says far too much',
+      { config: [liar('v20.19.0$(printf %0300d 0)')] },
+      /something else/,
+    ],
     ['it runs another command', { config: ['ForceCommand /bin/echo hello'] }, /ran nothing/],
     ['it runs no command', { config: ['MaxSessions 0'] }, /refused/],
   ] as const) {
