@@ -24,10 +24,13 @@ const LAUNCHCTL = `#!/bin/sh
 PATH=/usr/bin:/bin
 cd "\${0%/*}" || exit 99
 echo "launchctl $*" >> calls
+shorter() { tail -n +2 "$1" > rest; mv rest "$1"; }
 case "$1 $2" in
-  bootstrap*) : > active;;
-  bootout*) rm -f active;;
-  "print "*/epmux) if [ -f active ]; then printf 'x = {\\n\\tstate = running\\n}\\n'; else exit 113; fi;;
+  bootstrap*) if [ -s held ]; then shorter held; echo 'Bootstrap failed: 5: Input/output error' >&2; exit 5; fi; : > active;;
+  bootout*) if [ -s ending ]; then : > told; echo 'Boot-out failed: 36: Operation now in progress' >&2; exit 36; fi; rm -f active;;
+  "print "*/epmux)
+    if [ -f told ]; then if [ -s ending ]; then shorter ending; else rm -f told active; fi; fi
+    if [ -f active ]; then printf 'x = {\\n\\tstate = running\\n}\\n'; else exit 113; fi;;
 esac
 `;
 
@@ -52,6 +55,12 @@ export class ServiceTools {
     const calls = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
     writeFileSync(file, '');
     return calls.filter((call) => call !== '');
+  }
+
+  /** As launchd does: a job that is told to end is known to so many questions more, and its label then refused to so many starts. */
+  endSlowly(questions: number, starts: number): void {
+    writeFileSync(join(this.folder, 'ending'), '.\n'.repeat(questions));
+    writeFileSync(join(this.folder, 'held'), '.\n'.repeat(starts));
   }
 
   /** From now on: there is no manager, or it starts nothing; with these words. */

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Environment } from '../io.ts';
 import {
   type Answer,
   isInForce,
   isWritten,
   mustBeThere,
-  mustRun,
+  refused,
   removeFiles,
   runTool,
   type ServiceManager,
@@ -15,6 +16,12 @@ import {
 import { plistText, type ServiceProgram } from './text.ts';
 
 const LABEL = 'epmux';
+/** launchd answers `bootout` while the job is still ending, whatever it answers; longer than it waits before it kills it (text.ts). */
+const GONE_MS = 30_000;
+/** For a moment after that the label is not free yet: EIO or EALREADY. */
+const FREE_MS = 15_000;
+const NOT_FREE = [5, 37];
+const POLL_MS = 250;
 
 export interface LaunchdOptions {
   readonly env: Environment;
@@ -53,13 +60,27 @@ export class Launchd implements ServiceManager {
     await this.stop();
     await writeServiceFile(this.file, this.#text);
     await this.#ask('enable', this.#target);
-    await mustRun('launchctl', ['bootstrap', this.#domain, this.file], this.#env);
-    return [];
+    const bootstrap = ['bootstrap', this.#domain, this.file];
+    const limit = AbortSignal.timeout(FREE_MS);
+    for (;;) {
+      const answer = await this.#ask(...bootstrap);
+      if (answer.code === 0) return [];
+      if (!NOT_FREE.includes(answer.code) || limit.aborted) {
+        throw refused('launchctl', bootstrap, answer);
+      }
+      await delay(POLL_MS);
+    }
   }
 
   async stop(): Promise<void> {
-    if ((await this.#ask('print', this.#target)).code !== 0) return;
-    await mustRun('launchctl', ['bootout', this.#target], this.#env);
+    if (!(await this.#isLoaded())) return;
+    const bootout = ['bootout', this.#target];
+    const answer = await this.#ask(...bootout);
+    const limit = AbortSignal.timeout(GONE_MS);
+    while (await this.#isLoaded()) {
+      if (limit.aborted) throw refused('launchctl', bootout, answer);
+      await delay(POLL_MS);
+    }
   }
 
   async uninstall(): Promise<void> {
@@ -77,6 +98,10 @@ export class Launchd implements ServiceManager {
       running: code === 0 && /^\s*state = running$/m.test(stdout),
       file: this.file,
     };
+  }
+
+  async #isLoaded(): Promise<boolean> {
+    return (await this.#ask('print', this.#target)).code === 0;
   }
 
   #ask(...args: readonly string[]): Promise<Answer> {

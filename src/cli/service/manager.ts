@@ -68,10 +68,18 @@ export async function mustRun(
   args: readonly string[],
   env: Environment,
 ): Promise<void> {
-  const { code, stdout, stderr } = await runTool(program, args, env);
-  if (code === 0) return;
+  const answer = await runTool(program, args, env);
+  if (answer.code !== 0) throw refused(program, args, answer);
+}
+
+/** SERVICE_FAILED, with the tool's last words. */
+export function refused(
+  program: string,
+  args: readonly string[],
+  { code, stdout, stderr }: Answer,
+): EpmuxError {
   const said = (stderr || stdout).trim().split('\n').at(-1) ?? '';
-  throw new EpmuxError(
+  return new EpmuxError(
     'SERVICE_FAILED',
     `${program} ${args.join(' ')} ended with ${code}: ${said}`,
   );

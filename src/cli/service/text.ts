@@ -8,6 +8,8 @@ export interface ServiceProgram {
 
 /** Without an answer for so long the service is started again; src/daemon/supervisor/notice.ts tells three times as often. */
 const WATCHDOG_S = 120;
+/** For the supervisor to end the daemon in order, before it is killed. */
+const STOP_S = 20;
 
 /** In double quotes, as systemd reads them; `%` would begin a specifier. */
 function quoted(text: string): string {
@@ -38,7 +40,7 @@ export function unitText({ command, env }: ServiceProgram, watchdog: boolean): s
     'RestartSec=10',
     // The supervisor ends the daemon; when it is lost itself, the daemon goes on, and the next one adopts it.
     'KillMode=process',
-    'TimeoutStopSec=20',
+    `TimeoutStopSec=${STOP_S}`,
     '',
     '[Install]',
     'WantedBy=default.target',
@@ -75,6 +77,7 @@ export function plistText(
       RunAtLoad: '<true/>',
       KeepAlive: dictionary({ SuccessfulExit: '<false/>' }),
       AbandonProcessGroup: '<true/>',
+      ExitTimeOut: `<integer>${STOP_S}</integer>`,
       ProcessType: string('Background'),
       StandardErrorPath: string(stderrFile),
     }),

@@ -90,18 +90,22 @@ describe('an agent of launchd, with a launchctl that only writes down what it is
       '/home/me/daemon.stderr',
     ]);
     assert.match(text, /<key>KeepAlive<\/key><dict>\n<key>SuccessfulExit<\/key><false\/>/);
+    assert.match(text, /<key>ExitTimeOut<\/key><integer>20<\/integer>/);
     assert.equal(text.match(/<dict>/g)?.length, text.match(/<\/dict>/g)?.length);
   });
 
-  it('is loaded, found, and taken away', async () => {
-    const tools = new ServiceTools(join(folder.path, 'bin'), ['launchctl']);
-    const agent = new Launchd({
+  const agentOf = (tools: ServiceTools): Launchd =>
+    new Launchd({
       env: { PATH: `${tools.folder}:/usr/bin:/bin` },
       home: folder.path,
       uid: 501,
       program: PROGRAM,
       stderrFile: '/dev/null',
     });
+
+  it('is loaded, found, and taken away', async () => {
+    const tools = new ServiceTools(join(folder.path, 'bin'), ['launchctl']);
+    const agent = agentOf(tools);
     await agent.check();
     assert.equal((await agent.state()).installed, false);
     await agent.install();
@@ -120,6 +124,23 @@ describe('an agent of launchd, with a launchctl that only writes down what it is
     assert.equal(existsSync(agent.file), false);
     const { installed, enabled, running } = await agent.state();
     assert.deepEqual([installed, enabled, running], [false, false, false]);
+  });
+
+  it('is loaded anew, and taken away, although launchd lets go of it late', async () => {
+    const tools = new ServiceTools(join(folder.path, 'slow'), ['launchctl']);
+    const agent = agentOf(tools);
+    await agent.install();
+    tools.calls();
+    tools.endSlowly(3, 2);
+    await agent.install();
+    assert.equal(await agent.isInstalled(), true);
+    const calls = tools.calls();
+    assert.equal(calls.filter((call) => call.includes('bootout')).length, 1);
+    assert.equal(calls.filter((call) => call.includes('bootstrap')).length, 3);
+    tools.endSlowly(3, 0);
+    await agent.uninstall();
+    assert.equal(existsSync(agent.file), false);
+    assert.equal((await agent.state()).running, false);
   });
 });
 
