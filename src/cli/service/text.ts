@@ -78,7 +78,8 @@ export function plistText(
       KeepAlive: dictionary({ SuccessfulExit: '<false/>' }),
       AbandonProcessGroup: '<true/>',
       ExitTimeOut: `<integer>${STOP_S}</integer>`,
-      ProcessType: string('Background'),
+      // With limits on CPU and disk, which its children inherit, heartbeats would be missed on a busy machine.
+      ProcessType: string('Interactive'),
       StandardErrorPath: string(stderrFile),
     }),
     '</plist>',

@@ -86,7 +86,7 @@ describe('an agent of launchd, with a launchctl that only writes down what it is
       'epmux',
       ...PROGRAM.command,
       '/a&amp;b:/&lt;c&gt;',
-      'Background',
+      'Interactive',
       '/home/me/daemon.stderr',
     ]);
     assert.match(text, /<key>KeepAlive<\/key><dict>\n<key>SuccessfulExit<\/key><false\/>/);
