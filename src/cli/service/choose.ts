@@ -1,5 +1,6 @@
 import { daemonPaths, withResolvedPaths } from '../../daemon/paths.ts';
 import { configHome, homeFolder } from '../../runtime/home.ts';
+import { lastingNode, lastingScript } from '../../runtime/own-program.ts';
 import type { Environment } from '../io.ts';
 import { Launchd } from './launchd.ts';
 import type { ServiceManager } from './manager.ts';
@@ -24,8 +25,9 @@ const VARIABLES = [
 function serviceProgram(shell: Environment): ServiceProgram {
   const env = withResolvedPaths(shell);
   const set = VARIABLES.map((name) => [name, env[name]] as const).filter(([, value]) => value);
+  const script = lastingScript(process.argv[1] ?? '');
   return {
-    command: [process.execPath, ...process.execArgv, process.argv[1] ?? '', 'supervisor', '--stay'],
+    command: [lastingNode(env), ...process.execArgv, script, 'supervisor', '--stay'],
     env: Object.fromEntries(set) as Record<string, string>,
   };
 }

@@ -1,4 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { presentNode } from '../../runtime/own-program.ts';
+
+/** What no worker can be started without and is not there any more: an update or a removal took it away. Undefined: nothing. */
+export function missingProgram(): string | undefined {
+  if (presentNode(process.env) === undefined) return process.execPath;
+  const script = process.argv[1] ?? '';
+  return existsSync(script) ? undefined : script;
+}
 
 /** A worker on this supervisor's own program; `args` are the worker's. */
 export function spawnWorker(args: readonly string[]): ChildProcess {
@@ -6,7 +15,7 @@ export function spawnWorker(args: readonly string[]): ChildProcess {
   const { NOTIFY_SOCKET: _, WATCHDOG_PID: __, WATCHDOG_USEC: ___, ...env } = process.env;
   const script = process.argv[1] ?? '';
   const child = spawn(
-    process.execPath,
+    presentNode(env) ?? process.execPath,
     [...process.execArgv, script, 'daemon', ...args, '--memory'],
     { stdio: ['pipe', 'inherit', 'inherit'], env },
   );

@@ -4,7 +4,7 @@ import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { type ControlClient, connectDaemon } from '../control/client.ts';
 import { incarnationOf, type LockHolder, livingHolder, readLockHolder } from '../lock.ts';
 import type { DaemonPaths } from '../paths.ts';
-import { type HeldWorker, spawnWorker } from './held-worker.ts';
+import { type HeldWorker, missingProgram, spawnWorker } from './held-worker.ts';
 import type { Worker, WorkerEnd, Workers } from './worker.ts';
 
 /** How soon the end of a process that is not a child is noticed. */
@@ -58,6 +58,10 @@ export class WorkerProcesses implements Workers {
         }
       },
     };
+  }
+
+  missing(): string | undefined {
+    return missingProgram();
   }
 
   start(memory: string, restarts: number): Worker {

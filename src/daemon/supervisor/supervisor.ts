@@ -9,6 +9,7 @@ import type { Worker, WorkerEnd, WorkerFacts, Workers } from './worker.ts';
 const HELD_MS = 60_000;
 /** For a worker to end in order; longer than the sum of its own bounds. */
 const END_MS = 10_000;
+const STRANDED = 1;
 
 export interface Death {
   readonly pid: number;
@@ -54,6 +55,7 @@ export class Supervisor {
   async run(): Promise<number> {
     let everAnswered = false;
     while (!this.#stopping) {
+      if (everAnswered && this.#isStranded()) return STRANDED;
       const worker = this.#nextWorker();
       const { clock } = this.#options;
       const since = clock.now();
@@ -91,6 +93,15 @@ export class Supervisor {
       worker.kill('SIGKILL');
     });
     void worker.ended.then(cancel);
+  }
+
+  /** Its program is gone: to hold the lock for nothing would keep others from starting a daemon. */
+  #isStranded(): boolean {
+    const { workers, logger } = this.#options;
+    const missing = workers.missing();
+    if (missing === undefined) return false;
+    logger.error('the supervisor ends, for its program is not there any more', { missing });
+    return true;
   }
 
   #nextWorker(): Worker {

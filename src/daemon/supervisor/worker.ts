@@ -33,6 +33,8 @@ export interface Worker {
 export interface Workers {
   /** The one that runs already on this state folder. */
   find(): Worker | undefined;
+  /** The file without which none can be started any more. */
+  missing(): string | undefined;
   /** `memory`: what only the worker before held, or empty. */
   start(memory: string, restarts: number): Worker;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -64,6 +64,14 @@ describe('epmux service, with a systemctl that only writes down what it is asked
     assert.equal(run.code, 0, run.stderr);
     const unit = readFileSync(join(home.folder, UNIT), 'utf8');
     assert.ok(unit.includes(`"EPMUX_HOME=${join(home.folder, 'my state')}"`), unit);
+  });
+
+  it('names Node by the link on the PATH, which outlives an update', async () => {
+    const link = join(tools.folder, 'node');
+    symlinkSync(process.execPath, link);
+    const run = await home.run(['service', 'install']);
+    assert.equal(run.code, 0, run.stderr);
+    assert.ok(readFileSync(join(home.folder, UNIT), 'utf8').includes(`\nExecStart="${link}" "`));
   });
 
   it('hands on whom Node trusts, so that Heroku can be asked as in this shell', async () => {

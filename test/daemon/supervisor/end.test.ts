@@ -54,6 +54,17 @@ describe('the end of a supervisor', () => {
     assert.deepEqual(rig.deaths, []);
   });
 
+  it('ends where its program is gone when another worker is to be started', async () => {
+    await rig.run();
+    await rig.answer();
+    rig.missing = '/opt/node/22.1.0/bin/node';
+    await rig.end(KILLED);
+    await rig.pass(600);
+    assert.equal(rig.code, 1);
+    assert.equal(rig.workers.length, 1);
+    assert.equal(rig.clock.waiting, 0);
+  });
+
   it('ends while it waits to start another', async () => {
     await rig.run();
     await rig.answer();

@@ -53,6 +53,8 @@ export class SupervisorRig {
   readonly supervisor: Supervisor;
   /** The worker that runs already when the supervisor looks for one. */
   found: ScriptedWorker | undefined;
+  /** Of the program that workers run. */
+  missing: string | undefined;
   /** What `run` has come to. */
   code: number | undefined;
 
@@ -67,6 +69,7 @@ export class SupervisorRig {
       onDeath: (death) => this.deaths.push(death),
       workers: {
         find: () => this.#find(),
+        missing: () => this.missing,
         start: (memory, restarts) => {
           this.started.push({ memory, restarts });
           return this.#add(new ScriptedWorker(100 + this.workers.length));
