@@ -64,12 +64,17 @@ describe('known_hosts', () => {
     assert.equal(judge(text, 'example.com', other), 'changed by line 3');
   });
 
-  it('keeps ports apart, and takes a key known for the host alone', () => {
+  it('keeps ports apart, and takes a key known for the host alone where the port has none', () => {
     const text = `[example.com]:2222 ${ed25519}\nexample.com ${other}\n`;
     assert.equal(judge(text, 'example.com', ed25519, 2222), 'known');
-    assert.equal(judge(text, 'example.com', other, 2222), 'known');
+    assert.equal(judge(text, 'example.com', other, 2222), 'changed by line 1');
     assert.equal(judge(text, 'example.com', ed25519), 'changed by line 2');
+    assert.equal(judge(text, 'example.com', other, 2200), 'known');
     assert.equal(judge(text, 'example.com', ed25519, 2200), 'unknown');
+    const types = `[example.com]:2222 ${ecdsa}\nexample.com ${other}\n`;
+    assert.equal(judge(types, 'example.com', other, 2222), 'unknown');
+    const revoked = `@revoked [example.com]:2222 ${ecdsa}\nexample.com ${other}\n`;
+    assert.equal(judge(revoked, 'example.com', other, 2222), 'known');
   });
 
   it('knows lines that ssh-keygen has hashed', () => {

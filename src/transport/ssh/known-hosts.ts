@@ -49,7 +49,7 @@ export function knownHostName(address: Address): string {
   return address.port === SSH_PORT ? host : `[${host}]:${address.port}`;
 }
 
-/** What the entries say to this key. A key known for the host without its port counts, as with OpenSSH. */
+/** What the entries say to this key. A key known for the host without its port counts where none is known for it with the port, as with OpenSSH. */
 export function judgeHostKey(
   entries: readonly KnownHost[],
   address: Address,
@@ -60,8 +60,11 @@ export function judgeHostKey(
   const same = [...own, ...portless].filter((entry) => entry.key.equals(key));
   const revoked = same.find((entry) => entry.marker === '@revoked');
   if (revoked !== undefined) return { kind: 'revoked', by: revoked };
-  if (same.some((entry) => entry.marker === '')) return { kind: 'known' };
   const others = own.filter((entry) => entry.marker === '');
+  const counting = others.length > 0 ? others : portless;
+  if (same.some((entry) => entry.marker === '' && counting.includes(entry))) {
+    return { kind: 'known' };
+  }
   const changed = others.find((entry) => entry.keyType === hostKeyType(key));
   return changed === undefined ? { kind: 'unknown', others } : { kind: 'changed', by: changed };
 }
