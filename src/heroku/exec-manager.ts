@@ -63,13 +63,16 @@ type Ask = (
 ) => Promise<unknown>;
 
 function asker({ app, settings, addonUrl, credentials, http }: ExecManagerOptions): Ask {
-  const named = parseUrl('HEROKU_EXEC_URL', addonUrl ?? settings.execUrl ?? EXEC_MANAGER_URL);
+  const text = addonUrl ?? settings.execUrl ?? EXEC_MANAGER_URL;
+  const named = parseUrl('HEROKU_EXEC_URL', text, addonUrl === undefined);
+  // Whoever may set the app's config vars names the add-on's host: what is meant for Heroku does not go there.
+  const common = addonUrl === undefined ? settings.headers : {};
   const base = `${named.protocol}//${named.host}${addonUrl === undefined ? '/api/v2' : '/api/v1'}`;
   const own = addonUrl === undefined ? undefined : credentialsOf(named);
   return ({ path, ...question }, signal) => {
     const call = (user: string, key: string, keySource: string): Promise<unknown> => {
       const basic = Buffer.from(`${user}:${key}`).toString('base64');
-      const headers = { ...settings.headers, authorization: `Basic ${basic}` };
+      const headers = { ...common, authorization: `Basic ${basic}` };
       const url = new URL(`${base}${path}`);
       const secrets = [key, basic];
       return callJson(

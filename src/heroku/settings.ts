@@ -6,7 +6,7 @@ export interface HerokuSettings {
   readonly apiUrl: string;
   /** HEROKU_EXEC_URL: another exec manager. */
   readonly execUrl: string | undefined;
-  /** HEROKU_HEADERS: sent with every call. */
+  /** HEROKU_HEADERS: sent with every call, but for those to a host that an app names. */
   readonly headers: Readonly<Record<string, string>>;
   /** The hosts of git remotes: `git@SSH:app.git`, `https://HTTP/app.git`. */
   readonly gitHosts: { readonly ssh: string; readonly https: string };
@@ -50,11 +50,14 @@ export function herokuSettings(env: NodeJS.ProcessEnv | HerokuVariables): Heroku
   };
 }
 
-/** The key travels in each call: in clear text it may reach this machine alone. Throws CONFIG_INVALID, without the URL: it may hold a password. */
-export function parseUrl(name: string, text: string): URL {
+/**
+ * The key travels in each call: in clear text it may reach this machine alone, and only where the person's own environment says so (`isOwn`). Throws
+ * CONFIG_INVALID, without the URL: it may hold a password.
+ */
+export function parseUrl(name: string, text: string, isOwn = true): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isSafe =
-    url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.test(url.hostname));
+  const isLocal = url?.protocol === 'http:' && LOOPBACK.test(url.hostname);
+  const isSafe = url?.protocol === 'https:' || (isOwn && isLocal);
   if (url !== undefined && isSafe) return url;
   throw new EpmuxError('CONFIG_INVALID', `${name} is no https:// URL`, {
     hint: `correct or unset ${name}`,

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type ExecManagerOptions, execManager } from '../../src/heroku/exec-manager.ts';
+import { readExtraCa } from '../../src/heroku/extra-ca.ts';
+import type { HttpPorts } from '../../src/heroku/http.ts';
+import { trustIn } from '../../src/heroku/trust.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
+import { makeCertificate } from '../support/heroku/certificate.ts';
 import { fixedKey, never, ports, ScriptedServer } from './support.ts';
 
 const reservation = {
@@ -11,11 +18,23 @@ const reservation = {
 
 describe('the exec manager', () => {
   let server: ScriptedServer;
+  /** Over TLS, as that of the add-on has to be. */
+  let addon: ScriptedServer;
+  let folder: string;
+  let http: HttpPorts;
 
   before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'epmux-manager-'));
+    const { caFile, ...own } = makeCertificate(folder);
+    http = { ...ports(), trust: trustIn(readExtraCa(caFile)) };
     server = await ScriptedServer.start();
+    addon = await ScriptedServer.start(own);
   });
-  after(() => server.stop());
+  after(async () => {
+    await server.stop();
+    await addon.stop();
+    rmSync(folder, { recursive: true });
+  });
 
   const manager = (changes: Partial<ExecManagerOptions> = {}) =>
     execManager({
@@ -23,7 +42,7 @@ describe('the exec manager', () => {
       settings: { execUrl: `${server.url}/ignored`, headers: { 'x-own': 'header' } },
       addonUrl: undefined,
       credentials: fixedKey('KEY'),
-      http: ports(),
+      http,
       ...changes,
     });
   const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
@@ -45,11 +64,17 @@ describe('the exec manager', () => {
   });
 
   it('is the old one, with the URL’s own credentials, for an app with the add-on', async () => {
-    server.answer({ json: reservation });
-    const addonUrl = server.url.replace('//', '//us%40er:p%3Ass@');
+    addon.answer({ json: reservation });
+    const addonUrl = addon.url.replace('//', '//us%40er:p%3Ass@');
     await manager({ addonUrl }).register('web.1', 'k', never);
-    assert.equal(server.asked[0]?.path, '/api/v1/web.1');
-    assert.equal(server.asked[0]?.headers.authorization, basic('us@er:p:ss'));
+    assert.equal(addon.asked[0]?.path, '/api/v1/web.1');
+    assert.equal(addon.asked[0]?.headers.authorization, basic('us@er:p:ss'));
+  });
+
+  it('of the add-on gets no header of HEROKU_HEADERS: whoever may set config vars names its host', async () => {
+    addon.answer({ json: [] });
+    await manager({ addonUrl: addon.url.replace('//', '//u:p@') }).list(never);
+    assert.equal(addon.asked[0]?.headers['x-own'], undefined);
   });
 
   it('says whose credentials it refuses, and shows none', async () => {
@@ -60,7 +85,8 @@ describe('the exec manager', () => {
       assert.match(error.message, /refuses the key of HEROKU_API_KEY \(no …: …\)/);
       return true;
     });
-    const addonUrl = server.url.replace('//', '//user:hush@');
+    addon.answer({ status: 401, json: {} });
+    const addonUrl = addon.url.replace('//', '//user:hush@');
     await assert.rejects(manager({ addonUrl }).list(never), (error) => {
       assert.ok(error instanceof EpmuxError);
       assert.match(error.message, /the config var HEROKU_EXEC_URL of my-app/);
@@ -112,6 +138,7 @@ describe('the exec manager', () => {
   it('may not be where a key would travel in clear text', () => {
     for (const changes of [
       { addonUrl: 'http://user:hush@example.com' },
+      { addonUrl: 'http://user:hush@127.0.0.1:8080' },
       { settings: { execUrl: 'http://example.com', headers: {} } },
     ]) {
       assert.throws(() => manager(changes), { code: 'CONFIG_INVALID' });

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Credentials } from '../../src/heroku/credentials.ts';
 import type { HttpPorts } from '../../src/heroku/http.ts';
 import type { Cancel, Clock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import type { Certificate } from '../support/heroku/certificate.ts';
 
 export const never = new AbortController().signal;
 
@@ -25,21 +27,25 @@ export class ScriptedServer {
   readonly asked: Asked[] = [];
   #answers: Answer[] = [];
   readonly #server: Server;
+  readonly #scheme: string;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, scheme: string) {
     this.#server = server;
+    this.#scheme = scheme;
   }
 
-  static async start(): Promise<ScriptedServer> {
-    const server = createServer().listen(0, '127.0.0.1');
+  /** With a certificate over TLS. */
+  static async start(own?: Pick<Certificate, 'cert' | 'key'>): Promise<ScriptedServer> {
+    const server = own === undefined ? createServer() : createTlsServer(own);
+    server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const scripted = new ScriptedServer(server);
+    const scripted = new ScriptedServer(server, own === undefined ? 'http' : 'https');
     server.on('request', (request, response) => void scripted.#serve(request, response));
     return scripted;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   get host(): string {
