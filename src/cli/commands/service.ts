@@ -1,5 +1,6 @@
 import { daemonVersion, endDaemon } from '../../daemon/end-daemon.ts';
 import { daemonPaths, ensureFolders } from '../../daemon/paths.ts';
+import { assertStartable } from '../../daemon/start-detached.ts';
 import { EpmuxError, Exit, type ExitCode } from '../../protocol/errors.ts';
 import { jsonText } from '../../protocol/text.ts';
 import { VERSION } from '../../runtime/version.ts';
@@ -60,6 +61,8 @@ async function install(manager: ServiceManager | undefined, io: Io): Promise<voi
     return;
   }
   ensureFolders(paths);
+  // While the daemon that runs, and its tunnels, are there still.
+  assertStartable(paths);
   await manager.stop();
   if (await endDaemon(paths, io.interrupted)) {
     io.talk('the daemon that ran has ended; its tunnels come back with the service');

@@ -119,6 +119,19 @@ describe('epmux service, with a systemctl that only writes down what it is asked
     }
   });
 
+  it('refuses bounds that can not work before anything is ended or written', async () => {
+    const paths = daemonPaths(home.env);
+    const [node = '', ...args] = EPMUX.slice(0, -1);
+    await run(node, [...args, ENSURE, EPMUX.at(-1) ?? ''], { env: home.env });
+    const env = { EPMUX_LIMITS: 'nodes=0' };
+    const { code, stderr } = await home.run(['service', 'install'], { env });
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /EPMUX_LIMITS: nodes .*\(CONFIG_INVALID\)/);
+    assert.equal(existsSync(join(home.folder, UNIT)), false);
+    assert.equal(existsSync(paths.controlSocket), true);
+    assert.equal((await home.run(['service', 'install'])).code, 0);
+  });
+
   it('leaves nothing, also when it is called twice or nothing was there', async () => {
     await home.run(['service', 'install']);
     for (let time = 0; time < 2; time += 1) {
