@@ -8,15 +8,14 @@ import type { Logger } from '../runtime/logger.ts';
 import { createDialer, createTransport } from '../transport/create.ts';
 import type { TunnelSpec } from './control/api.ts';
 import { type Dynos, oneDyno } from './dynos.ts';
-import { Formation } from './formation.ts';
+import { Formation, type FormationOptions } from './formation.ts';
 import { HerokuApp } from './heroku-app.ts';
-import type { DaemonLimits } from './limits.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
 
 export interface DynosSurroundings {
   /** Also says where Heroku is (src/heroku/settings.ts). */
   readonly env: NodeJS.ProcessEnv;
-  readonly limits: Pick<DaemonLimits, 'attemptMs'>;
+  readonly limits: FormationOptions['limits'];
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -61,5 +60,5 @@ export function createDynos(
     clock,
     logger,
   });
-  return new Formation({ app, selectors: way.dynos, clock, logger });
+  return new Formation({ app, selectors: way.dynos, limits, clock, logger });
 }

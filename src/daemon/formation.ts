@@ -8,7 +8,13 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { ErrorStatus, LinkState } from './control/api.ts';
 import type { Dynos, DynosHandlers, WantedDyno } from './dynos.ts';
-import { asEpmuxError, type Connection, ConnectionLoop, isFatal } from './links/connection-loop.ts';
+import {
+  asEpmuxError,
+  type Connection,
+  ConnectionLoop,
+  type ConnectionLoopOptions,
+  isFatal,
+} from './links/connection-loop.ts';
 import { LookPace } from './look-pace.ts';
 
 /** After a look that was refused. */
@@ -29,6 +35,7 @@ export interface FormationApp {
 export interface FormationOptions {
   readonly app: FormationApp;
   readonly selectors: readonly string[];
+  readonly limits: NonNullable<ConnectionLoopOptions['limits']>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -61,12 +68,13 @@ export class Formation implements Dynos {
   #lose: (error: EpmuxError) => void = () => undefined;
 
   constructor(options: FormationOptions) {
-    const { app, selectors, clock } = options;
+    const { app, selectors, limits, clock } = options;
     this.#options = options;
     this.#pace = new LookPace(clock);
     this.target = `heroku://${app.name}${selectors.length === 0 ? '' : `/${selectors.join(',')}`}`;
     this.#loop = new ConnectionLoop({
       clock,
+      limits,
       attempt: (signal) => this.#begin(signal),
       onChange: (state) => this.#handlers?.onChange(state),
       onAttemptFailed: (error) => this.#handlers?.onAttemptFailed(error),

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DynosHandlers, WantedDyno } from '../../src/daemon/dynos.ts';
-import { Formation, type FormationApp } from '../../src/daemon/formation.ts';
+import { Formation, type FormationApp, type FormationOptions } from '../../src/daemon/formation.ts';
+import { STANDARD_LIMITS } from '../../src/daemon/limits.ts';
 import type { Dyno } from '../../src/heroku/answers.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
@@ -63,8 +64,10 @@ describe('a formation', () => {
   let failed: EpmuxError[];
   let lookFailures: string[];
   let isAnyUp: boolean;
+  let limits: FormationOptions['limits'];
 
   beforeEach(() => {
+    limits = STANDARD_LIMITS;
     clock = new ManualClock();
     app = new FakeApp(clock);
     dynos = [];
@@ -75,7 +78,7 @@ describe('a formation', () => {
   afterEach(() => formation.close());
 
   const begin = async (selectors: readonly string[], isBack: boolean): Promise<void> => {
-    formation = new Formation({ app, selectors, clock, logger: silentLogger });
+    formation = new Formation({ app, selectors, limits, clock, logger: silentLogger });
     const handlers: DynosHandlers = {
       onDynos: (now) => {
         dynos = now;
@@ -102,6 +105,14 @@ describe('a formation', () => {
     await pass(ms);
     return app.looks.length - before;
   };
+
+  it('is asked for again within the bounds of the daemon', async () => {
+    limits = { ...STANDARD_LIMITS, reconnectMaxMs: 400 };
+    app.failure = new EpmuxError('HEROKU_UNAVAILABLE', 'no network yet');
+    await start();
+    await pass(60_000);
+    assert.ok((await looksWithin(60_000)) >= 100);
+  });
 
   it('is looked at every 15 s while all is well', async () => {
     await start();
