@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmod } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { complete, splitLine } from '../../src/cli/completion/complete.ts';
+import { COMPLETION_SCRIPTS, COMPLETION_SHELLS } from '../../src/cli/completion/scripts.ts';
 import { findProgram } from '../../src/cli/erlang/programs.ts';
 import type { DaemonStatus, NodeStatus } from '../../src/daemon/control/api.ts';
 import { CliHome, outcome } from '../support/cli.ts';
@@ -111,6 +112,15 @@ describe('completion', () => {
     assert.deepEqual(splitLine(`epmux  up 'a b' c\\ d "e`), ['epmux', 'up', 'a b', 'c d', 'e']);
   });
 
+  it('is loaded as the page says, in bash by what bash 3.2 of macOS takes as well', async () => {
+    const page = await readFile(new URL('../../docs/cli.md', import.meta.url), 'utf8');
+    for (const shell of COMPLETION_SHELLS) {
+      const [, form = ''] = / completion for \w+: {2}(.*)$/m.exec(COMPLETION_SCRIPTS[shell]) ?? [];
+      assert.ok(page.includes(`\n${form.split(', or ')[0]} `), form);
+      assert.equal(form.startsWith('eval'), shell === 'bash');
+    }
+  });
+
   describe('in a real shell', function () {
     this.timeout(30_000);
 
@@ -130,7 +140,7 @@ describe('completion', () => {
     const bash = (line: string) =>
       shell(
         'bash',
-        `source <(epmux completion bash)
+        `eval "$(epmux completion bash)"
         complete -p epmux >/dev/null || exit
         COMP_WORDBREAKS=$' \\t\\n"\\'@><=;|&(:'
         COMP_LINE='${line}' COMP_POINT=${line.length}

@@ -13,7 +13,7 @@ export const completion = defineCommand({
   },
   options: {},
   examples: [
-    ['completion bash', 'for ~/.bashrc: source <(epmux completion bash)'],
+    ['completion bash', 'for ~/.bashrc: eval "$(epmux completion bash)"'],
     ['completion zsh', 'for ~/.zshrc, after compinit: source <(epmux completion zsh)'],
     ['completion fish', 'for config.fish: epmux completion fish | source'],
   ],

@@ -7,7 +7,7 @@ export type CompletionShell = (typeof COMPLETION_SHELLS)[number];
  */
 export const COMPLETION_SCRIPTS: Readonly<Record<CompletionShell, string>> = {
   // Bash replaces only what stands behind the last of its word breaks, so that much is taken off each candidate.
-  bash: `# epmux completion for bash:  source <(epmux completion bash)
+  bash: `# epmux completion for bash:  eval "$(epmux completion bash)"
 _epmux() {
   local line="\${COMP_LINE:0:COMP_POINT}" candidate rest
   local current="\${line##*[[:space:]]}" breaks="\${COMP_WORDBREAKS//[!:=@]/}" there=""
