@@ -7,7 +7,8 @@ import { writeFileAtomic } from './files.ts';
 
 /** A secret or a cookie is short; a longer file is something else. */
 const MAX_SECRET_FILE_BYTES = 4_096;
-const SAFE_FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._@:+-]*$/;
+/** Without capitals: macOS takes `Prod` and `prod` for one file. */
+const SAFE_FILE_NAME = /^[a-z0-9][a-z0-9._@:+-]*$/;
 
 /** The text of a file that holds one secret, without the white space around it. Undefined: there is none. */
 export async function readSecretFile(path: string): Promise<string | undefined> {

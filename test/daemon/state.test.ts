@@ -124,9 +124,10 @@ describe("the tunnels' secrets", () => {
 
   it('stay in their folder and apart whatever the tunnel is called', async () => {
     const store = new SecretStore(folder.path);
-    const names = ['..', '.', 'é', 'a b', '=', 'host:9001', '..x', '日本'];
+    const names = ['..', '.', 'é', 'a b', '=', 'host:9001', '..x', '日本', 'prod', 'Prod'];
     for (const name of names) await store.write(name, `of ${name}`);
     for (const name of names) assert.equal(await store.read(name), `of ${name}`);
-    assert.equal(readdirSync(folder.path).length, names.length);
+    const files = readdirSync(folder.path).map((file) => file.toLowerCase());
+    assert.equal(new Set(files).size, names.length, 'also where upper case is the same');
   });
 });
