@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { EpmuxError } from '../protocol/errors.ts';
 import { Interrupts } from './interrupts.ts';
 import { type ProcessIo, processIo } from './io.ts';
 import { brokenOutput, flushed } from './output.ts';
@@ -8,6 +9,8 @@ const argv = process.argv.slice(2);
 
 /** The agent, the daemon and its supervisor bring their own options and signals, and start without what only commands need. */
 async function main(): Promise<number> {
+  // There are no Unix sockets, signals, shells and terminals as it needs them.
+  if (process.platform === 'win32') throw unsupported();
   const [first, ...rest] = argv;
   if (first === 'agent') return (await import('../agent/main.ts')).runAgent(rest, process.env);
   if (first === 'daemon') return (await import('../daemon/main.ts')).runDaemon(rest, process.env);
@@ -15,6 +18,12 @@ async function main(): Promise<number> {
     return (await import('../daemon/supervisor/main.ts')).runSupervisor(rest, process.env);
   }
   return command(first, rest);
+}
+
+function unsupported(): EpmuxError {
+  return new EpmuxError('UNSUPPORTED', 'epmux runs on macOS and Linux, not on Windows itself', {
+    hint: 'install and run it inside WSL2',
+  });
 }
 
 async function command(first: string | undefined, rest: readonly string[]): Promise<number> {

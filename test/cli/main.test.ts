@@ -27,6 +27,23 @@ describe('epmux whose installation is broken', () => {
   });
 });
 
+describe('epmux on Windows', () => {
+  it('says where it runs instead, whatever it was called for', async () => {
+    const windows =
+      'data:text/javascript,Object.defineProperty(process,"platform",{value:"win32"})';
+    const node = ['--import', import.meta.resolve('tsx'), '--import', windows];
+    for (const command of ['status', 'agent']) {
+      const child = spawn(process.execPath, [...node, join(SRC, 'cli', 'main.ts'), command]);
+      const { code, stderr } = await outcome(child, `epmux ${command}`);
+      assert.equal(code, 1);
+      assert.equal(
+        stderr,
+        'epmux: epmux runs on macOS and Linux, not on Windows itself (UNSUPPORTED)\nhint: install and run it inside WSL2\n',
+      );
+    }
+  });
+});
+
 describe('epmux in a folder that is gone', function () {
   this.timeout(60_000);
   const folder = tempFolder();
