@@ -75,7 +75,10 @@ describe('the descriptors of a process', () => {
     const never = new Promise<void>(() => {});
     void some.opening(() => never);
     void some.opening(() => never);
-    await assert.rejects(some.opening(async () => 0), { code: 'BUSY' });
+    await assert.rejects(
+      some.opening(async () => 0),
+      { code: 'BUSY' },
+    );
   });
 
   it('are without a bound where the system does not tell', () => {
