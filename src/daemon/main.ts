@@ -8,7 +8,7 @@ export async function runDaemon(args: readonly string[], env: NodeJS.ProcessEnv)
 
 /**
  * `epmux up --foreground`: a daemon with this one tunnel, which logs to stderr as well and writes no tunnel down. Fails as `up` does; ends with 0 on
- * SIGTERM and on `down`, with 130 on SIGINT.
+ * SIGTERM and on `down`, with 130 on SIGINT and 129 on SIGHUP.
  */
 export async function runForeground(
   spec: TunnelSpec,

@@ -14,7 +14,9 @@ import { type DaemonPaths, daemonPaths, ensureFolders } from './paths.ts';
 const STDIN_MS = 5_000;
 /** Its supervisor loads meanwhile; when that dies, stdin ends. */
 const HELD_MS = 30_000;
-type StopSignal = 'SIGTERM' | 'SIGINT';
+type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
+/** What a daemon in the foreground ends with; those who start it as a service send SIGTERM. */
+const FOREGROUND_EXIT = { SIGTERM: Exit.done, SIGINT: Exit.interrupted, SIGHUP: 129 } as const;
 
 function logLevel(text: string): LogLevel {
   const level = LOG_LEVELS.find((known) => known === text);
@@ -75,6 +77,8 @@ async function readStdin(limitMs: number): Promise<string> {
 
 interface Running {
   readonly paths: DaemonPaths;
+  /** It ends with the terminal that it was started from. */
+  readonly foreground: boolean;
   readonly log: DaemonLog;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
@@ -103,7 +107,9 @@ async function untilEnded(daemon: Daemon, running: Running): Promise<StopSignal 
     signalled ??= signal;
     void daemon.stop(`it was asked to by ${signal}`);
   };
-  const onHangUp = () => log.info('the terminal it was started from is gone');
+  const onHangUp = running.foreground
+    ? onSignal
+    : () => log.info('the terminal it was started from is gone');
   let onCrash: (error: unknown) => void = () => undefined;
   const crashed = new Promise<never>((_, reject) => {
     onCrash = (error) => {
@@ -144,7 +150,7 @@ export async function runWorker(args: readonly string[], env: NodeJS.ProcessEnv)
     await log.close();
     throw error;
   });
-  await untilEnded(daemon, { paths, log, startedAt });
+  await untilEnded(daemon, { paths, foreground: false, log, startedAt });
   return Exit.done;
 }
 
@@ -162,7 +168,7 @@ export async function runForeground(
   const fileOptions = logFileOptions(limits);
   const log = new DaemonLog({ level, file: paths.logFile, fileOptions, stream: process.stderr });
   const daemon = await Daemon.start({ paths, env, log, limits, foreground: true });
-  const ended = untilEnded(daemon, { paths, log, startedAt: Date.now() });
+  const ended = untilEnded(daemon, { paths, foreground: true, log, startedAt: Date.now() });
   const gone = new AbortController();
   void daemon.ended.then(() => gone.abort());
   const progress = (step: string) => log.info(`${spec.name}: ${step}`);
@@ -171,8 +177,9 @@ export async function runForeground(
     for (const { name } of tunnel.status().nodes) log.info('reachable', { node: name });
   } catch (error) {
     await daemon.stop('its tunnel did not come up');
-    if ((await ended) === 'SIGINT') return Exit.interrupted;
-    throw error;
+    const signal = await ended;
+    if (signal === undefined || signal === 'SIGTERM') throw error;
+    return FOREGROUND_EXIT[signal];
   }
-  return (await ended) === 'SIGINT' ? Exit.interrupted : Exit.done;
+  return FOREGROUND_EXIT[(await ended) ?? 'SIGTERM'];
 }

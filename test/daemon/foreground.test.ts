@@ -67,6 +67,7 @@ describe('a tunnel in the foreground', function () {
   for (const [signal, code] of [
     ['SIGTERM', 0],
     ['SIGINT', 130],
+    ['SIGHUP', 129],
   ] as const) {
     it(`logs to stderr, and ends with ${code} on ${signal} after it took the tunnel down`, async () => {
       const running = start(agent.port);

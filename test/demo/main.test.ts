@@ -169,6 +169,7 @@ describe('epmux demo', function () {
   for (const [signal, step] of [
     ['SIGINT', 'heroku'],
     ['SIGTERM', 'dynos'],
+    ['SIGHUP', 'dynos'],
     ['SIGINT', 'ps:restart'],
   ] as const) {
     it(`tidies up after ${signal} at the step ${step}`, async () => {

@@ -40,7 +40,7 @@ export const up = defineCommand({
     ...WAY_OPTIONS,
     foreground: {
       type: 'boolean',
-      describe: 'stay, log to stderr, take the tunnel down at SIGINT or SIGTERM',
+      describe: 'stay, log to stderr, take the tunnel down at SIGINT, SIGTERM or SIGHUP',
     },
     yes: {
       type: 'boolean',
