@@ -2,8 +2,8 @@ import type { InferredOptionTypes, Options } from 'yargs';
 import type { LogLevel } from '../runtime/logger.ts';
 import type { Io } from './io.ts';
 
-/** What completion offers for a value. */
-export type CompletionKind = 'file' | 'configured' | 'tunnel' | 'node';
+/** What completion offers for a value; `tunnel`: those that are up, `any-tunnel`: also those that are configured. */
+export type CompletionKind = 'file' | 'configured' | 'tunnel' | 'any-tunnel' | 'node';
 
 /** An option as yargs takes it; `complete` and `values` are for completion, `values` is also checked. */
 export interface OptionSpec extends Options {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { complete, splitLine } from '../../src/cli/completion/complete.ts';
+import { type Candidate, complete, splitLine } from '../../src/cli/completion/complete.ts';
 import { COMPLETION_SCRIPTS, COMPLETION_SHELLS } from '../../src/cli/completion/scripts.ts';
 import { findProgram } from '../../src/cli/erlang/programs.ts';
 import type { DaemonStatus, NodeStatus } from '../../src/daemon/control/api.ts';
@@ -73,6 +73,14 @@ describe('completion', () => {
     [['up', '--identity=x'], 'files'],
     [['up', '--connect', ''], []],
     [['down', ''], ['localhost:9001']],
+    [
+      ['doctor', ''],
+      ['prod', 'staging', 'localhost:9001'],
+    ],
+    [
+      ['exec', '-d', 'web.1', ''],
+      ['prod', 'staging', 'localhost:9001'],
+    ],
     [['down', '--al'], ['--all']],
     [
       ['ping', 'my'],
@@ -104,6 +112,12 @@ describe('completion', () => {
     const io = { env: bare.env, cwd: bare.folder };
     assert.deepEqual(await complete(['ping', ''], io), []);
     assert.deepEqual(await complete(['up', ''], io), []);
+    assert.deepEqual(await complete(['doctor', ''], io), []);
+    const running = (await complete(['doctor', ''], { ...io, env: home.env })) as Candidate[];
+    assert.deepEqual(
+      running.map(({ value }) => value),
+      ['localhost:9001'],
+    );
     await bare.remove();
   });
 

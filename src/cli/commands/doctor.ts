@@ -12,7 +12,7 @@ export const doctor = defineCommand({
   positional: {
     name: 'NAME',
     describe: 'a tunnel that is up or configured; not needed when there is only one',
-    complete: 'configured',
+    complete: 'any-tunnel',
   },
   options: { ...WAY_OPTIONS, json: JSON_OPTION },
   examples: [

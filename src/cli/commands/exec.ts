@@ -32,7 +32,7 @@ export const exec = defineCommand({
     name: 'NAME',
     describe:
       'a tunnel that is configured or up (default: the only one); a command stands behind --',
-    complete: 'tunnel',
+    complete: 'any-tunnel',
   },
   options: {
     ...WAY,

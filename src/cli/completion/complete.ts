@@ -144,6 +144,11 @@ const KINDS: Readonly<
     const { tunnels } = await askStatus(io);
     return tunnels.map(({ name, target }) => ({ value: name, describe: target }));
   },
+  async 'any-tunnel'(io) {
+    const kinds = [KINDS.configured(io), KINDS.tunnel(io)];
+    const found = await Promise.all(kinds.map((kind) => kind.catch(() => [])));
+    return [...new Map(found.flat().map((one) => [one.value, one])).values()];
+  },
   async node(io) {
     const { tunnels } = await askStatus(io);
     return tunnels.flatMap(({ name, nodes }) =>
