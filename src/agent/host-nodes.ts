@@ -11,7 +11,7 @@ import type { Directory } from '../session/types.ts';
 import { type CookieSurroundings, searchCookies } from './cookie-places.ts';
 import { dialOwnHost } from './dial.ts';
 import { givenName } from './given-names.ts';
-import { isListenerOf, type Listener, listenersNow } from './listening-user.ts';
+import { dialUser } from './listening-user.ts';
 import { NodeCookies } from './node-cookies.ts';
 import type { OpenNode, TargetNodes } from './targets.ts';
 import type { NodeIdentity } from './watched-nodes.ts';
@@ -67,7 +67,7 @@ export class HostNodes implements TargetNodes {
       names: () => askNames(epmd),
       isVisible: async (name: string) => (await askNode(epmd, name))?.visible ?? true,
       identify: ({ name, port }: EpmdName) =>
-        identifyNode(probe(name, () => dialNode(name, port))).catch((error) =>
+        identifyNode(probe(name, async () => (await dialNode(name, port)).pipe)).catch((error) =>
           nameInstead(name, error, surroundings),
         ),
       knowsCookie: async (node: EpmdName, identity: NodeIdentity) =>
@@ -79,9 +79,9 @@ export class HostNodes implements TargetNodes {
   /** As TargetNodes has it. */
   readonly open = async (short: string, port: number, signal: AbortSignal): Promise<OpenNode> => {
     const cookie = this.#cookies.of(short);
-    if (cookie === undefined) return { pipe: await dialNode(short, port, signal), cookie };
-    const { pipe, mayBeShown } = await this.#dial(short, port, signal);
-    if (mayBeShown) return { pipe, cookie };
+    if (cookie === undefined) return { ...(await dialNode(short, port, signal)), cookie };
+    const { pipe, isOwn } = await this.#dial(short, port, signal);
+    if (isOwn) return { pipe, cookie };
     this.#log.warn('a node is shown no cookie', { node: short, why: notShown(port) });
     return { pipe, cookie: undefined };
   };
@@ -103,35 +103,21 @@ export class HostNodes implements TargetNodes {
 
   /** PERMISSION_DENIED where no cookie may be shown to what listens there. */
   async #openToShow(name: string, port: number): Promise<BytePipe> {
-    const { pipe, mayBeShown } = await this.#dial(name, port);
-    if (mayBeShown) return pipe;
+    const { pipe, isOwn } = await this.#dial(name, port);
+    if (isOwn) return pipe;
     pipe.close();
     throw new EpmuxError('PERMISSION_DENIED', notShown(port));
   }
 
-  /**
-   * Any user may give epmd a name, and pass on to a node what the agent proves to him. Looked at on both sides of the connect, for a listener may give way
-   * to another. Without a `/proc` that tells whose they are, any is shown a cookie.
-   */
-  async #dial(
-    name: string,
-    port: number,
-    signal?: AbortSignal,
-  ): Promise<{ readonly pipe: BytePipe; readonly mayBeShown: boolean }> {
-    const { uid, proc } = this.#surroundings;
-    const before = await listenersNow(proc);
-    const socket = await dialOwnHost(port, signal);
-    const { remoteAddress, remotePort } = socket;
-    const pipe = duplexPipe(socket, `node ${name}`);
-    const seen = [before, await listenersNow(proc)];
-    const isOwn = (all: readonly Listener[] | undefined): boolean =>
-      all === undefined || isListenerOf(uid, { remoteAddress, remotePort }, all);
-    return { pipe, mayBeShown: seen.every(isOwn) };
+  /** Any user may give epmd a name, and pass on to a node what the agent proves to him. */
+  #dial(name: string, port: number, signal?: AbortSignal) {
+    return dialUser(this.#surroundings, () => dialNode(name, port, signal));
   }
 }
 
-async function dialNode(name: string, port: number, signal?: AbortSignal): Promise<BytePipe> {
-  return duplexPipe(await dialOwnHost(port, signal), `node ${name}`);
+async function dialNode(name: string, port: number, signal?: AbortSignal) {
+  const socket = await dialOwnHost(port, signal);
+  return { socket, pipe: duplexPipe(socket, `node ${name}`) };
 }
 
 /** A real handshake. Fails when the node does not answer. */

@@ -25,6 +25,24 @@ export interface FarEnd {
   readonly remotePort?: number | undefined;
 }
 
+/**
+ * Connects by `dial`. `isOwn`: what listens at the far end is of this user, looked at before and after, for a listener may give way to another's; true as
+ * well where the system does not tell. Fails as `dial` does.
+ */
+export async function dialUser<T extends { readonly socket: FarEnd }>(
+  { uid, proc }: { readonly uid: number; readonly proc: string },
+  dial: () => Promise<T>,
+): Promise<T & { readonly isOwn: boolean }> {
+  const before = await listenersNow(proc);
+  const dialled = await dial();
+  const { remoteAddress, remotePort } = dialled.socket;
+  const seen = [before, await listenersNow(proc)];
+  const isOwn = seen.every(
+    (all) => all === undefined || isListenerOf(uid, { remoteAddress, remotePort }, all),
+  );
+  return { ...dialled, isOwn };
+}
+
 /** What listens in this host, as the kernel's tables have it at this moment. Undefined: the system does not tell, for it has no such tables in its `proc`. Never fails. */
 export async function listenersNow(proc: string): Promise<readonly Listener[] | undefined> {
   const tables = TABLES.map((name) => join(proc, name));

@@ -4,7 +4,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
-import { type FarEnd, isListenerOf, listenersNow } from '../../src/agent/listening-user.ts';
+import {
+  dialUser,
+  type FarEnd,
+  isListenerOf,
+  listenersNow,
+} from '../../src/agent/listening-user.ts';
 import { leaveOut } from '../support/left-out.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -106,6 +111,23 @@ describe('the user of a listening socket', () => {
     assert.equal(await isOwn(), false);
     table('tcp', [[LOOPBACK, OWN]]);
     assert.equal(await isOf(OWN, {}), false);
+  });
+
+  it('has to be one’s own before and after a connect', async () => {
+    const socket = { remoteAddress: '127.0.0.1', remotePort: PORT };
+    const dialled = async (before: number, after: number): Promise<boolean> => {
+      table('tcp', [[LOOPBACK, before]]);
+      const { isOwn } = await dialUser({ uid: OWN, proc: temp.path }, async () => {
+        table('tcp', [[LOOPBACK, after]]);
+        return { socket };
+      });
+      return isOwn;
+    };
+    assert.equal(await dialled(OWN, OWN), true);
+    assert.equal(await dialled(OTHER, OWN), false);
+    assert.equal(await dialled(OWN, OTHER), false);
+    const blind = { uid: OWN, proc: '/nowhere' };
+    assert.equal((await dialUser(blind, async () => ({ socket }))).isOwn, true);
   });
 
   it('is looked for in so many rows', async () => {
