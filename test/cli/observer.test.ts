@@ -29,7 +29,7 @@ start(Node) ->
 describe('the command of Observer', () => {
   it('has the name as an argument of its script, which is always the same', () => {
     const node = `app'".halt(9).$(x)@dyno`;
-    const script = (args: readonly string[]) => args[args.indexOf('-eval') + 1];
+    const script = (args: readonly string[]) => args[args.lastIndexOf('-eval') + 1];
     const args = observerArguments(node);
     assert.deepEqual(args.slice(-2), ['-extra', node]);
     assert.equal(script(args), script(observerArguments('app@dyno')));
@@ -87,6 +87,13 @@ describe('epmux observer', function () {
     it('opens on the node, and ends with the window', async () => {
       const run = await observe(OBSERVER_27);
       assert.deepEqual(run, { code: 0, stdout: `'${app.name}'\n`, stderr: '' });
+    });
+
+    it('takes no module from the folder that it is run in', async () => {
+      await observe(OBSERVER_27);
+      const run = await home.run(['observer'], { env: { DISPLAY: '' } });
+      assert.doesNotMatch(run.stdout, new RegExp(app.name));
+      assert.notEqual(run.code, 0);
     });
 
     it('chooses the node in its menu where it can not be opened on one', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CliHome } from '../support/cli.ts';
@@ -64,6 +65,32 @@ describe('epmux remsh, with a real node', function () {
     await ready(app);
     return home.run(['remsh', ...args], { stdin });
   }
+
+  it('takes no module from the folder that it is run in, and works there', async () => {
+    const repository = join(home.folder, 'repository');
+    const trap = (module: string) =>
+      `-module(${module}).\n-on_load(spring/0).\nspring() -> file:write_file("${repository}/${module}.sprung", "").\n`;
+    for (const module of ['compile', 'logger_sup', 'rpc', 'erl_scan']) {
+      const file = await home.write(`repository/${module}.erl`, trap(module));
+      await app.eval(`{ok, _} = compile:file("${file}", [{outdir, "${repository}"}])`);
+    }
+    await ready(app);
+    const options = { cwd: repository, stdin: 'IO.puts("works " <> to_string(node()))\n' };
+    const plain = await home.run(['remsh'], options);
+    assert.match(plain.stdout, new RegExp(`works ${app.name}`), plain.stderr);
+    assert.equal(plain.code, 0);
+    const sprung = () => readdirSync(repository).filter((name) => name.endsWith('.sprung'));
+    assert.deepEqual(sprung(), []);
+    const own = await home.write(
+      'repository/ebin/own.erl',
+      '-module(own).\n-export([here/0]).\nhere() -> file:write_file("here", "").\n',
+    );
+    await app.eval(`{ok, _} = compile:file("${own}", [{outdir, "${repository}/ebin"}])`);
+    const told = await home.run(['remsh', '--', '-pa', 'ebin', '-s', 'own', 'here'], options);
+    assert.equal(told.code, 0, told.stderr);
+    assert.deepEqual(sprung(), []);
+    assert.ok(readdirSync(repository).includes('here'));
+  });
 
   const facts = '{node(), Node.list(:hidden), length(elem(:net_adm.names(), 1))}';
 

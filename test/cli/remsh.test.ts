@@ -51,10 +51,12 @@ describe('the command of a remote shell', () => {
   });
   after(() => home.remove());
 
-  const wish = { shell: 'iex', input: 'edit', args: [] } as const;
+  const wish = { shell: 'iex', input: 'edit', args: [], folder: '/work' } as const;
   const command = (node: string, more: Partial<ShellWish> = {}, folder = 'bin') =>
     shellCommand(node, { ...wish, ...more }, { PATH: join(home.folder, folder) });
-  const script = (args: readonly string[]) => args[args.indexOf('-eval') + 1];
+  const script = (args: readonly string[]) => args[args.lastIndexOf('-eval') + 1];
+  const flagsOf = (args: readonly string[]) =>
+    args.slice(args.indexOf('-eval') + 2, args.lastIndexOf('-eval'));
   const forScript = (args: readonly string[]) => args.slice(args.indexOf('-extra') + 1);
 
   it('is a hidden erl of a name that fits', () => {
@@ -82,10 +84,28 @@ describe('the command of a remote shell', () => {
   it('hands flags to erl and a dot-iex file to IEx', () => {
     const given = ['+S', '1', '--dot-iex', 'my file.exs', '-kernel', 'shell_history', 'enabled'];
     const { args } = command('app@dyno', { args: given });
-    const flags = args.slice(4, args.indexOf('-eval'));
-    assert.deepEqual(flags, ['+S', '1', '-kernel', 'shell_history', 'enabled']);
+    assert.deepEqual(flagsOf(args), ['+S', '1', '-kernel', 'shell_history', 'enabled']);
     assert.deepEqual(forScript(args), ['app@dyno', 'iex', 'edit', 'my file.exs']);
     assert.throws(() => command('app@dyno', { args: ['--dot-iex'] }), { code: 'USAGE' });
+  });
+
+  it('finds the files of flags in the working folder', () => {
+    const given = [
+      '-config',
+      './sys',
+      '-args_file',
+      'vm.args',
+      '-pa',
+      '.',
+      '/x',
+      'ebin',
+      '-s',
+      'a',
+    ];
+    assert.deepEqual(flagsOf(command('app@dyno', { args: given }).args), [
+      ...['-config', '/work/sys', '-args_file', '/work/vm.args'],
+      ...['-pa', '/work', '/x', '/work/ebin', '-s', 'a'],
+    ]);
   });
 
   it('halts with codes that are known here', async () => {

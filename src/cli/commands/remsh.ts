@@ -28,10 +28,11 @@ export const remsh = defineCommand({
     const host = await resolveHost(positional, io);
     const shell = options.erl === true ? 'erl' : 'iex';
     const input = inputFor(io.onTerminal, io.env);
-    let code = await open(host, { shell, input, args: rest }, io);
+    const wish = { shell, args: rest, folder: io.cwd } as const;
+    let code = await open(host, { ...wish, input }, io);
     if (code === Failure.unknownTerminal) {
       io.talk('this Erlang does not know the terminal (TERM): lines can not be edited');
-      code = await open(host, { shell, input: 'plain', args: rest }, io);
+      code = await open(host, { ...wish, input: 'plain' }, io);
     }
     const failure = await scriptFailure(code, host.node.name, io);
     if (failure !== undefined) throw failure;

@@ -1,3 +1,4 @@
+import { ENTER_FOLDER } from './apart.ts';
 import { Failure } from './failure.ts';
 import { guestName } from './guest.ts';
 
@@ -37,5 +38,6 @@ receive {'DOWN', Window, _, _, _} -> halt(0) end.
 export function observerArguments(node: string): readonly string[] {
   const [flag, name] = guestName(node);
   const script = SCRIPT.trim().replaceAll('\n', ' ');
-  return [flag.slice(1), name, '-hidden', '-noinput', '+Bd', '-eval', script, '-extra', node];
+  const flags = [flag.slice(1), name, '-hidden', '-noinput', '+Bd', ...ENTER_FOLDER];
+  return [...flags, '-eval', script, '-extra', node];
 }

@@ -1,5 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, resolve } from 'node:path';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Environment } from '../io.ts';
 
@@ -7,7 +7,7 @@ import type { Environment } from '../io.ts';
 export function findProgram(name: string, env: Environment): string | undefined {
   for (const folder of (env['PATH'] ?? '').split(delimiter)) {
     if (folder === '') continue;
-    const path = join(folder, name);
+    const path = resolve(folder, name);
     if (isExecutable(path)) return path;
   }
   return undefined;

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Environment } from '../io.ts';
+import { ENTER_FOLDER } from './apart.ts';
 import { Failure } from './failure.ts';
 import { guestName } from './guest.ts';
 import { requireProgram } from './programs.ts';
@@ -12,6 +14,8 @@ export interface ShellWish {
   readonly input: 'edit' | 'plain';
   /** What stands behind `--`. */
   readonly args: readonly string[];
+  /** Where the person is. */
+  readonly folder: string;
 }
 
 export interface ShellCommand {
@@ -54,11 +58,26 @@ export function shellCommand(node: string, wish: ShellWish, env: Environment): S
   return {
     program: requireProgram('erl', env),
     args: [
-      ...[flag.slice(1), name, '-hidden', reading, ...flags, '-eval', script],
+      ...[flag.slice(1), name, '-hidden', reading, ...ENTER_FOLDER],
+      ...[...withAbsolutePaths(flags, wish.folder), '-eval', script],
       ...['-extra', node, wish.shell, wish.input, ...dotIex],
     ],
     env: { [SOURCE_VARIABLE]: readFileSync(MODULE, 'utf8') },
   };
+}
+
+/** Flags whose files and folders an `erl` takes before it enters the person's folder. */
+const PATH_FLAGS: ReadonlySet<string> = new Set([
+  ...['-args_file', '-config', '-pa', '-pz', '-ssl_dist_optfile'],
+]);
+
+function withAbsolutePaths(flags: readonly string[], folder: string): readonly string[] {
+  let flag = '';
+  return flags.map((word) => {
+    if (/^[-+]/.test(word)) flag = word;
+    else if (PATH_FLAGS.has(flag)) return resolve(folder, word);
+    return word;
+  });
 }
 
 /** A terminal that can move its cursor, as far as `TERM` says. */
