@@ -68,6 +68,11 @@ function list(dynos: readonly Dyno[]): string {
     .join(', ');
 }
 
+/** Whether the dyno of this name is meant: by its name, or its type. */
+export function isSelected(name: string, selector: string): boolean {
+  return name === selector || name.split('.')[0] === selector;
+}
+
 function fits(dyno: Dyno, selector: string): boolean {
   return dyno.name === selector || dyno.type === selector;
 }

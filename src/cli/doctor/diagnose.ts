@@ -47,7 +47,10 @@ export async function diagnose({ name, input, io, tell }: Diagnosis): Promise<vo
     if (spec.way.kind === 'heroku') await diagnoseHeroku(spec.way, checks);
     else await diagnosePlain(spec.way, checks);
   }
-  if (running !== undefined) await runChecks(PING_CHECKS, { running, env: io.env }, round);
+  if (running !== undefined) {
+    const selectors = spec?.way.kind === 'heroku' ? spec.way.dynos : [];
+    await runChecks(PING_CHECKS, { running, selectors, env: io.env }, round);
+  }
 }
 
 async function specOf(name: string, { env }: Io, signal: AbortSignal): Promise<TunnelSpec> {

@@ -1,6 +1,7 @@
 import type { TunnelStatus } from '../../daemon/control/api.ts';
 import { connectDaemon } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
+import { isSelected } from '../../heroku/formation.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Environment } from '../io.ts';
 import { formatRtt } from '../terminal/units.ts';
@@ -9,6 +10,8 @@ import { broken, type Check, type Finding, ok } from './check.ts';
 
 export interface PingContext {
   readonly running: TunnelStatus;
+  /** The dynos and types that are looked at; empty: all. */
+  readonly selectors: readonly string[];
   readonly env: Environment;
 }
 
@@ -20,13 +23,25 @@ export const PING_CHECKS: readonly Check<PingContext>[] = [
   { id: 'ping', title: 'ping', look: lookAtPings },
 ];
 
-async function lookAtPings({ running, env }: PingContext, signal: AbortSignal) {
-  if (running.state !== 'up' || running.nodes.length === 0) return undefined;
+/** Those behind the dynos that are looked at. */
+export function nodesToPing({ running, selectors }: Omit<PingContext, 'env'>) {
+  if (running.state !== 'up') return [];
+  return running.nodes.filter(
+    ({ dyno }) =>
+      dyno === null ||
+      selectors.length === 0 ||
+      selectors.some((selector) => isSelected(dyno, selector)),
+  );
+}
+
+async function lookAtPings({ env, ...what }: PingContext, signal: AbortSignal) {
+  const nodes = nodesToPing(what);
+  if (nodes.length === 0) return undefined;
   const cookie = cookieVariable(env);
   const client = await connectDaemon(daemonPaths(env), { signal });
   try {
     const pongs: string[] = [];
-    for (const { name } of running.nodes.slice(0, MOST_NODES)) {
+    for (const { name } of nodes.slice(0, MOST_NODES)) {
       const params = { node: name, timeoutMs: PING_MS, ...(cookie ? { cookie } : {}) };
       const { rttMs, error } = await client.call('ping', params, { signal });
       if (error !== null) return pang(name, error);

@@ -1,3 +1,4 @@
+import { isSelected } from '../../heroku/formation.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Carrier } from '../../transport/transport.ts';
 import type { ExecParams, LinkState, TunnelSpec, Way } from '../control/api.ts';
@@ -47,7 +48,9 @@ function leadsThere(spec: ExecTunnel['spec'], { way, via }: Pick<ExecParams, 'wa
 function chosenEnd({ spec, ends }: ExecTunnel, way: Way): ExecEnd | undefined {
   const selectors = way.kind === 'heroku' ? way.dynos : [];
   const meant = ends
-    .filter((end) => selectors.length === 0 || selectors.some((text) => fits(nameOf(end), text)))
+    .filter(
+      (end) => selectors.length === 0 || selectors.some((text) => isSelected(nameOf(end), text)),
+    )
     .toSorted((a, b) => nameOf(a).localeCompare(nameOf(b), 'en', { numeric: true }));
   const [only = FIRST_DYNO] = selectors.length === 1 ? selectors : [];
   const certain = meant.find((end) => nameOf(end) === FIRST_DYNO || nameOf(end) === only);
@@ -58,10 +61,6 @@ function chosenEnd({ spec, ends }: ExecTunnel, way: Way): ExecEnd | undefined {
 function knowsAll(way: Way, selectors: readonly string[]): boolean {
   if (way.kind !== 'heroku' || way.dynos.length === 0) return true;
   return selectors.length > 0 && selectors.every((selector) => way.dynos.includes(selector));
-}
-
-function fits(name: string, selector: string): boolean {
-  return name === selector || name.split('.')[0] === selector;
 }
 
 function nameOf(end: ExecEnd): string {

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { nodesToPing } from '../../../src/cli/doctor/pings.ts';
 import { TARGET_CHECKS, type TargetContext } from '../../../src/cli/doctor/target.ts';
 import type { WayInput } from '../../../src/cli/way/options.ts';
 import type { TunnelSpec, TunnelStatus, Way } from '../../../src/daemon/control/api.ts';
@@ -49,6 +50,17 @@ describe('the target of doctor that the daemon has', () => {
     assert.equal(spec, prod);
     assert.equal(isAsItRuns, true);
     assert.equal(finding?.detail, 'prod: as it runs');
+  });
+
+  it('has the nodes of the dynos that are named pinged, and no others', () => {
+    const nodes = ['web.1', 'web.10', 'worker.1', null].map((dyno) => ({ name: `${dyno}`, dyno }));
+    const running = { state: 'up', nodes } as unknown as TunnelStatus;
+    const pinged = (...selectors: string[]) =>
+      nodesToPing({ running, selectors }).map(({ name }) => name);
+    assert.deepEqual(pinged(), ['web.1', 'web.10', 'worker.1', 'null']);
+    assert.deepEqual(pinged('web.1'), ['web.1', 'null']);
+    assert.deepEqual(pinged('web', 'worker.1'), ['web.1', 'web.10', 'worker.1', 'null']);
+    assert.deepEqual(nodesToPing({ running: { ...running, state: 'failed' }, selectors: [] }), []);
   });
 
   it('has the dynos that are named', async () => {
