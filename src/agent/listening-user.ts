@@ -1,4 +1,4 @@
-import { access, constants } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,8 @@ const TABLE_BYTES = 262_144;
 const TABLES = ['net/tcp', 'net/tcp6'];
 /** Local address and port, then the state LISTEN, and the fifth field behind it: the user. */
 const LISTENING = /^ *\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) \S+ 0A( \S+){3} +(\d+) /gm;
+/** Why a table is kept from this process, which is no chance. */
+const WITHHELD = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);
 const ANY = { ipv4: '0.0.0.0', ipv6: '::' } as const;
 
 /** A socket that listens in this host. */
@@ -43,11 +45,14 @@ export async function dialUser<T extends { readonly socket: FarEnd }>(
   return { ...dialled, isOwn };
 }
 
-/** What listens in this host, as the kernel's tables have it at this moment. Undefined: the system does not tell, for it has no such tables in its `proc`. Never fails. */
+/** What listens in this host, as the kernel's tables have it at this moment. Undefined: the system does not tell, for it has no such tables in its `proc`, or lets nobody read them. Never fails. */
 export async function listenersNow(proc: string): Promise<readonly Listener[] | undefined> {
   const tables = TABLES.map((name) => join(proc, name));
   const read = await Promise.all(tables.map((path) => readBounded(path, TABLE_BYTES)));
-  if (read.every((table) => table === undefined) && !(await isReadable(tables))) return undefined;
+  if (read.every((table) => table === undefined)) {
+    const withheld = await Promise.all(tables.map(isWithheld));
+    if (withheld.every(Boolean)) return undefined;
+  }
   return read.flatMap((table) => listeners(table?.toString('latin1') ?? ''));
 }
 
@@ -66,10 +71,14 @@ export function isListenerOf(
   return taking.length > 0 && taking.every((listener) => listener.uid === uid);
 }
 
-/** Tables that are there and can't be read at this moment tell nothing of the user, but that there is more than one. */
-async function isReadable(tables: readonly string[]): Promise<boolean> {
-  const found = await Promise.allSettled(tables.map((path) => access(path, constants.R_OK)));
-  return found.some(({ status }) => status === 'fulfilled');
+/** A table that can't be read at this moment alone, for want of a descriptor, tells nothing of the user, but that there may be another. */
+async function isWithheld(table: string): Promise<boolean> {
+  try {
+    await (await open(table)).close();
+    return false;
+  } catch (error) {
+    return WITHHELD.has((error as NodeJS.ErrnoException).code ?? '');
+  }
 }
 
 function listeners(table: string): Listener[] {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
@@ -57,6 +57,18 @@ describe('the user of a listening socket', () => {
 
   it('is not told where there are no tables', async () => {
     assert.equal(await isOwn(), undefined);
+  });
+
+  it('is not told where nobody may read them', async function () {
+    if (process.getuid?.() === 0) leaveOut(this, 'root may read everything');
+    table('tcp', [[LOOPBACK, OTHER]]);
+    chmodSync(join(temp.path, 'net', 'tcp'), 0);
+    assert.equal(await isOwn(), undefined);
+  });
+
+  it('is nobody’s where they can not be read at this moment', async () => {
+    mkdirSync(join(temp.path, 'net', 'tcp'), { recursive: true });
+    assert.equal(await isOwn(), false);
   });
 
   it('is that of the row with the address, or of one that stands for all', async () => {
