@@ -132,7 +132,8 @@ describe('memory that an SSH connection reads into', () => {
   it('is no part of what is small, whoever keeps that', async () => {
     handle = keep;
     await send(CHANNEL_DATA, 100);
-    assert.ok(kept.every(([chunk]) => chunk.buffer.byteLength < 64 * 1024));
+    // Node's own pool for small ones has 8 KiB, or 64 (Node 24); what is read into has 128.
+    assert.ok(kept.every(([chunk]) => chunk.buffer.byteLength < 128 * 1024));
   });
 
   it('goes on after a read that fills it', async () => {
