@@ -11,7 +11,7 @@ import type { Directory } from '../session/types.ts';
 import { type CookieSurroundings, searchCookies } from './cookie-places.ts';
 import { dialOwnHost } from './dial.ts';
 import { givenName } from './given-names.ts';
-import { dialUser } from './listening-user.ts';
+import { ListeningUser } from './listening-user.ts';
 import { NodeCookies } from './node-cookies.ts';
 import type { OpenNode, TargetNodes } from './targets.ts';
 import type { NodeIdentity } from './watched-nodes.ts';
@@ -35,7 +35,7 @@ export interface HostNodesOptions {
 export class HostNodes implements TargetNodes {
   readonly watcher: NodeWatcher;
   readonly #cookies: NodeCookies;
-  readonly #surroundings: CookieSurroundings;
+  readonly #user: ListeningUser;
   readonly #log: Logger;
 
   constructor({
@@ -46,7 +46,7 @@ export class HostNodes implements TargetNodes {
     most,
     onChange,
   }: HostNodesOptions) {
-    this.#surroundings = surroundings;
+    this.#user = new ListeningUser(surroundings);
     this.#log = log;
     const probe = (name: string, open: NodeProbeOptions['open']) => ({
       clock,
@@ -111,7 +111,7 @@ export class HostNodes implements TargetNodes {
 
   /** Any user may give epmd a name, and pass on to a node what the agent proves to him. */
   #dial(name: string, port: number, signal?: AbortSignal) {
-    return dialUser(this.#surroundings, () => dialNode(name, port, signal));
+    return this.#user.dial(() => dialNode(name, port, signal));
   }
 }
 

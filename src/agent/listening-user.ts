@@ -27,22 +27,50 @@ export interface FarEnd {
   readonly remotePort?: number | undefined;
 }
 
-/**
- * Connects by `dial`. `isOwn`: what listens at the far end is of this user, looked at before and after, for a listener may give way to another's; true as
- * well where the system does not tell. Fails as `dial` does.
- */
-export async function dialUser<T extends { readonly socket: FarEnd }>(
-  { uid, proc }: { readonly uid: number; readonly proc: string },
-  dial: () => Promise<T>,
-): Promise<T & { readonly isOwn: boolean }> {
-  const before = await listenersNow(proc);
-  const dialled = await dial();
-  const { remoteAddress, remotePort } = dialled.socket;
-  const seen = [before, await listenersNow(proc)];
-  const isOwn = seen.every(
-    (all) => all === undefined || isListenerOf(uid, { remoteAddress, remotePort }, all),
-  );
-  return { ...dialled, isOwn };
+/** Looks whose the sockets are that this user's agent connects to. One look at a time, however many connect: it may take half a MiB for the tables. */
+export class ListeningUser {
+  readonly #uid: number;
+  readonly #proc: string;
+  #running: Promise<readonly Listener[] | undefined> | undefined;
+  #next: Promise<readonly Listener[] | undefined> | undefined;
+
+  constructor({ uid, proc }: { readonly uid: number; readonly proc: string }) {
+    this.#uid = uid;
+    this.#proc = proc;
+  }
+
+  /**
+   * Connects by `dial`. `isOwn`: what listens at the far end is of this user, looked at before and after, for a listener may give way to another's; true as
+   * well where the system does not tell. Fails as `dial` does.
+   */
+  async dial<T extends { readonly socket: FarEnd }>(
+    dial: () => Promise<T>,
+  ): Promise<T & { readonly isOwn: boolean }> {
+    const before = await this.#look();
+    const dialled = await dial();
+    const { remoteAddress, remotePort } = dialled.socket;
+    const seen = [before, await this.#look()];
+    const isOwn = seen.every(
+      (all) => all === undefined || isListenerOf(this.#uid, { remoteAddress, remotePort }, all),
+    );
+    return { ...dialled, isOwn };
+  }
+
+  /** One that begins after this call; all who ask while another goes on share it. */
+  #look(): Promise<readonly Listener[] | undefined> {
+    this.#next ??= this.#running?.then(() => {
+      this.#next = undefined;
+      return this.#begin();
+    });
+    return this.#next ?? this.#begin();
+  }
+
+  #begin(): Promise<readonly Listener[] | undefined> {
+    this.#running = listenersNow(this.#proc).finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
 }
 
 /** What listens in this host, as the kernel's tables have it at this moment. Undefined: the system does not tell, for it has no such tables in its `proc`, or lets nobody read them. Never fails. */

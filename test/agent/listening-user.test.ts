@@ -5,9 +5,9 @@ import { connect, createServer } from 'node:net';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import {
-  dialUser,
   type FarEnd,
   isListenerOf,
+  ListeningUser,
   listenersNow,
 } from '../../src/agent/listening-user.ts';
 import { leaveOut } from '../support/left-out.ts';
@@ -129,7 +129,7 @@ describe('the user of a listening socket', () => {
     const socket = { remoteAddress: '127.0.0.1', remotePort: PORT };
     const dialled = async (before: number, after: number): Promise<boolean> => {
       table('tcp', [[LOOPBACK, before]]);
-      const { isOwn } = await dialUser({ uid: OWN, proc: temp.path }, async () => {
+      const { isOwn } = await new ListeningUser({ uid: OWN, proc: temp.path }).dial(async () => {
         table('tcp', [[LOOPBACK, after]]);
         return { socket };
       });
@@ -138,8 +138,28 @@ describe('the user of a listening socket', () => {
     assert.equal(await dialled(OWN, OWN), true);
     assert.equal(await dialled(OTHER, OWN), false);
     assert.equal(await dialled(OWN, OTHER), false);
-    const blind = { uid: OWN, proc: '/nowhere' };
-    assert.equal((await dialUser(blind, async () => ({ socket }))).isOwn, true);
+    const blind = new ListeningUser({ uid: OWN, proc: '/nowhere' });
+    assert.equal((await blind.dial(async () => ({ socket }))).isOwn, true);
+  });
+
+  it('is looked for once for all who connect meanwhile, and anew for each of them', async () => {
+    table('tcp', [[LOOPBACK, OWN]]);
+    const most = 100;
+    const socket = { remoteAddress: '127.0.0.1', remotePort: PORT };
+    const user = new ListeningUser({ uid: OWN, proc: temp.path });
+    const { arrayBuffers } = process.memoryUsage();
+    let peak = 0;
+    const dialled = Array.from({ length: most }, (_, index) =>
+      user.dial(async () => {
+        peak = Math.max(peak, process.memoryUsage().arrayBuffers - arrayBuffers);
+        // The last to connect finds another user there, and so does every look after that.
+        if (index === most - 1) table('tcp', [[LOOPBACK, OTHER]]);
+        return { socket };
+      }),
+    );
+    const own = (await Promise.all(dialled)).filter(({ isOwn }) => isOwn);
+    assert.equal(own.length, 0);
+    assert.ok(peak < 8 * 1_048_576, `${peak} bytes for tables`);
   });
 
   it('is looked for in so many rows', async () => {
