@@ -1,30 +1,21 @@
 import assert from 'node:assert/strict';
-import { NodeWatcher, WATCH_LIMITS } from '../../src/agent/watcher.ts';
-import { silentLogger } from '../../src/runtime/logger.ts';
+import { type NodeWatcher, WATCH_LIMITS } from '../../src/agent/watcher.ts';
 import type { Directory } from '../../src/session/types.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { FakeHost, MOST, pass } from './watcher-support.ts';
+import type { ManualClock } from '../support/manual-clock.ts';
+import { type FakeHost, pass, WatchedHost } from './watcher-support.ts';
 
 describe('the watcher of epmd, with nodes that do not tell', () => {
   let clock: ManualClock;
   let host: FakeHost;
   let published: Directory[];
   let watcher: NodeWatcher;
+  let names: () => string[] | undefined;
 
   beforeEach(() => {
-    clock = new ManualClock();
-    host = new FakeHost();
-    published = [];
-    watcher = new NodeWatcher({
-      source: host,
-      clock,
-      log: silentLogger,
-      most: MOST,
-      onChange: (directory) => published.push(directory),
-    });
+    const watched = new WatchedHost();
+    ({ clock, host, published, watcher } = watched);
+    names = () => watched.names();
   });
-
-  const names = (): string[] | undefined => published.at(-1)?.nodes.map((node) => node.name);
 
   it('asks a node that does not tell its name a few times, then each minute', async () => {
     host.registered = [{ name: 'app', port: 1 }];

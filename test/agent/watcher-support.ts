@@ -1,7 +1,9 @@
-import type { NodeSource } from '../../src/agent/watcher.ts';
+import { type NodeSource, NodeWatcher } from '../../src/agent/watcher.ts';
 import type { EpmdName } from '../../src/erlang/epmd.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
-import type { ManualClock } from '../support/manual-clock.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import type { Directory } from '../../src/session/types.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
 export const STEP_MS = 100;
 export const MOST = 1_000;
@@ -61,5 +63,24 @@ export class FakeHost implements NodeSource {
 
   async knowsCookie({ name }: EpmdName): Promise<boolean | undefined> {
     return this.undecided.has(name) ? undefined : this.proved.has(name);
+  }
+}
+
+/** A watcher of such a host, and what it has published. */
+export class WatchedHost {
+  readonly clock = new ManualClock();
+  readonly host = new FakeHost();
+  readonly published: Directory[] = [];
+  readonly watcher = new NodeWatcher({
+    source: this.host,
+    clock: this.clock,
+    log: silentLogger,
+    most: MOST,
+    onChange: (directory) => this.published.push(directory),
+  });
+
+  /** Of the nodes published last. */
+  names(): string[] | undefined {
+    return this.published.at(-1)?.nodes.map((node) => node.name);
   }
 }

@@ -1,60 +1,15 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DynosHandlers, WantedDyno } from '../../src/daemon/dynos.ts';
-import { Formation, type FormationApp, type FormationOptions } from '../../src/daemon/formation.ts';
+import { Formation, type FormationOptions } from '../../src/daemon/formation.ts';
 import { STANDARD_LIMITS } from '../../src/daemon/limits.ts';
-import type { Dyno } from '../../src/heroku/answers.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
-import type { FirstRequest, Transport } from '../../src/transport/transport.ts';
+import type { FirstRequest } from '../../src/transport/transport.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { dyno, FakeApp } from './formation-support.ts';
 
 const STEP_MS = 100;
-
-function dyno(name: string, state = 'up', id = name): Dyno {
-  return { id, name, type: name.split('.')[0] ?? name, state };
-}
-
-class FakeApp implements FormationApp {
-  readonly name = 'my-app';
-  shown: Dyno[] = [dyno('web.1')];
-  failure: EpmuxError | undefined;
-  obstacle: EpmuxError | undefined;
-  readonly #clock: ManualClock;
-  /** When it was asked for its dynos. */
-  readonly looks: number[] = [];
-  /** What connections were told will be asked for first. */
-  readonly foreseen: (FirstRequest | undefined)[] = [];
-
-  constructor(clock: ManualClock) {
-    this.#clock = clock;
-  }
-
-  async check(): Promise<readonly string[]> {
-    if (this.obstacle !== undefined) throw this.obstacle;
-    return [];
-  }
-
-  async dynos(): Promise<readonly Dyno[]> {
-    this.looks.push(this.#clock.now());
-    if (this.failure !== undefined) throw this.failure;
-    return this.shown;
-  }
-
-  async variables(): Promise<Record<string, string>> {
-    return {};
-  }
-
-  transport(name: string): Transport {
-    return {
-      target: name,
-      connect: (_signal, first) => {
-        this.foreseen.push(first?.());
-        return Promise.reject(new EpmuxError('CONNECT_FAILED', 'as far as it gets'));
-      },
-    };
-  }
-}
 
 describe('a formation', () => {
   let clock: ManualClock;

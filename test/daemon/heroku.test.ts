@@ -45,6 +45,21 @@ describe('a tunnel to Heroku', () => {
     await start();
   };
 
+  /** A Heroku whose app has one dyno in this state, and a daemon that asks it. */
+  const withWebDyno = async (state: string): Promise<ScriptedServer> => {
+    const heroku = await ScriptedServer.start();
+    heroku.answer(({ url = '' }, response) => {
+      const dynos = [{ id: '1', name: 'web.1', type: 'web', state }];
+      const app = { id: '1', name: 'my-app', enabled: true };
+      const answer = { '/apps/my-app/dynos': dynos, '/apps/my-app/config-vars': {} }[url];
+      response.end(JSON.stringify(answer ?? app));
+    });
+    const env = { HEROKU_API_URL: heroku.url, HEROKU_EXEC_URL: heroku.url };
+    daemon = new DaemonFixture(folder.path, env);
+    writeFileSync(join(folder.path, '.netrc'), 'machine 127.0.0.1 password KEY');
+    return heroku;
+  };
+
   it('comes back with the daemon, and waits for a key when there is none in ~/.netrc', async () => {
     await startAgain(spec);
     for (;;) {
@@ -88,16 +103,7 @@ describe('a tunnel to Heroku', () => {
   });
 
   it('comes back to those of its dynos that are there', async () => {
-    const heroku = await ScriptedServer.start();
-    heroku.answer(({ url = '' }, response) => {
-      const dynos = [{ id: '1', name: 'web.1', type: 'web', state: 'up' }];
-      const app = { id: '1', name: 'my-app', enabled: true };
-      const answer = { '/apps/my-app/dynos': dynos, '/apps/my-app/config-vars': {} }[url];
-      response.end(JSON.stringify(answer ?? app));
-    });
-    const env = { HEROKU_API_URL: heroku.url, HEROKU_EXEC_URL: heroku.url };
-    daemon = new DaemonFixture(folder.path, env);
-    writeFileSync(join(folder.path, '.netrc'), 'machine 127.0.0.1 password KEY');
+    const heroku = await withWebDyno('up');
     await startAgain({ ...spec, way: { kind: 'heroku', app: 'my-app', dynos: ['web', 'worker'] } });
     for (;;) {
       const { tunnels } = await client.call('status', {});
@@ -112,16 +118,7 @@ describe('a tunnel to Heroku', () => {
   });
 
   it('whose dynos sleep says at once that Heroku can not be asked whether they still do', async () => {
-    const heroku = await ScriptedServer.start();
-    heroku.answer(({ url = '' }, response) => {
-      const dynos = [{ id: '1', name: 'web.1', type: 'web', state: 'idle' }];
-      const app = { id: '1', name: 'my-app', enabled: true };
-      const answer = { '/apps/my-app/dynos': dynos, '/apps/my-app/config-vars': {} }[url];
-      response.end(JSON.stringify(answer ?? app));
-    });
-    const env = { HEROKU_API_URL: heroku.url, HEROKU_EXEC_URL: heroku.url };
-    daemon = new DaemonFixture(folder.path, env);
-    writeFileSync(join(folder.path, '.netrc'), 'machine 127.0.0.1 password KEY');
+    const heroku = await withWebDyno('idle');
     await startAgain(spec);
     for (;;) {
       const { tunnels } = await client.call('status', {});
