@@ -1,7 +1,7 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import { abortError } from '../runtime/attempt.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { abortError } from '../transport/attempt.ts';
 import { directFetch } from './direct-fetch.ts';
 import { answerError, networkError, proxyRefusal, tooLate } from './http-errors.ts';
 import { pause } from './pause.ts';

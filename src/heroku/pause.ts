@@ -1,5 +1,5 @@
+import { abortError } from '../runtime/attempt.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { abortError } from '../transport/attempt.ts';
 
 /** `what`: what is waited for. Throws the abort's error. */
 export function pause(ms: number, what: string, clock: Clock, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
+import { abortError } from '../runtime/attempt.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { abortError } from './attempt.ts';
 import { CarrierLife } from './carrier-life.ts';
 import { CommandPipe } from './command-pipe.ts';
 import { ProcessGroup, type ProcessOptions } from './process-group.ts';

@@ -1,8 +1,8 @@
 import { EpmuxError } from '../../protocol/errors.ts';
+import { unlessAborted } from '../../runtime/attempt.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
-import { unlessAborted } from '../../transport/attempt.ts';
 import type { Carrier, FirstRequest } from '../../transport/transport.ts';
 import type { AgentChoice, AgentKind } from '../control/api.ts';
 import { type LinkMemory, MAX_SESSIONS } from '../memory.ts';

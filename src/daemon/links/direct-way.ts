@@ -1,8 +1,8 @@
 import { EpmuxError } from '../../protocol/errors.ts';
+import { abortError } from '../../runtime/attempt.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
-import { abortError } from '../../transport/attempt.ts';
 import type { Carrier } from '../../transport/transport.ts';
 import type { Connection } from './connection-loop.ts';
 import { DirectDirectory } from './direct-directory.ts';

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Client, ClientCallback } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { attempt } from '../../runtime/attempt.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
-import { attempt } from '../attempt.ts';
 import { CarrierLife } from '../carrier-life.ts';
 import type { ExecRequest, RemoteProcess } from '../transport.ts';
 import { ChannelPipe } from './channel-pipe.ts';

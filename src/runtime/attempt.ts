@@ -1,10 +1,10 @@
 import { EpmuxError } from '../protocol/errors.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock } from './clock.ts';
 
 export interface AttemptLimits {
   /** What is attempted, for the error of an abort: `connecting to …`. */
   readonly what: string;
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   readonly clock: Clock;
   readonly limitMs: number;
   /** The error when the limit runs out. */
@@ -13,17 +13,20 @@ export interface AttemptLimits {
 
 export interface Settle<T> {
   succeed(value: T): void;
-  fail(error: EpmuxError): void;
+  fail(error: unknown): void;
 }
 
 /**
- * One step of connecting. Success, failure, the limit and the abort race: the first wins and the rest is ignored. What `begin` returns
- * undoes the step and is called once on anything but success.
+ * One step that has to come to an outcome. Success, failure, the limit and the abort race: the first wins and the rest is
+ * ignored. What `begin` returns undoes the step and is called once on anything but success.
  */
-export function attempt<T>(limits: AttemptLimits, begin: (settle: Settle<T>) => () => void) {
+export function attempt<T>(
+  limits: AttemptLimits,
+  begin: (settle: Settle<T>) => (() => void) | undefined,
+) {
   const { signal, clock } = limits;
   return new Promise<T>((resolve, reject) => {
-    if (signal.aborted) {
+    if (signal?.aborted === true) {
       reject(abortError(limits.what, signal));
       return;
     }
@@ -33,17 +36,17 @@ export function attempt<T>(limits: AttemptLimits, begin: (settle: Settle<T>) => 
       if (settled) return false;
       settled = true;
       cancelLimit();
-      signal.removeEventListener('abort', onAbort);
+      signal?.removeEventListener('abort', onAbort);
       return true;
     };
-    const fail = (error: EpmuxError): void => {
+    const fail = (error: unknown): void => {
       if (!settle()) return;
       undo?.();
       reject(error);
     };
     const onAbort = (): void => fail(abortError(limits.what, signal));
     const cancelLimit = clock.wakeAt(clock.now() + limits.limitMs, () => fail(limits.late()));
-    signal.addEventListener('abort', onAbort);
+    signal?.addEventListener('abort', onAbort);
     const begun = begin({
       succeed: (value) => {
         if (settle()) resolve(value);
@@ -51,12 +54,12 @@ export function attempt<T>(limits: AttemptLimits, begin: (settle: Settle<T>) => 
       fail,
     });
     // A step that failed within `begin` has still to be undone.
-    if (settled && undo === undefined) begun();
+    if (settled && undo === undefined) begun?.();
     undo = begun;
   });
 }
 
-/** What the work comes to, unless the abort is first; the work goes on then, and what comes of it is nobody's. */
+/** What the work comes to, unless the abort is first: the work goes on then, and what comes of it is nobody's. */
 export function unlessAborted<T>(work: Promise<T>, what: string, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(abortError(what, signal));
@@ -73,8 +76,8 @@ export function unlessAborted<T>(work: Promise<T>, what: string, signal: AbortSi
 }
 
 /** The reason of the abort where it is an error of ours, else INTERRUPTED. */
-export function abortError(what: string, signal: AbortSignal): EpmuxError {
-  const reason: unknown = signal.reason;
+export function abortError(what: string, signal: AbortSignal | undefined): EpmuxError {
+  const reason: unknown = signal?.reason;
   return reason instanceof EpmuxError
     ? reason
     : new EpmuxError('INTERRUPTED', `${what} was given up`, { cause: reason });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { EpmuxError } from '../../src/protocol/errors.ts';
-import { attempt, type Settle, unlessAborted } from '../../src/transport/attempt.ts';
+import { attempt, type Settle, unlessAborted } from '../../src/runtime/attempt.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
-describe('one step of connecting', () => {
+describe('an attempt', () => {
   let clock: ManualClock;
   let abort: AbortController;
   let undone: number;
@@ -80,6 +80,16 @@ describe('one step of connecting', () => {
     const other = begin();
     abort.abort(broken);
     await assert.rejects(other, broken);
+  });
+
+  it('needs no signal, and nothing to undo', async () => {
+    const late = new EpmuxError('TIMEOUT', 'too late');
+    const step = attempt(
+      { what: 'a step', clock, limitMs: 1_000, late: () => late },
+      () => undefined,
+    );
+    clock.advance(1_000);
+    await assert.rejects(step, late);
   });
 
   it('does not begin once it was told to end', async () => {
