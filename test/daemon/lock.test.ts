@@ -8,7 +8,7 @@ import { acquireLock, type Lock, readLockHolder, startTimeByPs } from '../../src
 import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
 import { leaveOut } from '../support/left-out.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { until } from '../transport/ssh-support.ts';
+import { until } from '../support/until.ts';
 
 const LONG_AGO = new Date(Date.now() - 60_000);
 

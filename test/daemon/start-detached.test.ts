@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
 import { type StartedDaemon, startDetached } from '../../src/daemon/start-detached.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { until } from '../transport/ssh-support.ts';
+import { until } from '../support/until.ts';
 
 /** Tells its pid, and then which signals come. */
 const PROGRAM = `

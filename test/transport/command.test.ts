@@ -7,18 +7,19 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { createTransport } from '../../src/transport/create.ts';
 import type { Transport } from '../../src/transport/transport.ts';
 import { stillRuns } from '../support/bridge.ts';
+import { RecordingLogger } from '../support/recording-logger.ts';
 import { own, type PipeOwner } from '../support/recording-pipe.ts';
-import { LogBook, until } from './ssh-support.ts';
+import { until } from '../support/until.ts';
 
 const never = new AbortController().signal;
 
 describe('a command as the way', () => {
   let folder: string;
-  let logger: LogBook;
+  let logger: RecordingLogger;
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'epmux-command-'));
-    logger = new LogBook();
+    logger = new RecordingLogger();
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 

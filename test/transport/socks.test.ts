@@ -9,7 +9,7 @@ import { FarEnd } from '../support/far-end.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { own } from '../support/recording-pipe.ts';
 import { SocksServer, type SocksServerOptions } from '../support/socks-server.ts';
-import { until } from './ssh-support.ts';
+import { until } from '../support/until.ts';
 
 const never = new AbortController().signal;
 

@@ -8,6 +8,7 @@ import type { Way } from '../../src/transport/way.ts';
 import { bridgeCommand, stillRuns } from '../support/bridge.ts';
 import { SocksServer } from '../support/socks-server.ts';
 import { startSshd } from '../support/sshd.ts';
+import { until } from '../support/until.ts';
 import { describeTransport } from './contract.ts';
 import type { Rig } from './contract-support.ts';
 
@@ -74,10 +75,6 @@ async function commandRig(port: number): Promise<Rig> {
     allQuiet: () => until(() => !pids().some(stillRuns)),
     stop: () => rmSync(folder, { recursive: true }),
   };
-}
-
-async function until(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 describeTransport('tcp', (port) => tcpRig(port));

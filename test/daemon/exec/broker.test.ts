@@ -10,7 +10,7 @@ import { ManualClock } from '../../support/manual-clock.ts';
 import { MemoryPipe } from '../../support/memory-pipe.ts';
 import { own } from '../../support/recording-pipe.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
-import { until } from '../../transport/ssh-support.ts';
+import { until } from '../../support/until.ts';
 
 const WINDOW = 256 * 1024;
 

@@ -6,13 +6,13 @@ import { systemClock } from '../../../src/runtime/clock.ts';
 import { SESSION_DEFAULTS } from '../../../src/session/config.ts';
 import { Session } from '../../../src/session/session.ts';
 import type { Transport } from '../../../src/transport/transport.ts';
-import { LogBook } from '../../transport/ssh-support.ts';
+import { RecordingLogger } from '../../support/recording-logger.ts';
 
 /** What links have told. */
 export class SeenOfLink {
   readonly steps: string[] = [];
   readonly failures: EpmuxError[] = [];
-  readonly log = new LogBook();
+  readonly log = new RecordingLogger();
   nodes: string[] | undefined;
 }
 

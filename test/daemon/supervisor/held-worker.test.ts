@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { daemonPaths } from '../../../src/daemon/paths.ts';
 import { EPMUX } from '../../support/dyno.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
-import { until } from '../../transport/ssh-support.ts';
+import { until } from '../../support/until.ts';
 
 describe('a worker that is held', () => {
   const folder = tempFolder();

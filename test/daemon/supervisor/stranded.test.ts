@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { daemonPaths } from '../../../src/daemon/paths.ts';
 import { EPMUX } from '../../support/dyno.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
-import { until } from '../../transport/ssh-support.ts';
+import { until } from '../../support/until.ts';
 
 describe('a supervisor whose program was taken away', function () {
   this.timeout(30_000);

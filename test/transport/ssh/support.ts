@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import type { Clock } from '../../src/runtime/clock.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import type { LogFields, Logger } from '../../src/runtime/logger.ts';
-import { createTransport } from '../../src/transport/create.ts';
-import type { Carrier } from '../../src/transport/transport.ts';
-import type { TestSshd } from '../support/sshd.ts';
+import type { Clock } from '../../../src/runtime/clock.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { type Logger, silentLogger } from '../../../src/runtime/logger.ts';
+import { createTransport } from '../../../src/transport/create.ts';
+import type { Carrier } from '../../../src/transport/transport.ts';
+import type { TestSshd } from '../../support/sshd.ts';
 
 /** What a test changes of a person's `epmux up --ssh`. */
 export interface SshChoices {
@@ -47,44 +47,8 @@ export function connectTo(
       env: {},
       home: choices.home ?? homeOf(sshd),
       clock: choices.clock ?? systemClock,
-      logger: choices.logger ?? new LogBook(),
+      logger: choices.logger ?? silentLogger,
     },
   );
   return transport.connect(signal);
-}
-
-/** A logger that keeps its lines. */
-export class LogBook implements Logger {
-  readonly lines: string[] = [];
-
-  error(message: string, fields?: LogFields): void {
-    this.#keep('error', message, fields);
-  }
-
-  warn(message: string, fields?: LogFields): void {
-    this.#keep('warn', message, fields);
-  }
-
-  info(message: string, fields?: LogFields): void {
-    this.#keep('info', message, fields);
-  }
-
-  debug(message: string, fields?: LogFields): void {
-    this.#keep('debug', message, fields);
-  }
-
-  #keep(level: string, message: string, fields: LogFields = {}): void {
-    this.lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
-  }
-}
-
-const WAIT_MS = 15_000;
-
-/** Until the condition holds. Who stops waiting for it is not kept by it. */
-export async function until(done: () => boolean): Promise<void> {
-  const deadline = performance.now() + WAIT_MS;
-  while (!done()) {
-    if (performance.now() > deadline) throw new Error(`not so after ${WAIT_MS} ms: ${done}`);
-    await new Promise((resolve) => setTimeout(resolve, 5).unref());
-  }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { own } from '../support/recording-pipe.ts';
-import { startSshd } from '../support/sshd.ts';
-import { connectTo, until } from './ssh-support.ts';
+import { own } from '../../support/recording-pipe.ts';
+import { startSshd } from '../../support/sshd.ts';
+import { until } from '../../support/until.ts';
+import { connectTo } from './support.ts';
 
 const never = new AbortController().signal;
 

@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import type { BytePipe } from '../../src/runtime/pipe.ts';
-import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
-import type { Carrier } from '../../src/transport/transport.ts';
-import { FarEnd } from '../support/far-end.ts';
-import { leaveOut } from '../support/left-out.ts';
-import { checkPattern, pattern } from '../support/pattern.ts';
-import { own } from '../support/recording-pipe.ts';
-import { socketPair } from '../support/socket-pair.ts';
-import { startSshd, type TestSshd } from '../support/sshd.ts';
-import { CHUNK, check, never, pour, size } from './contract-support.ts';
-import { connectTo } from './ssh-support.ts';
+import type { BytePipe } from '../../../src/runtime/pipe.ts';
+import { duplexPipe } from '../../../src/runtime/socket-pipe.ts';
+import type { Carrier } from '../../../src/transport/transport.ts';
+import { FarEnd } from '../../support/far-end.ts';
+import { leaveOut } from '../../support/left-out.ts';
+import { checkPattern, pattern } from '../../support/pattern.ts';
+import { own } from '../../support/recording-pipe.ts';
+import { socketPair } from '../../support/socket-pair.ts';
+import { startSshd, type TestSshd } from '../../support/sshd.ts';
+import { CHUNK, check, never, pour, size } from '../contract-support.ts';
+import { connectTo } from './support.ts';
 
 const TOTAL = 160 * CHUNK;
 

@@ -3,13 +3,13 @@ import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import ssh2 from 'ssh2';
-import { makeSshKeys } from '../../src/heroku/keys.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { silentLogger } from '../../src/runtime/logger.ts';
-import { directDialer } from '../../src/transport/dial.ts';
-import { connectSsh } from '../../src/transport/ssh/connect.ts';
-import { registeredKey } from '../../src/transport/ssh/identities.ts';
-import { until } from './ssh-support.ts';
+import { makeSshKeys } from '../../../src/heroku/keys.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { silentLogger } from '../../../src/runtime/logger.ts';
+import { directDialer } from '../../../src/transport/dial.ts';
+import { connectSsh } from '../../../src/transport/ssh/connect.ts';
+import { registeredKey } from '../../../src/transport/ssh/identities.ts';
+import { until } from '../../support/until.ts';
 
 const HOST_KEYS = {
   rsa: generateKeyPairSync('rsa', {

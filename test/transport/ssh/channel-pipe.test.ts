@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
-import { type ChannelHost, ChannelPipe } from '../../src/transport/ssh/channel-pipe.ts';
-import { own } from '../support/recording-pipe.ts';
+import { type ChannelHost, ChannelPipe } from '../../../src/transport/ssh/channel-pipe.ts';
+import { own } from '../../support/recording-pipe.ts';
 
 /** A channel whose window is always open: it takes every write at once, as ssh2's do. */
 class OpenChannel extends Duplex {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { leaveOut, NO_TERMINALS } from '../support/left-out.ts';
-import { own } from '../support/recording-pipe.ts';
-import { startSshd } from '../support/sshd.ts';
-import { commandsOverSsh } from './ssh-exec-support.ts';
-import { connectTo } from './ssh-support.ts';
+import { leaveOut, NO_TERMINALS } from '../../support/left-out.ts';
+import { own } from '../../support/recording-pipe.ts';
+import { startSshd } from '../../support/sshd.ts';
+import { commandsOverSsh } from './exec-support.ts';
+import { connectTo } from './support.ts';
 
 const never = new AbortController().signal;
 const TERMINAL = { term: 'xterm-256color', columns: 100, rows: 30 } as const;

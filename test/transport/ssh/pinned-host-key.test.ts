@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { EpmuxError } from '../../src/protocol/errors.ts';
-import { pinnedHostKey } from '../../src/transport/ssh/pinned-host-key.ts';
-import { makeKey } from '../support/sshd.ts';
-import { tempFolder } from '../support/temp-folder.ts';
+import { EpmuxError } from '../../../src/protocol/errors.ts';
+import { pinnedHostKey } from '../../../src/transport/ssh/pinned-host-key.ts';
+import { makeKey } from '../../support/sshd.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 
 describe('a host key that is known beforehand', () => {
   const folder = tempFolder();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { watchSilence } from '../../src/transport/ssh/silence.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { watchSilence } from '../../../src/transport/ssh/silence.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 describe('the watch on a silent connection', () => {
   let clock: ManualClock;

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Client } from 'ssh2';
-import { reusePacketMemory } from '../../src/transport/ssh/packet-memory.ts';
-import { pattern } from '../support/pattern.ts';
-import { socketPair } from '../support/socket-pair.ts';
+import { reusePacketMemory } from '../../../src/transport/ssh/packet-memory.ts';
+import { pattern } from '../../support/pattern.ts';
+import { socketPair } from '../../support/socket-pair.ts';
 
 const BEFORE_PAYLOAD_BYTES = 5;
 const TAIL_BYTES = 16;

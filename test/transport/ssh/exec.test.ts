@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { own } from '../support/recording-pipe.ts';
-import { commandsOverSsh } from './ssh-exec-support.ts';
-import { connectTo, until } from './ssh-support.ts';
+import { own } from '../../support/recording-pipe.ts';
+import { until } from '../../support/until.ts';
+import { commandsOverSsh } from './exec-support.ts';
+import { connectTo } from './support.ts';
 
 const never = new AbortController().signal;
 const AS_ROOT = process.getuid?.() === 0;

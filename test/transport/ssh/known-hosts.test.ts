@@ -10,8 +10,8 @@ import {
   knownHostName,
   knownKeyTypes,
   parseKnownHosts,
-} from '../../src/transport/ssh/known-hosts.ts';
-import { fingerprintOf, makeKey } from '../support/sshd.ts';
+} from '../../../src/transport/ssh/known-hosts.ts';
+import { fingerprintOf, makeKey } from '../../support/sshd.ts';
 
 describe('known_hosts', () => {
   let folder: string;

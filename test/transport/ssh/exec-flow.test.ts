@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pattern } from '../support/pattern.ts';
-import { own } from '../support/recording-pipe.ts';
-import { standstill } from '../support/standstill.ts';
-import { commandsOverSsh } from './ssh-exec-support.ts';
+import { pattern } from '../../support/pattern.ts';
+import { own } from '../../support/recording-pipe.ts';
+import { standstill } from '../../support/standstill.ts';
+import { commandsOverSsh } from './exec-support.ts';
 
 const CHUNK = 64 * 1024;
 

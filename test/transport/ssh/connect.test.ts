@@ -4,14 +4,16 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
-import { EpmuxError } from '../../src/protocol/errors.ts';
-import type { Carrier } from '../../src/transport/transport.ts';
-import { FarEnd } from '../support/far-end.ts';
-import { leaveOut, NO_TERMINALS } from '../support/left-out.ts';
-import { ManualClock } from '../support/manual-clock.ts';
-import { own } from '../support/recording-pipe.ts';
-import { startSshd, type TestSshd } from '../support/sshd.ts';
-import { connectTo, LogBook, type SshChoices, until } from './ssh-support.ts';
+import { EpmuxError } from '../../../src/protocol/errors.ts';
+import type { Carrier } from '../../../src/transport/transport.ts';
+import { FarEnd } from '../../support/far-end.ts';
+import { leaveOut, NO_TERMINALS } from '../../support/left-out.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { RecordingLogger } from '../../support/recording-logger.ts';
+import { own } from '../../support/recording-pipe.ts';
+import { startSshd, type TestSshd } from '../../support/sshd.ts';
+import { until } from '../../support/until.ts';
+import { connectTo, type SshChoices } from './support.ts';
 
 const never = new AbortController().signal;
 
@@ -104,7 +106,7 @@ describe('an SSH connection', () => {
 
   it('is used without a terminal where the server gives none', async () => {
     const strict = await startSshd({ config: ['PermitTTY no'] });
-    const logger = new LogBook();
+    const logger = new RecordingLogger();
     try {
       await within(
         { agentPort: far.port, logger },
@@ -132,7 +134,7 @@ describe('an SSH connection', () => {
     touchy.listen(0, '127.0.0.1');
     await once(touchy, 'listening');
     const { port } = touchy.address() as { port: number };
-    const logger = new LogBook();
+    const logger = new RecordingLogger();
     try {
       for (let i = 0; i < 2; i += 1) {
         const carrier = await connectTo(sshd, { port, logger });

@@ -11,13 +11,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { EpmuxError } from '../../src/protocol/errors.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { createTransport } from '../../src/transport/create.ts';
-import { FarEnd } from '../support/far-end.ts';
-import { own } from '../support/recording-pipe.ts';
-import { fingerprintOf, makeKey, startSshd, type TestSshd } from '../support/sshd.ts';
-import { connectTo, LogBook, until } from './ssh-support.ts';
+import { EpmuxError } from '../../../src/protocol/errors.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { createTransport } from '../../../src/transport/create.ts';
+import { FarEnd } from '../../support/far-end.ts';
+import { RecordingLogger } from '../../support/recording-logger.ts';
+import { own } from '../../support/recording-pipe.ts';
+import { fingerprintOf, makeKey, startSshd, type TestSshd } from '../../support/sshd.ts';
+import { until } from '../../support/until.ts';
+import { connectTo } from './support.ts';
 
 describe('the host key of an SSH server', () => {
   let sshd: TestSshd;
@@ -35,7 +37,7 @@ describe('the host key of an SSH server', () => {
   after(() => sshd.stop());
 
   /** Connects, and leaves at once. */
-  const visit = async (acceptHostKey?: string, logger = new LogBook()): Promise<void> => {
+  const visit = async (acceptHostKey?: string, logger = new RecordingLogger()): Promise<void> => {
     const carrier = await connectTo(sshd, { home, acceptHostKey, logger });
     carrier.close();
   };
@@ -93,7 +95,7 @@ describe('the host key of an SSH server', () => {
         env: {},
         home,
         clock: systemClock,
-        logger: new LogBook(),
+        logger: new RecordingLogger(),
       });
     const { signal } = new AbortController();
     const [writes, finds] = [transport(), transport()];
@@ -123,9 +125,9 @@ describe('the host key of an SSH server', () => {
 
   it('is taken when accepted although it can’t be written down, and the log says so', async () => {
     mkdirSync(file, { recursive: true });
-    const logger = new LogBook();
+    const logger = new RecordingLogger();
     await visit(sshd.fingerprint, logger);
-    assert.ok(logger.lines.some((line) => line.startsWith('warn the accepted host key')));
+    assert.ok(logger.lines.some((line) => line.startsWith('warn: the accepted host key')));
   });
 
   it('is refused for good when it differs, with the place of the line', async () => {
@@ -163,10 +165,10 @@ describe('the host key of an SSH server', () => {
   });
 
   it('is not certified by an authority, and the log says so', async () => {
-    const logger = new LogBook();
+    const logger = new RecordingLogger();
     write(`@cert-authority * ${hostKey('ed25519')}\n`);
     await assert.rejects(visit(undefined, logger), { code: 'HOST_KEY_UNKNOWN' });
-    assert.ok(logger.lines.some((line) => line.startsWith('debug host certificates')));
+    assert.ok(logger.lines.some((line) => line.startsWith('debug: host certificates')));
   });
 
   it('has to stay the same when keys are exchanged again', async () => {

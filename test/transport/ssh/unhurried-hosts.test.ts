@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { UnhurriedHosts } from '../../src/transport/ssh/unhurried-hosts.ts';
+import { UnhurriedHosts } from '../../../src/transport/ssh/unhurried-hosts.ts';
 
 describe('the SSH servers that are not asked for anything early', () => {
   it('are a hundred, of which the oldest gives way', () => {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import type { ClientChannel } from 'ssh2';
-import { widerWindow } from '../../src/transport/ssh/wide-window.ts';
-import type { Carrier } from '../../src/transport/transport.ts';
-import { FarEnd } from '../support/far-end.ts';
-import { own } from '../support/recording-pipe.ts';
-import { startSshd, type TestSshd } from '../support/sshd.ts';
-import { connectTo, until } from './ssh-support.ts';
+import { widerWindow } from '../../../src/transport/ssh/wide-window.ts';
+import type { Carrier } from '../../../src/transport/transport.ts';
+import { FarEnd } from '../../support/far-end.ts';
+import { own } from '../../support/recording-pipe.ts';
+import { startSshd, type TestSshd } from '../../support/sshd.ts';
+import { until } from '../../support/until.ts';
+import { connectTo } from './support.ts';
 
 const MIB = 1024 * 1024;
 const never = new AbortController().signal;

@@ -1,6 +1,7 @@
-import { startSshd, type TestSshd } from '../support/sshd.ts';
+import { startSshd, type TestSshd } from '../../support/sshd.ts';
+import { until } from '../../support/until.ts';
 import { SecretRelay } from './secret-relay.ts';
-import { connectTo, until } from './ssh-support.ts';
+import { connectTo } from './support.ts';
 
 /** The request for the service is one encrypted packet of about half of this; a request to authenticate is more. */
 const MORE_THAN_ONE_PACKET = 100;

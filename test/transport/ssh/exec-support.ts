@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import type { Carrier, ExecRequest, RemoteProcess } from '../../src/transport/transport.ts';
-import { own, type PipeOwner } from '../support/recording-pipe.ts';
-import { startSshd, type TestSshd } from '../support/sshd.ts';
-import { connectTo } from './ssh-support.ts';
+import type { Carrier, ExecRequest, RemoteProcess } from '../../../src/transport/transport.ts';
+import { own, type PipeOwner } from '../../support/recording-pipe.ts';
+import { startSshd, type TestSshd } from '../../support/sshd.ts';
+import { connectTo } from './support.ts';
 
 const never = new AbortController().signal;
 

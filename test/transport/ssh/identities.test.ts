@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EpmuxError, type ErrorCode } from '../../src/protocol/errors.ts';
-import { startSshAgent, type TestSshAgent } from '../support/ssh-agent.ts';
-import { makeKey, startSshd, type TestSshd } from '../support/sshd.ts';
-import { connectTo, type SshChoices, until } from './ssh-support.ts';
+import { EpmuxError, type ErrorCode } from '../../../src/protocol/errors.ts';
+import { startSshAgent, type TestSshAgent } from '../../support/ssh-agent.ts';
+import { makeKey, startSshd, type TestSshd } from '../../support/sshd.ts';
+import { until } from '../../support/until.ts';
+import { connectTo, type SshChoices } from './support.ts';
 
 describe('what a person proves to an SSH server', () => {
   let sshd: TestSshd;

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { ManualClock } from '../support/manual-clock.ts';
-import { startSshd, type TestSshd } from '../support/sshd.ts';
-import { connectTo, until } from './ssh-support.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { startSshd, type TestSshd } from '../../support/sshd.ts';
+import { until } from '../../support/until.ts';
+import { connectTo } from './support.ts';
 
 describe('an SSH connection to what is no SSH server', () => {
   let sshd: TestSshd;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { refusal } from '../../src/transport/ssh/refusal.ts';
+import { refusal } from '../../../src/transport/ssh/refusal.ts';
 
 describe('a channel that an SSH server does not open', () => {
   const told = (reason: number | undefined) => {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Client } from 'ssh2';
-import { LentPackets } from '../../src/transport/ssh/lent-packets.ts';
-import { wholePacketBytes } from '../../src/transport/ssh/whole-packets.ts';
-import { socketPair } from '../support/socket-pair.ts';
+import { LentPackets } from '../../../src/transport/ssh/lent-packets.ts';
+import { wholePacketBytes } from '../../../src/transport/ssh/whole-packets.ts';
+import { socketPair } from '../../support/socket-pair.ts';
 
 const CHANNEL_DATA = 94;
 const WINDOW_ADJUST = 93;
