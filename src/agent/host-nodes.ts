@@ -64,8 +64,8 @@ export class HostNodes implements TargetNodes {
         ),
     });
     const source = {
-      names: () => askNames(epmd),
-      isVisible: async (name: string) => (await askNode(epmd, name))?.visible ?? true,
+      names: () => askNames(epmd, { clock }),
+      isVisible: async (name: string) => (await askNode(epmd, name, { clock }))?.visible ?? true,
       identify: ({ name, port }: EpmdName) =>
         identifyNode(probe(name, async () => (await dialNode(name, port)).pipe)).catch((error) =>
           nameInstead(name, error, surroundings),

@@ -82,7 +82,7 @@ async function toNode(
   gone: AbortSignal,
 ): Promise<void> {
   const { epmd, nodes, clock, stallMs, nodeSilenceMs, log } = options;
-  const node = await askNode(epmd, name, gone);
+  const node = await askNode(epmd, name, { clock, signal: gone });
   if (node === undefined) {
     nodes.onNodeNews();
     throw new EpmuxError('NODE_NOT_FOUND', `epmd knows no node ${name}`);

@@ -216,7 +216,7 @@ export class VirtualEpmd {
     const remote = this.#options.names.epmdNames(address);
     if (address !== LOCAL_ADDRESS) return remote;
     const local = [...this.#local.values()].map(({ node: { name, port } }) => ({ name, port }));
-    const upstream = (await this.#askUpstream(askNames)) ?? [];
+    const upstream = (await this.#askUpstream((epmd) => askNames(epmd))) ?? [];
     const merged = new Map<string, EpmdName>();
     for (const entry of [...local, ...remote, ...upstream]) {
       if (!merged.has(entry.name)) merged.set(entry.name, entry);

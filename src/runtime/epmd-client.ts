@@ -9,75 +9,106 @@ import {
   portAnswer,
 } from '../erlang/epmd.ts';
 import { EpmuxError } from '../protocol/errors.ts';
+import { type AttemptLimits, attempt } from './attempt.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { isExhaustion } from './descriptors.ts';
+import type { BytePipe } from './pipe.ts';
+import { duplexPipe } from './socket-pipe.ts';
 
 export interface EpmdAddress {
   readonly host: string;
   readonly port: number;
 }
 
+export interface AskOptions {
+  /** The system's unless told. */
+  readonly clock?: Clock;
+  readonly signal?: AbortSignal;
+}
+
+export interface EpmdLimits extends Pick<AttemptLimits, 'clock' | 'limitMs' | 'signal'> {
+  /** TIMEOUT unless told. */
+  readonly late?: () => EpmuxError;
+}
+
 /** epmd answers from memory: one that takes longer than this does not answer. */
 const ANSWER_MS = 3_000;
 
-/** The names registered. Fails with NO_EPMD where none answers, EPMD_PROTOCOL where something else does, BUSY when no descriptor is left here. */
-export async function askNames(epmd: EpmdAddress): Promise<readonly EpmdName[]> {
-  return (await ask(epmd, { kind: 'names' }, namesAnswer())).names;
+/**
+ * The names registered. Fails with NO_EPMD where none answers, EPMD_PROTOCOL where something else does, BUSY when no
+ * descriptor is left here, and the abort's error.
+ */
+export async function askNames(
+  epmd: EpmdAddress,
+  options: AskOptions = {},
+): Promise<readonly EpmdName[]> {
+  return (await ask(epmd, { kind: 'names' }, namesAnswer(), options)).names;
 }
 
-/** Where the node registered as `name` listens; undefined: epmd knows no such node. Fails as `askNames` does, and with INTERRUPTED at the signal. */
+/** Where the node registered as `name` listens; undefined: epmd knows no such node. Fails as `askNames` does. */
 export async function askNode(
   epmd: EpmdAddress,
   name: string,
-  signal?: AbortSignal,
+  options: AskOptions = {},
 ): Promise<EpmdNode | undefined> {
-  return (await ask(epmd, { kind: 'port', name }, portAnswer(), signal)).node;
+  return (await ask(epmd, { kind: 'port', name }, portAnswer(), options)).node;
 }
 
-function ask<T>(
+/**
+ * Puts one question to the epmd at the pipe's other end, and closes the pipe. Fails with EPMD_PROTOCOL, TIMEOUT, the
+ * abort's error, or what broke the pipe.
+ */
+export async function askEpmdOver<T>(
+  pipe: BytePipe,
+  request: EpmdRequest,
+  answer: EpmdAnswer<T>,
+  limits: EpmdLimits,
+): Promise<T> {
+  const late = () =>
+    new EpmuxError('TIMEOUT', `epmd there did not answer within ${limits.limitMs / 1_000} s`);
+  try {
+    return await attempt<T>({ what: 'asking epmd', late, ...limits }, ({ succeed, fail }) => {
+      const step = (read: () => T | undefined): void => {
+        try {
+          const value = read();
+          if (value !== undefined) succeed(value);
+        } catch (error) {
+          fail(error);
+        }
+      };
+      pipe.start({
+        onBytes: (chunk) => step(() => answer.push(chunk)),
+        onWritable: () => undefined,
+        onEnd: () => step(() => answer.end()),
+        onClosed: (error) => (error === undefined ? step(() => answer.end()) : fail(error)),
+      });
+      pipe.write(encodeEpmdRequest(request));
+    });
+  } finally {
+    pipe.close();
+  }
+}
+
+async function ask<T>(
   epmd: EpmdAddress,
   request: EpmdRequest,
   answer: EpmdAnswer<T>,
-  signal?: AbortSignal,
+  { clock = systemClock, signal }: AskOptions,
 ): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: epmd.host, port: epmd.port });
-    const timer = setTimeout(
-      () => fail(noEpmd(epmd, `no answer within ${ANSWER_MS} ms`)),
-      ANSWER_MS,
-    );
-    const settle = (settleWith: () => void): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      socket.destroy();
-      settleWith();
-    };
-    const fail = (error: unknown): void => settle(() => reject(error));
-    const onAbort = (): void => fail(new EpmuxError('INTERRUPTED', 'nobody waits for epmd now'));
-    const step = (read: () => T | undefined): void => {
-      try {
-        const value = read();
-        if (value !== undefined) settle(() => resolve(value));
-      } catch (error) {
-        fail(error);
-      }
-    };
-    socket.once('connect', () => socket.write(encodeEpmdRequest(request)));
-    signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted === true) onAbort();
-    socket.on('data', (chunk) => step(() => answer.push(chunk)));
-    socket.once('end', () => step(() => answer.end()));
-    socket.on('error', (cause) =>
-      fail(
-        isExhaustion(cause)
-          ? new EpmuxError('BUSY', `epmd was not asked: ${cause.message}`, { cause })
-          : noEpmd(epmd, cause.message, cause),
-      ),
-    );
-  });
+  const at = `epmd on ${epmd.host}:${epmd.port}`;
+  const late = () => noEpmd(at, `no answer within ${ANSWER_MS} ms`);
+  const pipe = duplexPipe(connect({ host: epmd.host, port: epmd.port }), at);
+  try {
+    return await askEpmdOver(pipe, request, answer, { clock, limitMs: ANSWER_MS, signal, late });
+  } catch (error) {
+    if (!(error instanceof EpmuxError) || error.code !== 'PIPE_LOST') throw error;
+    const { cause = error } = error;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    if (isExhaustion(cause)) throw new EpmuxError('BUSY', `epmd was not asked: ${why}`, { cause });
+    throw noEpmd(at, why, cause);
+  }
 }
 
-function noEpmd(epmd: EpmdAddress, why: string, cause?: unknown): EpmuxError {
-  return new EpmuxError('NO_EPMD', `epmd on ${epmd.host}:${epmd.port} does not answer: ${why}`, {
-    cause,
-  });
+function noEpmd(at: string, why: string, cause?: unknown): EpmuxError {
+  return new EpmuxError('NO_EPMD', `${at} does not answer: ${why}`, { cause });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
 import {
   aliveAnswer,
@@ -20,7 +20,6 @@ import {
   MAX_EPMD_REQUEST_BYTES,
 } from '../../src/erlang/epmd-server.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
-import { askNames, askNode } from '../../src/runtime/epmd-client.ts';
 import { ErlangHost } from '../support/erlang.ts';
 
 const names = fc.stringMatching(/^[a-zåß0-9_-]{1,60}$/u);
@@ -128,26 +127,6 @@ describe("epmd's messages", () => {
     cut(encodeAliveAnswer(6, { result: 0, creation: 1 }).subarray(0, 5), aliveAnswer());
     cut(Uint8Array.of(119), portAnswer());
     cut(Uint8Array.of(0, 0, 1), namesAnswer());
-  });
-});
-
-describe('an epmd that takes connections and says nothing', function () {
-  this.timeout(10_000);
-
-  it('is none, once it has had its time', async () => {
-    const silent = createServer((socket) => socket.on('error', () => undefined).resume());
-    silent.listen(0, '127.0.0.1');
-    await once(silent, 'listening');
-    const epmd = { host: '127.0.0.1', port: (silent.address() as AddressInfo).port };
-    const late = { code: 'NO_EPMD', message: /no answer within 3000 ms/ };
-    try {
-      await Promise.all([
-        assert.rejects(askNames(epmd), late),
-        assert.rejects(askNode(epmd, 'app'), late),
-      ]);
-    } finally {
-      silent.close();
-    }
   });
 });
 

@@ -1,15 +1,14 @@
-import { type EpmdName, encodeEpmdRequest, namesAnswer } from '../../erlang/epmd.ts';
+import { type EpmdName, namesAnswer } from '../../erlang/epmd.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { askEpmdOver } from '../../runtime/epmd-client.ts';
 import { identifyNode, pingNode } from '../../runtime/node-probe.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import { count } from '../terminal/units.ts';
 import { broken, type Check, type Finding, ok, warning } from './check.ts';
 import { canBringAgent, type DynoContext, type FoundNode } from './dyno.ts';
 import type { BeamProcess } from './facts.ts';
-import { readPipe } from './read-pipe.ts';
 
 const ANSWER_MS = 5_000;
-const MAX_NAMES_BYTES = 262_144;
 /** Each is asked for its full name and its cookie. */
 const MOST_NODES = 16;
 /** Erlang promises that nodes two releases apart understand each other. */
@@ -35,27 +34,20 @@ function dialOf({ carrier }: DynoContext): Dial {
 
 async function lookAtEpmd(context: DynoContext, signal: AbortSignal): Promise<Finding> {
   const { epmdPort } = context;
-  const names = await askNames(context, signal);
+  const names = await namesThere(context, signal);
   context.nodes = names.map(({ name, port }) => ({ short: name, port, name: undefined }));
   return ok(`answers on ${epmdPort}, ${count(names.length, 'name')}`);
 }
 
-async function askNames(context: DynoContext, signal: AbortSignal): Promise<readonly EpmdName[]> {
+async function namesThere(context: DynoContext, signal: AbortSignal): Promise<readonly EpmdName[]> {
   const { clock, epmdPort } = context;
   const pipe = await dialOf(context)(epmdPort, signal).catch((cause: unknown) => {
     const isRefused = cause instanceof EpmuxError && cause.code === 'CONNECT_FAILED';
     if (!isRefused) throw cause;
     throw new EpmuxError('NO_EPMD', `nothing listens on ${epmdPort} there`, { cause });
   });
-  const bytes = await readPipe(pipe, {
-    clock,
-    limitMs: ANSWER_MS,
-    maxBytes: MAX_NAMES_BYTES,
-    what: 'epmd there',
-    say: encodeEpmdRequest({ kind: 'names' }),
-  });
-  const answer = namesAnswer();
-  return (answer.push(bytes) ?? answer.end()).names;
+  const limits = { clock, limitMs: ANSWER_MS, signal };
+  return (await askEpmdOver(pipe, { kind: 'names' }, namesAnswer(), limits)).names;
 }
 
 /** Those that run a node of this epmd; the machine may be shared with others. */

@@ -2,10 +2,10 @@ import { type EpmdName, namesAnswer } from '../../erlang/epmd.ts';
 import { Flag } from '../../erlang/handshake.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { askEpmdOver } from '../../runtime/epmd-client.ts';
 import { identifyNode } from '../../runtime/node-probe.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import type { Directory, DirectoryNode } from '../../session/types.ts';
-import { askEpmdOver } from './epmd-over-pipe.ts';
 
 /** An epmd answers from memory: one that takes longer over a carrier that seems to stand means that the carrier is dead. */
 const ANSWER_MS = 5_000;
@@ -49,10 +49,10 @@ export class DirectDirectory {
 
   async #names(signal: AbortSignal): Promise<readonly EpmdName[] | undefined> {
     const { dial, epmdPort, clock } = this.#options;
-    const limit = { clock, timeoutMs: ANSWER_MS };
+    const limits = { clock, limitMs: ANSWER_MS, signal };
     try {
       const pipe = await dial(epmdPort, signal);
-      const { names } = await askEpmdOver(pipe, { kind: 'names' }, namesAnswer(), limit);
+      const { names } = await askEpmdOver(pipe, { kind: 'names' }, namesAnswer(), limits);
       return names;
     } catch (error) {
       const dead =
