@@ -1,14 +1,13 @@
 import type { Client, ClientCallback } from 'ssh2';
 import type { ExecRequest } from '../transport.ts';
 import { openProcess } from './exec.ts';
+import { OpenFailure, openFailureOf } from './ssh-codes.ts';
 
 /** A port of the server's loopback, or a process. */
 export type ChannelRequest = number | ExecRequest;
 type Outcome = Parameters<ClientCallback>;
 
 const LOOPBACK = '127.0.0.1';
-/** Among the reasons for which a server opens no channel (RFC 4254, 5.1): nobody may, or nobody who is not let in yet. */
-const PROHIBITED = 1;
 
 /** Throws when the client is not connected. */
 export function openChannel(client: Client, request: ChannelRequest, opened: ClientCallback): void {
@@ -48,7 +47,7 @@ export class EarlyChannel {
     if (this.#isTaken || request !== this.#request) return false;
     this.#isTaken = true;
     void this.#outcome.then(([error, channel]) => {
-      if (isProhibited(error)) {
+      if (openFailureOf(error) === OpenFailure.prohibited) {
         this.#again(opened);
         return;
       }
@@ -65,8 +64,4 @@ export class EarlyChannel {
       // Not connected any more, of which the connection tells.
     }
   }
-}
-
-function isProhibited(error: Error | undefined): boolean {
-  return (error as { readonly reason?: unknown } | undefined)?.reason === PROHIBITED;
 }

@@ -4,29 +4,10 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import type { ExecRequest, ProcessExit, RemoteProcess } from '../transport.ts';
 import { type ChannelHost, ChannelPipe } from './channel-pipe.ts';
+import { OpenFailure, openFailureOf, SIGNALS } from './ssh-codes.ts';
+import { type ProcessRequests, processRequestsOf } from './ssh2-inside.ts';
 
-/** A resource shortage, among the reasons for which a server opens no channel (RFC 4254, 5.1). */
-const SHORTAGE = 4;
-/** Signals that SSH can name (RFC 4254, 6.10). */
-const SSH_SIGNALS = 'ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2'.split(' ');
 const UNKNOWN: ProcessExit = { code: undefined, signal: undefined };
-
-/** What ssh2's channel is made of. Its own `signal` and `setWindow` do nothing once stdin has ended. */
-interface Inside {
-  readonly outgoing: { readonly id: number; readonly state: 'open' | 'eof' | 'closing' | 'closed' };
-  readonly _client: {
-    readonly _protocol: {
-      signal(channel: number, name: string): void;
-      windowChange(
-        channel: number,
-        rows: number,
-        columns: number,
-        height: number,
-        width: number,
-      ): void;
-    };
-  };
-}
 
 /** Throws when the client is not connected. */
 export function openProcess(client: Client, request: ExecRequest, opened: ClientCallback): void {
@@ -38,8 +19,7 @@ export function openProcess(client: Client, request: ExecRequest, opened: Client
 
 /** What it means that the server started no process. */
 export function execRefusal(error: Error, label: string): EpmuxError {
-  const { reason } = error as { reason?: unknown };
-  if (reason === SHORTAGE) {
+  if (openFailureOf(error) === OpenFailure.shortage) {
     return new EpmuxError('BUSY', `${label} was refused: the server has no more sessions`, {
       cause: error,
     });
@@ -89,30 +69,23 @@ export class SshProcess implements RemoteProcess {
   }
 
   resize(columns: number, rows: number): void {
-    const { outgoing, _client } = this.#inside;
-    if (this.#isOpen) _client._protocol.windowChange(outgoing.id, rows, columns, 0, 0);
+    const inside = processRequestsOf(this.#channel);
+    if (inside === undefined) this.#channel.setWindow(rows, columns, 0, 0);
+    else if (isOpen(inside)) inside.protocol.windowChange(inside.outgoing.id, rows, columns, 0, 0);
   }
 
   signal(name: string): void {
     const short = name.replace(/^SIG/, '');
-    if (!SSH_SIGNALS.includes(short)) {
+    if (!SIGNALS.includes(short)) {
       throw new EpmuxError('USAGE', `SSH knows no signal ${name}`);
     }
-    const { outgoing, _client } = this.#inside;
-    if (this.#isOpen) _client._protocol.signal(outgoing.id, short);
+    const inside = processRequestsOf(this.#channel);
+    if (inside === undefined) this.#channel.signal(short);
+    else if (isOpen(inside)) inside.protocol.signal(inside.outgoing.id, short);
   }
 
   close(): void {
     this.#pipe.close();
-  }
-
-  get #inside(): Inside {
-    return this.#channel as unknown as Inside;
-  }
-
-  get #isOpen(): boolean {
-    const { state } = this.#inside.outgoing;
-    return state === 'open' || state === 'eof';
   }
 
   #checkOver(): void {
@@ -123,6 +96,11 @@ export class SshProcess implements RemoteProcess {
         : undefined,
     );
   }
+}
+
+/** The channel's own `signal` and `setWindow` do nothing once stdin has ended. */
+function isOpen({ outgoing }: ProcessRequests): boolean {
+  return outgoing.state === 'open' || outgoing.state === 'eof';
 }
 
 /**

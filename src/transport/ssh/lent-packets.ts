@@ -1,30 +1,20 @@
 import type { Socket } from 'node:net';
 import type { Client } from 'ssh2';
 import { keepRead, lend, redirect } from '../../runtime/lent-reads.ts';
-import { isBetweenPackets, type PacketState, wholePacketBytes } from './whole-packets.ts';
+import { BEFORE_DATA_BYTES, MessageType } from './ssh-codes.ts';
+import { type Decipher, decipheringOf } from './ssh2-inside.ts';
+import { isBetweenPackets, wholePacketBytes } from './whole-packets.ts';
 
-type OnPayload = (payload: Uint8Array) => unknown;
-
-/** What ssh2 reads with: it decrypts a packet where it lies in what was read, unless that ends before the packet does. */
-interface Decipher extends PacketState {
-  _onPayload: OnPayload;
-}
-interface Protocol {
+type OnPayload = Decipher['_onPayload'];
+/** ssh2 decrypts a packet where it lies in what was read, unless that ends before the packet does. */
+interface Deciphering {
   readonly _decipher: Decipher;
-}
-interface Inside {
-  readonly _protocol?: { readonly _decipher?: Partial<Decipher> };
 }
 
 /** Several of a server's packets, of 32 KiB. No more is read in a turn of the event loop, so that what a person types does not wait for it. */
 const MEMORY_BYTES = 128 * 1024;
 /** Less than this is copied, so that what is kept of it does not keep all of the memory. */
 const LENT_FROM_BYTES = 4_096;
-
-/** In CHANNEL_DATA: type, channel and length stand before the data (RFC 4254, 5.2). */
-const BEFORE_DATA_BYTES = 9;
-/** Nothing of it is kept: it holds numbers alone. */
-const WINDOW_ADJUST = 93;
 
 /**
  * Reads of an SSH connection into memory that serves again, from the end of authentication on. ssh2 keeps parts of what it is given: so the memory serves again only
@@ -33,7 +23,7 @@ const WINDOW_ADJUST = 93;
  */
 export class LentPackets {
   readonly #socket: Socket;
-  readonly #protocol: Protocol;
+  readonly #protocol: Deciphering;
   /** The one whose payloads are looked at; each exchange of keys brings another. */
   #decipher: Decipher | undefined;
   readonly #onPayload: OnPayload = (payload) => this.#look(payload);
@@ -48,13 +38,13 @@ export class LentPackets {
 
   /** Undefined where ssh2 or Node is made otherwise inside: all comes to ssh2 as by itself. */
   static begin(client: Client, socket: Socket): LentPackets | undefined {
-    const { _protocol: protocol } = client as unknown as Inside;
-    if (!isKnown(protocol) || socket.readableLength > 0) return undefined;
+    const protocol = decipheringOf(client);
+    if (protocol === undefined || socket.readableLength > 0) return undefined;
     const packets = new LentPackets(protocol, socket);
     return packets.#redirect() ? packets : undefined;
   }
 
-  private constructor(protocol: Protocol, socket: Socket) {
+  private constructor(protocol: Deciphering, socket: Socket) {
     this.#protocol = protocol;
     this.#socket = socket;
   }
@@ -118,7 +108,7 @@ export class LentPackets {
   #look(payload: Uint8Array): unknown {
     this.#taken = undefined;
     const result = this.#ssh2OnPayload(payload);
-    if (payload[0] !== WINDOW_ADJUST && !isDataOf(payload, this.#taken)) keepRead();
+    if (isKept(payload, this.#taken)) keepRead();
     return result;
   }
 }
@@ -132,12 +122,9 @@ function isDataOf(payload: Uint8Array, chunk: Uint8Array | undefined): boolean {
   );
 }
 
-function isKnown(protocol: Inside['_protocol']): protocol is Protocol {
-  const decipher = protocol?._decipher;
-  return (
-    typeof decipher?._onPayload === 'function' &&
-    (decipher._packet === null || decipher._packet instanceof Uint8Array)
-  );
+/** Of a message that makes a window wider nothing is: it holds numbers alone. */
+function isKept(payload: Uint8Array, taken: Uint8Array | undefined): boolean {
+  return payload[0] !== MessageType.channelWindowAdjust && !isDataOf(payload, taken);
 }
 
 function resume(socket: Socket): void {

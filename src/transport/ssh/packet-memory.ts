@@ -2,14 +2,8 @@ import { randomFillSync } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Client } from 'ssh2';
 import { isPlainSocket } from '../../runtime/lent-reads.ts';
-
-/** What ssh2's client is made of: by itself it gets new memory and new random bytes for each packet that it sends. */
-interface Cipher {
-  allocPacket(payloadBytes: number): Buffer;
-}
-interface Inside {
-  readonly _protocol?: { readonly _cipher?: Partial<Cipher> };
-}
+import { BEFORE_PAYLOAD_BYTES } from './ssh-codes.ts';
+import { type Cipher, cipherOf } from './ssh2-inside.ts';
 
 /** How a cipher lays a packet out (RFC 4253, 6): length, length of the padding, payload, padding, and a tail for the authentication. */
 interface Layout {
@@ -20,28 +14,24 @@ interface Layout {
 
 /** A multiple of every cipher's block. */
 const CYCLE = 32;
-const BEFORE_PAYLOAD_BYTES = 5;
 /** Somewhat more than what a full pipe holds. */
 const MEMORY_BYTES = 256 * 1024;
 const RANDOM_BYTES = 4_096;
 
 /**
- * The packets of a connection lie side by side in one memory, which is used from its start again whenever the socket holds nothing back: a packet is written in the very
- * turn in which it is made, so that all of them are in the kernel then. What finds no room there gets memory of its own. Where ssh2 is made otherwise inside, it does
- * as it does by itself.
+ * The packets of a connection lie side by side in one memory, which is used from its start again whenever the socket
+ * holds nothing back: a packet is written in the very turn in which it is made, so that all of them are in the kernel
+ * then. What finds no room there gets memory of its own. By itself ssh2 gets new memory and new random bytes for each
+ * packet that it sends.
  */
 export function reusePacketMemory(client: Client, socket: Socket): void {
   if (!isPlainSocket(socket)) return;
   const memory = new PacketMemory(socket);
   // Each exchange of keys brings another cipher.
   client.on('handshake', () => {
-    const cipher = (client as unknown as Inside)._protocol?._cipher;
-    if (isKnown(cipher)) memory.serve(cipher);
+    const cipher = cipherOf(client);
+    if (cipher !== undefined) memory.serve(cipher);
   });
-}
-
-function isKnown(cipher: Partial<Cipher> | undefined): cipher is Cipher {
-  return typeof cipher?.allocPacket === 'function';
 }
 
 class PacketMemory {

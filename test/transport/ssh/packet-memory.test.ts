@@ -29,6 +29,8 @@ class StubCipher {
     packet[4] = padding;
     return packet;
   }
+
+  encrypt(): void {}
 }
 
 class StubClient extends EventEmitter {
