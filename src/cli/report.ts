@@ -7,7 +7,17 @@ import type { Paint } from './terminal/style.ts';
 export function asEpmuxError(thrown: unknown): EpmuxError {
   if (thrown instanceof EpmuxError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
+  if (isMissingPart(thrown)) {
+    return new EpmuxError('INTERNAL', message, { cause: thrown, hint: 'install epmux again' });
+  }
   return systemError(thrown, message);
+}
+
+/** Much is loaded when it is needed: it may have been removed, or half replaced, since. */
+function isMissingPart(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error && (thrown as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND'
+  );
 }
 
 /** The lines on stderr; where the error came from only for who asked to see it. */

@@ -1,9 +1,9 @@
 import { EpmuxError, ERROR_CODES, Exit } from '../protocol/errors.ts';
-import { jsonText } from '../protocol/text.ts';
 import { VERSION } from '../runtime/version.ts';
 import type { Io } from './io.ts';
 import { parseCommandLine } from './parse.ts';
-import { asEpmuxError, errorDocument, errorLines } from './report.ts';
+import { asEpmuxError } from './report.ts';
+import { reportFailure } from './report-failure.ts';
 
 /** Runs one command line to its exit code; never throws. An interrupt ends it with 128+n, whatever it waits for. */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
@@ -41,15 +41,6 @@ function withHelpOf(command: string, thrown: unknown): unknown {
   return new EpmuxError(thrown.code, thrown.message, { cause: thrown, hint });
 }
 
-export function reportFailure(error: EpmuxError, argv: readonly string[], io: Io): number {
-  if (hasFlag(argv, '--json')) io.out(jsonText(errorDocument(error)));
-  // Who pressed Ctrl-C knows why the command ended.
-  if (error.code !== 'INTERRUPTED' || !io.interactive) {
-    for (const line of errorLines(error, io.paintTalk, wantsStack(argv, io))) io.talk(line);
-  }
-  return error.code === 'INTERRUPTED' ? (io.interruptedExit ?? error.exitCode) : error.exitCode;
-}
-
 function watchInterrupts(signal: AbortSignal): {
   readonly interrupted: Promise<never>;
   stop(): void;
@@ -63,22 +54,4 @@ function watchInterrupts(signal: AbortSignal): {
     stop = () => signal.removeEventListener('abort', fire);
   });
   return { interrupted, stop };
-}
-
-function wantsStack(argv: readonly string[], io: Io): boolean {
-  if (io.env['EPMUX_DEBUG']) return true;
-  const words = beforeRest(argv);
-  return words.some(
-    (word, at) =>
-      word === '--log-level=debug' || (word === 'debug' && words[at - 1] === '--log-level'),
-  );
-}
-
-function hasFlag(argv: readonly string[], flag: string): boolean {
-  return beforeRest(argv).includes(flag);
-}
-
-function beforeRest(argv: readonly string[]): readonly string[] {
-  const end = argv.indexOf('--');
-  return end < 0 ? argv : argv.slice(0, end);
 }

@@ -12,7 +12,7 @@ describe('epmux whose installation is broken', () => {
   const folder = tempFolder();
 
   it('says what is missing once and ends with 1', async () => {
-    for (const part of ['cli', 'daemon', 'protocol']) {
+    for (const part of ['cli', 'daemon', 'protocol', 'runtime']) {
       cpSync(join(SRC, part), join(folder.path, part), { recursive: true });
     }
     rmSync(join(folder.path, 'cli', 'run.ts'));

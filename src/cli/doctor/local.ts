@@ -2,6 +2,7 @@ import type { DaemonStatus, Leading } from '../../daemon/control/api.ts';
 import type { EpmdName } from '../../erlang/epmd.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { isOldNode, OLDEST_NODE_TEXT } from '../../runtime/node-version.ts';
 import { VERSION } from '../../runtime/version.ts';
 import { crashes } from '../terminal/status-view.ts';
 import { count } from '../terminal/units.ts';
@@ -45,7 +46,6 @@ export interface LocalContext {
   daemon?: DaemonSide;
 }
 
-const OLDEST_NODE = [20, 19] as const;
 /** Before this one a node knows neither dynamic names nor the handshake's version 6. */
 const OLDEST_RELEASE = 23;
 const RELEASE_PROGRAM = 'io:format("~s~n", [erlang:system_info(otp_release)]), halt().';
@@ -68,12 +68,10 @@ export const LOCAL_CHECKS: readonly Check<LocalContext>[] = [
 ];
 
 function lookAtNode(version: string) {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [oldest, oldestMinor] = OLDEST_NODE;
-  if (major > oldest || (major === oldest && minor >= oldestMinor)) return ok(version);
+  if (!isOldNode(version)) return ok(version);
   return broken(
     new EpmuxError('UNSUPPORTED', `${version} is too old`, {
-      hint: `install Node ${OLDEST_NODE.join('.')} or later`,
+      hint: `install Node ${OLDEST_NODE_TEXT} or later`,
     }),
   );
 }

@@ -1,4 +1,5 @@
-import { styleText } from 'node:util';
+// Not by its name: a Node that has no `styleText` is still to be told that it is too old.
+import * as util from 'node:util';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
@@ -24,5 +25,5 @@ export function paintFor(
   env: Readonly<Record<string, string | undefined>>,
 ): Paint {
   if (!isStylish(stream, env)) return plain;
-  return (style, text) => styleText(style, text, { validateStream: false });
+  return (style, text) => util.styleText(style, text, { validateStream: false });
 }
