@@ -6,6 +6,7 @@ import type { TunnelSpec, UpSecrets } from './control/api.ts';
 import { reportCrash } from './crashes.ts';
 import { Daemon } from './daemon.ts';
 import { daemonLimits } from './limits.ts';
+import { ownAgent } from './links/agent-bundle.ts';
 import { DaemonLog, logFileOptions } from './log.ts';
 import { MAX_MEMORY_BYTES, readMemory } from './memory.ts';
 import { type DaemonPaths, daemonPaths, ensureFolders } from './paths.ts';
@@ -102,6 +103,10 @@ async function untilEnded(daemon: Daemon, running: Running): Promise<StopSignal 
   // Not before: while it starts it allocates, and what it allocates stays.
   keepHeapSmall();
   const { log } = running;
+  // Before an update can put another in its place, or take it away.
+  ownAgent.read().catch((error: unknown) => {
+    log.debug('there is no agent to push', { error: errorText(error) });
+  });
   let signalled: StopSignal | undefined;
   const onSignal = (signal: StopSignal) => {
     signalled ??= signal;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { builtEpmux } from '../support/built-program.ts';
 import { ErlangHost, type ErlangNode } from '../support/erlang.ts';
@@ -37,12 +37,17 @@ describe('the built program, and a host with Node and without an agent', functio
     }
   };
 
-  it('pushes one with up, says so, and leaves nothing anywhere after down', async () => {
+  const up = () => {
     const { user, host: address, port, identityFile } = host.sshd;
     const way = ['--ssh', `${user}@${address}:${port}`, '--identity', identityFile];
     // Nobody listens on port 1.
     const ports = ['--agent-port', '1', '--epmd-port', String(dyno.epmdPort)];
-    const { code, stdout, stderr } = await laptop.epmux(['up', 'prod', ...way, ...ports]);
+    return laptop.epmux(['up', 'prod', ...way, ...ports]);
+  };
+  const agents = () => [...host.processes().keys()];
+
+  it('pushes one with up, says so, and leaves nothing anywhere after down', async () => {
+    const { code, stdout, stderr } = await up();
     assert.equal(code, 0, stderr);
     assert.match(stdout, new RegExp(`^node +${app.name} `));
     assert.match(stderr, /- pushing an agent\n- attached to the pushed agent/);
@@ -59,5 +64,24 @@ describe('the built program, and a host with Node and without an agent', functio
     await host.deserted();
     while (isAlive(daemon.pid)) await delay(20);
     assert.equal(existsSync(join(laptop.env['EPMUX_HOME'] ?? '', 'run', 'control.sock')), false);
+  });
+
+  it('pushes its own again after an update has taken it away', async () => {
+    const [, main = ''] = await builtEpmux();
+    const file = join(dirname(dirname(main)), 'agent.mjs');
+    assert.equal((await up()).code, 0);
+    const [first = 0] = agents();
+    renameSync(file, `${file}.away`);
+    try {
+      process.kill(first, 'SIGKILL');
+      while (agents().length !== 1 || agents()[0] === first) await delay(20);
+      await laptop.untilTunnel(({ state }) => state === 'up');
+      const [link] = (await laptop.status()).tunnels[0]?.links ?? [];
+      assert.deepEqual([link?.mode, link?.agent], ['agent', 'pushed']);
+    } finally {
+      renameSync(`${file}.away`, file);
+      await laptop.run('down');
+      await host.deserted();
+    }
   });
 });

@@ -6,6 +6,7 @@ import type { BytePipe } from '../../runtime/pipe.ts';
 import type { Carrier, FirstRequest } from '../../transport/transport.ts';
 import type { AgentChoice, AgentKind } from '../control/api.ts';
 import { type LinkMemory, MAX_SESSIONS } from '../memory.ts';
+import type { AgentBundle } from './agent-bundle.ts';
 import {
   ANOTHER_AGENT,
   foundInstead,
@@ -36,7 +37,7 @@ export interface AgentSearchOptions {
   /** Asked for each attempt anew; undefined: there is none. */
   readonly secret: () => Promise<string | undefined>;
   readonly epmdPort: number;
-  readonly agentFile: string | undefined;
+  readonly bundle: AgentBundle;
   /** What the worker before this one knew of this dyno. */
   readonly inherited?: Omit<LinkMemory, 'id'> | undefined;
   readonly clock: Clock;
@@ -207,7 +208,7 @@ export class AgentSearch {
 
   /** Sets `#pushed`, or gives the reason why it can't. The pipe opens while the agent starts. */
   async #push(carrier: Carrier, signal: AbortSignal): Promise<FreshAgent | EpmuxError | undefined> {
-    const { clock, logger, epmdPort, agentFile, onStep } = this.#options;
+    const { clock, logger, epmdPort, bundle, onStep } = this.#options;
     if (carrier.exec === undefined) return undefined;
     const known = this.#whyNoPush;
     if (known !== undefined) return known;
@@ -222,7 +223,7 @@ export class AgentSearch {
       pipe.catch(() => undefined);
     };
     try {
-      const options = { epmdPort, clock, logger, agentFile, onPort };
+      const options = { epmdPort, clock, logger, bundle, onPort };
       const agent = await pushAgent(carrier, options, signal);
       this.#pushed = agent;
       this.#cannotPush = undefined;

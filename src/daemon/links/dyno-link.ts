@@ -7,6 +7,7 @@ import type { Carrier, Transport } from '../../transport/transport.ts';
 import type { AgentChoice, LinkStatus } from '../control/api.ts';
 import { type DaemonLimits, STANDARD_LIMITS } from '../limits.ts';
 import type { LinkMemory } from '../memory.ts';
+import { type AgentBundle, ownAgent } from './agent-bundle.ts';
 import { AgentSearch } from './agent-search.ts';
 import { AgentWay } from './agent-way.ts';
 import { type Connection, ConnectionLoop } from './connection-loop.ts';
@@ -29,7 +30,7 @@ export interface DynoLinkOptions {
   /** What the worker before this one knew of this dyno. */
   readonly inherited?: Omit<LinkMemory, 'id'> | undefined;
   /** The agent to push, if not the one beside this program. */
-  readonly agentFile?: string | undefined;
+  readonly bundle?: AgentBundle;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly handlers: LinkHandlers;
@@ -194,15 +195,14 @@ export class DynoLink implements Link {
   }
 
   #newSearch(): AgentSearch | undefined {
-    const { choice, secret, epmdPort, agentFile, inherited, clock, logger, handlers } =
-      this.#options;
+    const { choice, secret, epmdPort, bundle, inherited, clock, logger, handlers } = this.#options;
     if (choice === 'none') return undefined;
     return new AgentSearch({
       choice,
       agent: this.#agent,
       secret,
       epmdPort,
-      agentFile,
+      bundle: bundle ?? ownAgent,
       inherited,
       clock,
       logger,

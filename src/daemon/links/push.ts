@@ -1,12 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { randomBytes } from 'node:crypto';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Carrier, RemoteProcess } from '../../transport/transport.ts';
+import type { AgentBundle, PackedAgent } from './agent-bundle.ts';
 import { LEAST_NODE, PUSH_REQUEST } from './push-script.ts';
 import { type PushAnswer, PushTalk } from './push-talk.ts';
 
@@ -18,9 +15,6 @@ const SECRET_BYTES = 32;
 const MAX_STDERR_CHARS = 1_024;
 /** What a Node calls itself; it is kept, and handed from process to process. */
 const VERSION = /^v\d{1,5}\.\d{1,5}\.\d{1,5}[\w.+-]{0,64}$/;
-
-/** The agent's bundle beside this program. */
-const AGENT_FILE = fileURLToPath(new URL('../../agent.mjs', import.meta.url));
 
 /** An agent that this daemon has started in a dyno, and that nobody else knows of. */
 export interface PushedAgent {
@@ -44,8 +38,7 @@ export interface PushOptions {
   readonly epmdPort: number;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The agent's bundle, if not the one beside this program. */
-  readonly agentFile?: string | undefined;
+  readonly bundle: AgentBundle;
   /** Called once the dyno takes connections on the agent's port: they wait there until it answers. It may still fail to start. */
   readonly onPort?: (port: number) => void;
 }
@@ -61,13 +54,13 @@ export async function pushAgent(
 ): Promise<PushedAgent> {
   const { exec } = carrier;
   if (exec === undefined) throw cannot('no command can be run there');
-  const code = await readFile(options.agentFile ?? AGENT_FILE).catch((cause: unknown) => {
-    throw cannot('this epmux was built without one', cause);
+  const { bundle, clock, logger } = options;
+  await bundle.read().catch((cause: unknown) => {
+    throw cannot('this epmux has none: its file is not there, or can not be read', cause);
   });
   // While the dyno is asked for a process.
-  const packing = promisify(gzip)(code);
+  const packing = bundle.pack();
   packing.catch(() => undefined);
-  const { clock, logger } = options;
   const limit = new Limit(clock, signal);
   let dyno: RemoteProcess | undefined;
   let complaint = '';
@@ -80,7 +73,7 @@ export async function pushAgent(
     const talk = new PushTalk(dyno.io);
     limit.onOver(() => talk.fail(abortError(limit.signal)));
     if (limit.signal.aborted) throw abortError(limit.signal);
-    return await converse(talk, code, packing, options, limit);
+    return await converse(talk, packing, options, limit);
   } catch (error) {
     if (complaint !== '') logger.debug('while an agent was pushed', { stderr: complaint });
     if (signal.aborted) throw abortError(signal);
@@ -94,22 +87,21 @@ export async function pushAgent(
 
 async function converse(
   talk: PushTalk,
-  code: Uint8Array,
-  packing: Promise<Uint8Array>,
+  packing: Promise<PackedAgent>,
   { epmdPort, onPort }: PushOptions,
   limit: Limit,
 ): Promise<PushedAgent> {
   const begun = await talk.next();
   if (begun.word !== 'begin') throw cannot(unready(begun));
   limit.set(START_MS, `it took longer than ${START_MS / 1_000} s`);
-  const packed = await packing;
+  const { bytes, sha256 } = await packing;
   const header: PushHeader = {
-    bytes: packed.length,
-    sha256: createHash('sha256').update(code).digest('hex'),
+    bytes: bytes.length,
+    sha256,
     secret: randomBytes(SECRET_BYTES).toString('hex'),
     args: ['--epmd-port', String(epmdPort)],
   };
-  await talk.send(Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), packed]));
+  await talk.send(Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), bytes]));
   const greeting = await talk.next();
   if (greeting.word !== 'ready' || !VERSION.test(greeting.text)) throw cannot(unready(greeting));
   const port = portIn(await talk.next());

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentChoice, LinkState, LinkStatus } from '../../../src/daemon/control/api.ts';
+import { AgentBundle } from '../../../src/daemon/links/agent-bundle.ts';
 import type { DynoLink } from '../../../src/daemon/links/dyno-link.ts';
 import { PUSH_REQUEST } from '../../../src/daemon/links/push-script.ts';
 import type { LinkMemory } from '../../../src/daemon/memory.ts';
@@ -27,14 +28,14 @@ describe('a link to a host that may have no agent', function () {
   let app: ErlangNode;
   let host: PushHost;
   let bare: PushHost;
-  let agentFile = '';
+  let bundle: AgentBundle;
   let link: DynoLink | undefined;
   let listening: TestAgent | undefined;
   let seen: SeenOfLink;
   let foreseen: (FirstRequest | undefined)[];
 
   before(async () => {
-    agentFile = await agentBundle();
+    bundle = new AgentBundle(await agentBundle());
     dyno = await ErlangHost.start();
     app = await dyno.node('app');
     host = await PushHost.start();
@@ -64,7 +65,7 @@ describe('a link to a host that may have no agent', function () {
     const { epmdPort } = dyno;
     const way = watched(transport ?? to.transport(agentPort));
     link = searchingLink(
-      { choice, epmdPort, transport: () => way, secret, inherited, agentFile },
+      { choice, epmdPort, transport: () => way, secret, inherited, bundle },
       seen,
     );
     link.start();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from '../../../src/cli/erlang/programs.ts';
+import { AgentBundle } from '../../../src/daemon/links/agent-bundle.ts';
 import { pushAgent } from '../../../src/daemon/links/push.ts';
 import { PUSH_REQUEST } from '../../../src/daemon/links/push-script.ts';
 import type { EpmuxError } from '../../../src/protocol/errors.ts';
@@ -54,12 +55,12 @@ describe('pushing an agent to a host that can’t take it', function () {
   const why = async (options: PushHostOptions, silentMs = 0): Promise<EpmuxError> => {
     const host = await PushHost.start(options);
     const carrier = await host.connect();
-    const agentFile = await agentBundle();
+    const bundle = new AgentBundle(await agentBundle());
     const clock = silentMs > 0 ? new ManualClock() : systemClock;
     try {
       const pushed = pushAgent(
         carrier,
-        { epmdPort: 1, clock, logger: silentLogger, agentFile },
+        { epmdPort: 1, clock, logger: silentLogger, bundle },
         never,
       );
       pushed.catch(() => undefined);

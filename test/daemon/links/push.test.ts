@@ -3,6 +3,7 @@ import { getEventListeners } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { AgentBundle } from '../../../src/daemon/links/agent-bundle.ts';
 import { type PushedAgent, pushAgent } from '../../../src/daemon/links/push.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
@@ -67,8 +68,12 @@ describe('pushing an agent', function () {
     await host.deserted();
   });
 
-  const push = (over = carrier, agentFile = bundle, signal = never): Promise<PushedAgent> =>
-    pushAgent(over, { epmdPort, clock: systemClock, logger: silentLogger, agentFile }, signal);
+  const push = (over = carrier, file = bundle, signal = never): Promise<PushedAgent> =>
+    pushAgent(
+      over,
+      { epmdPort, clock: systemClock, logger: silentLogger, bundle: new AgentBundle(file) },
+      signal,
+    );
   const stub = (code: string): string => {
     const file = join(folder.path, 'agent.mjs');
     writeFileSync(file, code);
@@ -192,7 +197,13 @@ describe('pushing an agent', function () {
     `);
     const opening: Promise<BytePipe>[] = [];
     const onPort = (port: number): void => void opening.push(carrier.openAgentPipe(never, port));
-    const options = { epmdPort, clock: systemClock, logger: silentLogger, agentFile: file, onPort };
+    const options = {
+      epmdPort,
+      clock: systemClock,
+      logger: silentLogger,
+      bundle: new AgentBundle(file),
+      onPort,
+    };
     const pushed = pushAgent(carrier, options, never);
     await assert.rejects(pushed, { code: 'AGENT_MISSING', message: /exit 3/ });
     const pipe = await opening[0];
@@ -209,6 +220,6 @@ describe('pushing an agent', function () {
 
   it('says so where this program has none to push', async () => {
     const failed = push(carrier, join(folder.path, 'none.mjs'));
-    await assert.rejects(failed, { code: 'AGENT_MISSING', message: /built without/ });
+    await assert.rejects(failed, { code: 'AGENT_MISSING', message: /its file is not there/ });
   });
 });

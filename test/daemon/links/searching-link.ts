@@ -1,4 +1,5 @@
 import type { AgentChoice } from '../../../src/daemon/control/api.ts';
+import type { AgentBundle } from '../../../src/daemon/links/agent-bundle.ts';
 import { DynoLink } from '../../../src/daemon/links/dyno-link.ts';
 import type { LinkMemory } from '../../../src/daemon/memory.ts';
 import type { EpmuxError } from '../../../src/protocol/errors.ts';
@@ -22,7 +23,7 @@ export interface SearchingLinkOptions {
   readonly transport: () => Transport;
   readonly secret: string | undefined;
   readonly inherited: Omit<LinkMemory, 'id'> | undefined;
-  readonly agentFile: string;
+  readonly bundle: AgentBundle;
 }
 
 /** A link to a host, as a tunnel has it; not started. */

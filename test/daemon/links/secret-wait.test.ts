@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { ownAgent } from '../../../src/daemon/links/agent-bundle.ts';
 import { AgentSearch } from '../../../src/daemon/links/agent-search.ts';
 import type { AgentWay } from '../../../src/daemon/links/agent-way.ts';
 import { EpmuxError } from '../../../src/protocol/errors.ts';
@@ -21,7 +22,7 @@ describe('an attempt to attach that waits for the secret', () => {
       agent: {} as AgentWay,
       secret: () => new Promise(() => {}),
       epmdPort: 4369,
-      agentFile: undefined,
+      bundle: ownAgent,
       clock: new ManualClock(),
       logger: silentLogger,
       onStep: () => undefined,
