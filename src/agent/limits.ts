@@ -1,6 +1,7 @@
 import { RELAY_DEFAULTS } from '../erlang/relay-options.ts';
+import { PREFERRED_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { type LimitsOf, type LimitTable, limitsFrom, settingsOf } from '../runtime/limits.ts';
-import { MIN_FRAME_BYTES, MOST_FRAME_BYTES } from '../session/config.ts';
+import { MIN_PAYLOAD_BYTES } from '../session/config.ts';
 
 const MIB = 1024 * 1024;
 
@@ -16,7 +17,11 @@ export const AGENT_LIMITS = {
   /** Of one session. */
   streams: { standard: 1_024, least: 1, most: 1_000_000 },
   /** The largest payload of the frames that it makes. */
-  frameBytes: { standard: MOST_FRAME_BYTES, least: MIN_FRAME_BYTES, most: MOST_FRAME_BYTES },
+  frameBytes: {
+    standard: PREFERRED_PAYLOAD_BYTES,
+    least: MIN_PAYLOAD_BYTES,
+    most: PREFERRED_PAYLOAD_BYTES,
+  },
   /** Kept for replay by one session. */
   replayBytes: { standard: 16 * MIB, least: 65_536, most: 1_024 * MIB },
   /** In the send buffers of one session's streams; above it each holds one write at most. */

@@ -37,7 +37,7 @@ function sessionConfig({ limits, graceMs }: AgentOptions): SessionConfig {
     ...SESSION_DEFAULTS,
     graceMs,
     maxStreams: limits.streams,
-    maxFrameBytes: limits.frameBytes,
+    maxPayloadBytes: limits.frameBytes,
     replayBudgetBytes: limits.replayBytes,
     maxBufferedBytes: limits.bufferBytes,
     maxWindowsTotalBytes: limits.windowBytes,

@@ -35,7 +35,7 @@ function sessionConfig(limits: DaemonLimits): SessionConfig {
   return {
     ...SESSION_DEFAULTS,
     maxStreams: limits.streams,
-    maxFrameBytes: limits.frameBytes,
+    maxPayloadBytes: limits.frameBytes,
     replayBudgetBytes: limits.replayBytes,
     maxBufferedBytes: limits.bufferBytes,
     maxWindowsTotalBytes: limits.windowBytes,

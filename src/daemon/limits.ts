@@ -1,7 +1,8 @@
 import { RELAY_DEFAULTS } from '../erlang/relay-options.ts';
+import { PREFERRED_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { type LimitsOf, type LimitTable, limitsFrom, settingsOf } from '../runtime/limits.ts';
-import { MIN_FRAME_BYTES, MOST_FRAME_BYTES } from '../session/config.ts';
+import { MIN_PAYLOAD_BYTES } from '../session/config.ts';
 
 const MIB = 1024 * 1024;
 
@@ -17,7 +18,11 @@ export const DAEMON_LIMITS = {
   /** Streams of one session with an agent. */
   streams: { standard: 10_000, least: 1, most: 1_000_000 },
   /** The largest payload of the frames that it makes. */
-  frameBytes: { standard: MOST_FRAME_BYTES, least: MIN_FRAME_BYTES, most: MOST_FRAME_BYTES },
+  frameBytes: {
+    standard: PREFERRED_PAYLOAD_BYTES,
+    least: MIN_PAYLOAD_BYTES,
+    most: PREFERRED_PAYLOAD_BYTES,
+  },
   /** Kept for replay by one session. */
   replayBytes: { standard: 16 * MIB, least: 65_536, most: 1_024 * MIB },
   /** In the send buffers of one session's streams; above it each holds one write at most. */

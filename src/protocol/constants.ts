@@ -15,6 +15,13 @@ export const SESSION_ID_BYTES = 16;
 export const BOOT_ID_BYTES = 16;
 export const MIN_SECRET_BYTES = 16;
 export const FRAME_HEADER_BYTES = 8;
+/** A frame with its header. */
+export const MAX_FRAME_BYTES = FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES;
+/**
+ * What a DATA frame carries where nothing asks for less: with its header it then fills two packets of an SSH channel,
+ * and one read of a socket, without a rest of a few bytes.
+ */
+export const PREFERRED_PAYLOAD_BYTES = MAX_PAYLOAD_BYTES - FRAME_HEADER_BYTES;
 
 export const Role = { daemon: 0, agent: 1 } as const;
 export type RoleName = keyof typeof Role;

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { Pieces } from '../erlang/bytes.ts';
-import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
+import { PREFERRED_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import {
   afterRead,
@@ -31,15 +31,13 @@ export function pairPipe(readable: Readable, writable: Writable, label: string):
 const MOST_WRITES = 32;
 const BLOCK_BYTES = 16_384;
 
-/** As much as a frame may carry: what is read at once then leaves as one. */
-const SHARED_BYTES = MAX_PAYLOAD_BYTES - FRAME_HEADER_BYTES;
 /** For a socket that carries a session. */
 const OWN_BYTES = 65_536;
 let shared: Uint8Array | undefined;
 
-/** All sockets whose owners copy what they are given read into this. */
+/** All sockets whose owners copy what they are given read into this; what is read at once then leaves in one frame. */
 function sharedMemory(): Uint8Array {
-  shared ??= Buffer.allocUnsafeSlow(SHARED_BYTES);
+  shared ??= Buffer.allocUnsafeSlow(PREFERRED_PAYLOAD_BYTES);
   return shared;
 }
 

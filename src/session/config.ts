@@ -1,4 +1,4 @@
-import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
+import { PREFERRED_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 
 /** Tunables of a session; none of them has to agree with the other end. Units stand in the names. */
@@ -31,16 +31,14 @@ export interface SessionConfig {
   readonly minInFlightBytes: number;
   readonly maxInFlightBytes: number;
   /** The largest payload of a DATA frame of this end; on a slow path frames are smaller by themselves. */
-  readonly maxFrameBytes: number;
+  readonly maxPayloadBytes: number;
   /** Most streams at once. */
   readonly maxStreams: number;
 }
 
-/** With its header a frame then fills two packets of an SSH channel, and one read of a socket, without a rest of a few bytes. */
-export const MOST_FRAME_BYTES = MAX_PAYLOAD_BYTES - FRAME_HEADER_BYTES;
-/** A DATA frame is not made smaller than this to fit a budget, unless there is no more to send. */
-export const MIN_FRAME_BYTES = 4_096;
-const LEAST_BUDGET_BYTES = 4 * MIN_FRAME_BYTES;
+/** A DATA frame carries no less than this to fit a budget, unless there is no more to send. */
+export const MIN_PAYLOAD_BYTES = 4_096;
+const LEAST_BUDGET_BYTES = 4 * MIN_PAYLOAD_BYTES;
 
 export const SESSION_DEFAULTS: SessionConfig = {
   heartbeatMs: 3_000,
@@ -57,7 +55,7 @@ export const SESSION_DEFAULTS: SessionConfig = {
   maxWindowsTotalBytes: 64 * 1024 * 1024,
   minInFlightBytes: 16 * 1024,
   maxInFlightBytes: 16 * 1024 * 1024,
-  maxFrameBytes: MOST_FRAME_BYTES,
+  maxPayloadBytes: PREFERRED_PAYLOAD_BYTES,
   maxStreams: 10_000,
 };
 
@@ -71,8 +69,11 @@ export function checkSessionConfig(config: SessionConfig): void {
   }
   if (config.deadAfterMs <= config.heartbeatMs) refuse('deadAfterMs must be above heartbeatMs');
   if (config.clockJumpMs <= config.heartbeatMs) refuse('clockJumpMs must be above heartbeatMs');
-  if (config.maxFrameBytes < MIN_FRAME_BYTES || config.maxFrameBytes > MOST_FRAME_BYTES) {
-    refuse(`maxFrameBytes must be from ${MIN_FRAME_BYTES} to ${MOST_FRAME_BYTES}`);
+  if (
+    config.maxPayloadBytes < MIN_PAYLOAD_BYTES ||
+    config.maxPayloadBytes > PREFERRED_PAYLOAD_BYTES
+  ) {
+    refuse(`maxPayloadBytes must be from ${MIN_PAYLOAD_BYTES} to ${PREFERRED_PAYLOAD_BYTES}`);
   }
   if (config.maxInFlightBytes < config.minInFlightBytes) {
     refuse('maxInFlightBytes must not be below minInFlightBytes');

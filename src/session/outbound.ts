@@ -1,6 +1,6 @@
-import { FRAME_HEADER_BYTES, FrameType, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
+import { FRAME_HEADER_BYTES, FrameType, MAX_FRAME_BYTES } from '../protocol/constants.ts';
 import { encodeFrame, writeHeader } from '../protocol/encode.ts';
-import { MIN_FRAME_BYTES } from './config.ts';
+import { MIN_PAYLOAD_BYTES } from './config.ts';
 import type { ControlQueue } from './control-queue.ts';
 import type { FrameMemory } from './frame-memory.ts';
 import type { PathEstimator } from './path-estimator.ts';
@@ -11,7 +11,6 @@ import type { Streams } from './streams.ts';
 
 /** Sparse streams may go so far beyond what may be in flight: a keystroke does not wait for an acknowledgement of bulk. */
 const SPARSE_EXTRA_BYTES = 16_384;
-const MAX_FRAME_BYTES = FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES;
 
 export interface OutboundOptions {
   readonly memory: FrameMemory;
@@ -65,7 +64,7 @@ export class Outbound {
       if (room <= 0) return false;
       const mayFly = this.#path.limitBytes - this.#replay.bytes;
       if (this.#scheduler.idle) return this.#isStarved(mayFly);
-      const hasBudget = this.#replay.dataRoom >= FRAME_HEADER_BYTES + MIN_FRAME_BYTES;
+      const hasBudget = this.#replay.dataRoom >= FRAME_HEADER_BYTES + MIN_PAYLOAD_BYTES;
       if (!hasBudget || mayFly <= -SPARSE_EXTRA_BYTES) return false;
       const stream = this.#scheduler.next(now, mayFly <= 0);
       if (stream === undefined) return false;
@@ -94,7 +93,7 @@ export class Outbound {
   #frameData(stream: Stream, now: number): number {
     const most = Math.min(
       stream.credit,
-      this.#path.frameBytes,
+      this.#path.payloadBytes,
       this.#replay.dataRoom - FRAME_HEADER_BYTES,
     );
     const frame = stream.takeFrame(most) ?? this.#copyFrame(stream, most);

@@ -1,14 +1,14 @@
 import { ACK_EVERY_BYTES } from '../protocol/constants.ts';
 import { AskingCycle } from './asking-cycle.ts';
 import type { SessionConfig } from './config.ts';
-import { MIN_FRAME_BYTES } from './config.ts';
+import { MIN_PAYLOAD_BYTES } from './config.ts';
 import type { Sample } from './flight-log.ts';
 import { FlightLog } from './flight-log.ts';
 import { MaxOverRounds } from './max-over-rounds.ts';
 
 export type PathBounds = Pick<
   SessionConfig,
-  'minInFlightBytes' | 'maxInFlightBytes' | 'maxFrameBytes'
+  'minInFlightBytes' | 'maxInFlightBytes' | 'maxPayloadBytes'
 >;
 
 /** What may be in flight before anything is measured. */
@@ -100,9 +100,9 @@ export class PathEstimator {
   }
 
   /** The largest payload of a DATA frame. */
-  get frameBytes(): number {
-    const fitting = Math.max(MIN_FRAME_BYTES, Math.floor(this.#fittingBytes));
-    return Math.min(this.#bounds.maxFrameBytes, fitting);
+  get payloadBytes(): number {
+    const fitting = Math.max(MIN_PAYLOAD_BYTES, Math.floor(this.#fittingBytes));
+    return Math.min(this.#bounds.maxPayloadBytes, fitting);
   }
 
   /** True once each time that a PING sent now would tell something: a pipe is new, or the queue has run dry. */
@@ -229,7 +229,7 @@ export class PathEstimator {
       this.#state = 'drying';
       this.#heldBackAt = this.#log.sent;
     }
-    const dryBytes = Math.max(MIN_FRAME_BYTES, this.#rate.value * DRY_MS);
+    const dryBytes = Math.max(MIN_PAYLOAD_BYTES, this.#rate.value * DRY_MS);
     if (this.#state !== 'drying') return;
     if (this.#log.inFlight > dryBytes && position < this.#heldBackAt) return;
     this.#state = 'measuring';

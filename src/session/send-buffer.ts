@@ -1,9 +1,12 @@
-import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
+import {
+  FRAME_HEADER_BYTES,
+  MAX_PAYLOAD_BYTES,
+  PREFERRED_PAYLOAD_BYTES,
+} from '../protocol/constants.ts';
 import { Fifo } from './fifo.ts';
 import { type FrameMemory, POOLED_FROM_BYTES } from './frame-memory.ts';
 
 const NO_BLOCK: Uint8Array = new Uint8Array(0);
-const MOST_IN_FRAME_BYTES = MAX_PAYLOAD_BYTES - FRAME_HEADER_BYTES;
 
 /**
  * The bytes written to a stream that are not in frames yet, copied: small chunks side by side, large ones into the memory of frames, behind room for a
@@ -34,7 +37,7 @@ export class SendBuffer {
       return;
     }
     this.#blockOpen = false;
-    for (let at = this.#fillLast(chunk); at < chunk.length; at += MOST_IN_FRAME_BYTES) {
+    for (let at = this.#fillLast(chunk); at < chunk.length; at += PREFERRED_PAYLOAD_BYTES) {
       this.#pushBlock(at === 0 ? chunk : chunk.subarray(at));
     }
   }
@@ -46,7 +49,7 @@ export class SendBuffer {
   takeFrame(mostBytes: number): Uint8Array | undefined {
     const chunk = this.#chunks.first();
     if (chunk === undefined || chunk.length > mostBytes) return undefined;
-    const isLarge = chunk.length >= MOST_IN_FRAME_BYTES / 2;
+    const isLarge = chunk.length >= PREFERRED_PAYLOAD_BYTES / 2;
     if (!isLarge && chunk.length < Math.min(mostBytes, this.#bytes)) return undefined;
     if (!this.#memory.isPooled(chunk)) return undefined;
     this.#chunks.shift();
@@ -107,7 +110,7 @@ export class SendBuffer {
 
   /** Takes as much of the chunk as a frame may have. Where no large one waits before it, more may not follow, and the block is of about that size. */
   #pushBlock(chunk: Uint8Array): void {
-    const length = Math.min(chunk.length, MOST_IN_FRAME_BYTES);
+    const length = Math.min(chunk.length, PREFERRED_PAYLOAD_BYTES);
     const last = this.#chunks.last();
     const isBacklog = last !== undefined && this.#memory.isPooled(last);
     const block = this.#memory.takeBlock(

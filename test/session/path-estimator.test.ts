@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { MAX_PAYLOAD_BYTES } from '../../src/protocol/constants.ts';
-import { MIN_FRAME_BYTES, SESSION_DEFAULTS } from '../../src/session/config.ts';
+import { MIN_PAYLOAD_BYTES, SESSION_DEFAULTS } from '../../src/session/config.ts';
 import { PathEstimator } from '../../src/session/path-estimator.ts';
 
 /** A path that takes all there may be in flight at its rate, and acknowledges each piece after the round trip. */
@@ -146,7 +146,7 @@ describe('the path estimator', () => {
 
   it('makes frames that take the path no longer than 10 ms, and 1.5 ms above 16 KiB', () => {
     for (const [rate, expected] of [
-      [100, MIN_FRAME_BYTES],
+      [100, MIN_PAYLOAD_BYTES],
       [1_000, 10_000],
       [3_000, 16_384],
       [12_500, 18_750],
@@ -154,8 +154,8 @@ describe('the path estimator', () => {
     ] as const) {
       const road = new Road(rate, 20);
       road.run(3_000);
-      const share = road.path.frameBytes / expected;
-      assert.ok(share > 0.85 && share < 1.15, `${road.path.frameBytes} bytes at ${rate}`);
+      const share = road.path.payloadBytes / expected;
+      assert.ok(share > 0.85 && share < 1.15, `${road.path.payloadBytes} bytes at ${rate}`);
     }
   });
 
