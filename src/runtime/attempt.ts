@@ -13,17 +13,17 @@ export interface AttemptLimits {
 
 export interface Settle<T> {
   succeed(value: T): void;
-  fail(error: unknown): void;
+  fail(error: EpmuxError): void;
 }
+
+/** Undoes a step that comes to nothing. */
+export type Undo = (error: EpmuxError) => void;
 
 /**
  * One step that has to come to an outcome. Success, failure, the limit and the abort race: the first wins and the rest is
- * ignored. What `begin` returns undoes the step and is called once on anything but success.
+ * ignored. What `begin` returns is called once on anything but success.
  */
-export function attempt<T>(
-  limits: AttemptLimits,
-  begin: (settle: Settle<T>) => (() => void) | undefined,
-) {
+export function attempt<T>(limits: AttemptLimits, begin: (settle: Settle<T>) => Undo | undefined) {
   const { signal, clock } = limits;
   return new Promise<T>((resolve, reject) => {
     if (signal?.aborted === true) {
@@ -31,7 +31,8 @@ export function attempt<T>(
       return;
     }
     let settled = false;
-    let undo: (() => void) | undefined;
+    let failure: EpmuxError | undefined;
+    let undo: Undo | undefined;
     const settle = (): boolean => {
       if (settled) return false;
       settled = true;
@@ -39,23 +40,23 @@ export function attempt<T>(
       signal?.removeEventListener('abort', onAbort);
       return true;
     };
-    const fail = (error: unknown): void => {
+    const fail = (error: EpmuxError): void => {
       if (!settle()) return;
-      undo?.();
+      failure = error;
+      undo?.(error);
       reject(error);
     };
     const onAbort = (): void => fail(abortError(limits.what, signal));
     const cancelLimit = clock.wakeAt(clock.now() + limits.limitMs, () => fail(limits.late()));
     signal?.addEventListener('abort', onAbort);
-    const begun = begin({
+    undo = begin({
       succeed: (value) => {
         if (settle()) resolve(value);
       },
       fail,
     });
     // A step that failed within `begin` has still to be undone.
-    if (settled && undo === undefined) begun?.();
-    undo = begun;
+    if (failure !== undefined) undo?.(failure);
   });
 }
 

@@ -8,7 +8,7 @@ import {
   namesAnswer,
   portAnswer,
 } from '../erlang/epmd.ts';
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import { type AttemptLimits, attempt } from './attempt.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { isExhaustion } from './descriptors.ts';
@@ -73,7 +73,7 @@ export async function askEpmdOver<T>(
           const value = read();
           if (value !== undefined) succeed(value);
         } catch (error) {
-          fail(error);
+          fail(EpmuxError.from(error, 'INTERNAL', 'asking epmd'));
         }
       };
       pipe.start({
@@ -101,9 +101,9 @@ async function ask<T>(
   try {
     return await askEpmdOver(pipe, request, answer, { clock, limitMs: ANSWER_MS, signal, late });
   } catch (error) {
-    if (!(error instanceof EpmuxError) || error.code !== 'PIPE_LOST') throw error;
+    if (!EpmuxError.is(error, 'PIPE_LOST')) throw error;
     const { cause = error } = error;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     if (isExhaustion(cause)) throw new EpmuxError('BUSY', `epmd was not asked: ${why}`, { cause });
     throw noEpmd(at, why, cause);
   }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Cookie, HandshakeVersion } from '../erlang/handshake.ts';
 import { NodeClient, type NodeClientOutcome, type NodeIdentity } from '../erlang/node-client.ts';
 import { EpmuxError } from '../protocol/errors.ts';
+import { attempt, type Settle } from './attempt.ts';
 import type { Clock } from './clock.ts';
 import type { BytePipe } from './pipe.ts';
 
@@ -44,44 +45,45 @@ type Success = Exclude<NodeClientOutcome, { readonly kind: 'failed' }>;
 
 async function probe(options: NodeProbeOptions, cookie: Cookie | undefined): Promise<Success> {
   const deadline = options.clock.now() + (options.timeoutMs ?? TIMEOUT_MS);
-  const outcome = await attempt(options, cookie, 6, deadline);
+  const outcome = await shakeHands(options, cookie, 6, deadline);
   if (outcome.kind !== 'failed') return outcome;
   if (!outcome.older) throw outcome.error;
-  const second = await attempt(options, cookie, 5, deadline);
+  const second = await shakeHands(options, cookie, 5, deadline);
   if (second.kind === 'failed') throw second.error;
   return second;
 }
 
-function attempt(
+async function shakeHands(
   options: NodeProbeOptions,
   cookie: Cookie | undefined,
   version: HandshakeVersion,
   deadline: number,
 ): Promise<NodeClientOutcome> {
-  return new Promise((resolve, reject) => {
-    let pipe: BytePipe | undefined;
-    let over = false;
-    const settle = (settleWith: () => void): void => {
-      if (over) return;
-      over = true;
-      cancel();
-      pipe?.close();
-      settleWith();
-    };
-    const cancel = options.clock.wakeAt(deadline, () =>
-      settle(() => reject(new EpmuxError('NODE_UNREACHABLE', 'the node did not answer in time'))),
-    );
-    options.open().then(
-      (opened) => {
-        pipe = opened;
-        if (over) opened.close();
-        else converse(opened, newClient(options, cookie, version), options.clock, settled);
-      },
-      (error: unknown) => settle(() => reject(error)),
-    );
-    const settled = (result: NodeClientOutcome | EpmuxError): void =>
-      settle(() => (result instanceof EpmuxError ? reject(result) : resolve(result)));
-  });
+  const { clock } = options;
+  const limits = {
+    what: 'asking the node',
+    clock,
+    limitMs: deadline - clock.now(),
+    late: () => new EpmuxError('NODE_UNREACHABLE', 'the node did not answer in time'),
+  };
+  let pipe: BytePipe | undefined;
+  let over = false;
+  try {
+    return await attempt<NodeClientOutcome>(limits, (settle) => {
+      options.open().then(
+        (opened) => {
+          pipe = opened;
+          if (over) opened.close();
+          else converse(opened, newClient(options, cookie, version), clock, settle);
+        },
+        (error: unknown) =>
+          settle.fail(EpmuxError.from(error, 'INTERNAL', 'there is no way to the node')),
+      );
+    });
+  } finally {
+    over = true;
+    pipe?.close();
+  }
 }
 
 function newClient(
@@ -103,11 +105,11 @@ function converse(
   pipe: BytePipe,
   client: NodeClient,
   clock: Clock,
-  settled: (result: NodeClientOutcome | EpmuxError) => void,
+  { succeed, fail }: Settle<NodeClientOutcome>,
 ): void {
   let heard = false;
   const check = (): void => {
-    if (client.outcome !== undefined) settled(client.outcome);
+    if (client.outcome !== undefined) succeed(client.outcome);
   };
   const ended = (): void => {
     client.ended();
@@ -124,7 +126,7 @@ function converse(
     onClosed(error) {
       // The tunnel's own reason says more than a silent close; once the node has spoken, it is the node that closed.
       const saysMore = error !== undefined && (!heard || error.code === 'COOKIE_REFUSED');
-      if (saysMore && error.code !== 'PIPE_LOST') settled(error);
+      if (saysMore && error.code !== 'PIPE_LOST') fail(error);
       else ended();
     },
   });

@@ -8,8 +8,8 @@ import type {
 } from '../protocol/handshake.ts';
 import { AgentHandshake, DaemonHandshake } from '../protocol/handshake.ts';
 import type { HelloAttributes } from '../protocol/hello.ts';
-import type { Cancel, Clock } from './clock.ts';
-import { faultOf } from './fault.ts';
+import { abortError, attempt } from './attempt.ts';
+import type { Clock } from './clock.ts';
 import { HandoverPipe } from './handover-pipe.ts';
 import { closeWhenSent } from './linger.ts';
 import type { BytePipe } from './pipe.ts';
@@ -46,7 +46,7 @@ export function openDaemonPipe(
   options: OpenDaemonPipeOptions,
 ): Promise<OpenedDaemonPipe> {
   const handshake = new DaemonHandshake({ ...options, nonce: randomBytes(NONCE_BYTES) });
-  return new Opening(pipe, options, handshake, 'AGENT_MISSING').promise;
+  return open(pipe, options, handshake, 'AGENT_MISSING');
 }
 
 /** The agent's side. Errors as for the daemon, AGENT_MISSING excepted. */
@@ -55,7 +55,7 @@ export function openAgentPipe(
   options: OpenSessionPipeOptions,
 ): Promise<OpenedAgentPipe> {
   const handshake = new AgentHandshake({ ...options, nonce: randomBytes(NONCE_BYTES) });
-  return new Opening(pipe, options, handshake, 'PIPE_LOST').promise;
+  return open(pipe, options, handshake, 'PIPE_LOST');
 }
 
 interface AnyHandshake<Result> {
@@ -63,106 +63,60 @@ interface AnyHandshake<Result> {
   receive(chunk: Uint8Array): HandshakeStep<Result>;
 }
 
-class Opening<Result extends object> {
-  readonly promise: Promise<Result & Opened>;
-  readonly #pipe: HandoverPipe;
-  readonly #clock: Clock;
-  readonly #handshake: AnyHandshake<Result>;
-  readonly #silent: 'AGENT_MISSING' | 'PIPE_LOST';
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort: () => void;
-  readonly #cancelTimer: Cancel;
-  #resolve!: (opened: Result & Opened) => void;
-  #reject!: (error: EpmuxError) => void;
-  #heard = false;
-  #over = false;
-
-  constructor(
-    pipe: BytePipe,
-    options: OpenSessionPipeOptions,
-    handshake: AnyHandshake<Result>,
-    silent: 'AGENT_MISSING' | 'PIPE_LOST',
-  ) {
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+function open<Result extends object>(
+  pipe: BytePipe,
+  options: OpenSessionPipeOptions,
+  handshake: AnyHandshake<Result>,
+  silent: 'AGENT_MISSING' | 'PIPE_LOST',
+): Promise<Result & Opened> {
+  const { clock, signal, helloTimeoutMs: limitMs = HELLO_TIMEOUT_MS } = options;
+  const { label } = pipe;
+  const what = `opening ${label}`;
+  const late = () => new EpmuxError('TIMEOUT', `${label} said no hello in ${limitMs} ms`);
+  // No attempt begins then that could undo it.
+  if (signal?.aborted === true) pipe.close(abortError(what, signal));
+  return attempt<Result & Opened>({ what, signal, clock, limitMs, late }, ({ succeed, fail }) => {
+    const given = new HandoverPipe(pipe);
+    let heard = false;
+    let isRefused = false;
+    const take = (step: HandshakeStep<Result>): void => {
+      if (step.send.length > 0) given.write(step.send);
+      if (step.state === 'failed') {
+        isRefused = step.send.length > 0;
+        fail(step.error);
+      } else if (step.state === 'done') {
+        given.release();
+        succeed({ ...step.result, pipe: given });
+      }
+    };
+    const ended = (): void => fail(heard ? cutShort(label) : wordless(label, silent));
+    given.start({
+      onBytes(chunk) {
+        heard = true;
+        try {
+          take(handshake.receive(chunk));
+        } catch (cause) {
+          // Whoever was to give the ATTACH threw, such as a session that has ended meanwhile.
+          fail(EpmuxError.from(cause, 'INTERNAL', 'the handshake failed'));
+        }
+      },
+      onWritable() {},
+      onEnd: ended,
+      onClosed: (error) => (error === undefined ? ended() : fail(error)),
     });
-    this.#pipe = new HandoverPipe(pipe);
-    this.#clock = options.clock;
-    this.#handshake = handshake;
-    this.#silent = silent;
-    this.#signal = options.signal;
-    this.#onAbort = () => this.#fail(interrupted(pipe, options.signal));
-    const timeoutMs = options.helloTimeoutMs ?? HELLO_TIMEOUT_MS;
-    this.#cancelTimer = options.clock.wakeAt(options.clock.now() + timeoutMs, () =>
-      this.#fail(new EpmuxError('TIMEOUT', `${pipe.label} said no hello in ${timeoutMs} ms`)),
-    );
-    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
-    if (this.#signal?.aborted) this.#onAbort();
-    else this.#begin();
-  }
-
-  #begin(): void {
-    this.#pipe.start({
-      onBytes: (chunk) => this.#receive(chunk),
-      onWritable: () => {},
-      onEnd: () => this.#fail(this.#ended()),
-      onClosed: (error) => this.#fail(error ?? this.#ended()),
-    });
-    this.#pipe.write(this.#handshake.start());
-  }
-
-  #receive(chunk: Uint8Array): void {
-    if (this.#over) return;
-    this.#heard = true;
-    const step = this.#step(chunk);
-    if (step === undefined) return;
-    if (step.send.length > 0) this.#pipe.write(step.send);
-    if (step.state === 'failed') {
-      this.#fail(step.error, step.send.length > 0);
-    } else if (step.state === 'done') {
-      this.#settle();
-      this.#pipe.release();
-      this.#resolve({ ...step.result, pipe: this.#pipe });
-    }
-  }
-
-  /** Undefined: whoever was to give the ATTACH threw, such as a session that has ended meanwhile. */
-  #step(chunk: Uint8Array): HandshakeStep<Result> | undefined {
-    try {
-      return this.#handshake.receive(chunk);
-    } catch (cause) {
-      this.#fail(cause instanceof EpmuxError ? cause : faultOf('the handshake', cause));
-      return undefined;
-    }
-  }
-
-  #fail(error: EpmuxError, refused = false): void {
-    if (this.#over) return;
-    this.#settle();
-    this.#pipe.release();
-    if (refused) closeWhenSent(this.#pipe, this.#clock);
-    else this.#pipe.close(error);
-    this.#reject(error);
-  }
-
-  #settle(): void {
-    this.#over = true;
-    this.#cancelTimer();
-    this.#signal?.removeEventListener('abort', this.#onAbort);
-  }
-
-  #ended(): EpmuxError {
-    const label = this.#pipe.label;
-    if (this.#heard) {
-      return new EpmuxError('PIPE_LOST', `${label} closed the connection during the handshake`);
-    }
-    return new EpmuxError(this.#silent, `${label} closed the connection without a word`);
-  }
+    given.write(handshake.start());
+    return (error) => {
+      given.release();
+      if (isRefused) closeWhenSent(given, clock);
+      else given.close(error);
+    };
+  });
 }
 
-function interrupted(pipe: BytePipe, signal: AbortSignal | undefined): EpmuxError {
-  const reason: unknown = signal?.reason;
-  if (reason instanceof EpmuxError) return reason;
-  return new EpmuxError('INTERRUPTED', `opening ${pipe.label} was given up`, { cause: reason });
+function cutShort(label: string): EpmuxError {
+  return new EpmuxError('PIPE_LOST', `${label} closed the connection during the handshake`);
+}
+
+function wordless(label: string, code: 'AGENT_MISSING' | 'PIPE_LOST'): EpmuxError {
+  return new EpmuxError(code, `${label} closed the connection without a word`);
 }

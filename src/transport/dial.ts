@@ -63,7 +63,7 @@ export function directDialer(clock: Clock, limitMs = CONNECT_LIMIT_MS): Dialer {
           cancelNext = clock.wakeAt(clock.now() + AGAIN_MS, dialOnce);
         };
         dialOnce();
-        return endOthers;
+        return () => endOthers();
       },
     );
   };

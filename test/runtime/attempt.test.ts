@@ -6,13 +6,13 @@ import { ManualClock } from '../support/manual-clock.ts';
 describe('an attempt', () => {
   let clock: ManualClock;
   let abort: AbortController;
-  let undone: number;
+  let undone: EpmuxError[];
   let settle: Settle<string>;
 
   beforeEach(() => {
     clock = new ManualClock();
     abort = new AbortController();
-    undone = 0;
+    undone = [];
   });
 
   const begin = (at: (settle: Settle<string>) => void = () => {}): Promise<string> =>
@@ -27,9 +27,7 @@ describe('an attempt', () => {
       (given) => {
         settle = given;
         at(given);
-        return () => {
-          undone += 1;
-        };
+        return (error) => undone.push(error);
       },
     );
   const broken = new EpmuxError('CONNECT_FAILED', 'broken');
@@ -41,7 +39,7 @@ describe('an attempt', () => {
     abort.abort();
     clock.advance(5_000);
     assert.equal(await step, 'done');
-    assert.deepEqual([undone, clock.waiting], [0, 0]);
+    assert.deepEqual([undone, clock.waiting], [[], 0]);
   });
 
   it('undoes once what fails, by the first of all reasons', async () => {
@@ -51,7 +49,7 @@ describe('an attempt', () => {
     abort.abort();
     settle.succeed('done');
     await assert.rejects(step, broken);
-    assert.deepEqual([undone, clock.waiting], [1, 0]);
+    assert.deepEqual([undone, clock.waiting], [[broken], 0]);
   });
 
   it('undoes also what fails while it begins', async () => {
@@ -59,23 +57,28 @@ describe('an attempt', () => {
       begin((given) => given.fail(broken)),
       broken,
     );
-    assert.equal(undone, 1);
+    assert.deepEqual(undone, [broken]);
+  });
+
+  it('leaves alone what succeeds while it begins', async () => {
+    assert.equal(await begin((given) => given.succeed('done')), 'done');
+    assert.deepEqual([undone, clock.waiting], [[], 0]);
   });
 
   it('has a limit', async () => {
     const step = begin();
     clock.advance(999);
-    assert.equal(undone, 0);
+    assert.equal(undone.length, 0);
     clock.advance(1);
     await assert.rejects(step, { code: 'TIMEOUT' });
-    assert.equal(undone, 1);
+    assert.equal(undone.length, 1);
   });
 
   it('ends when it is told to, for the reason given where that is an error of ours', async () => {
     const step = begin();
     abort.abort('because');
     await assert.rejects(step, { code: 'INTERRUPTED', message: 'a step was given up' });
-    assert.equal(undone, 1);
+    assert.equal(undone.length, 1);
     abort = new AbortController();
     const other = begin();
     abort.abort(broken);
