@@ -20,7 +20,7 @@ export async function greetAgent(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<PeerInfo> {
-  if (secret === undefined) return awaitHello(pipe, clock);
+  if (secret === undefined) return awaitHello(pipe, clock, signal);
   const opened = await openDaemonPipe(pipe, {
     software: SOFTWARE,
     hostName: hostname(),
@@ -34,11 +34,12 @@ export async function greetAgent(
   return opened.peer;
 }
 
-async function awaitHello(pipe: BytePipe, clock: Clock): Promise<never> {
+async function awaitHello(pipe: BytePipe, clock: Clock, signal: AbortSignal): Promise<never> {
   const { label } = pipe;
   let isAgent = false;
   const bytes = await readPipe(pipe, {
     clock,
+    signal,
     limitMs: HELLO_MS,
     maxBytes: MAX_HELLO_BYTES,
     what: label,

@@ -1,4 +1,5 @@
 import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { attempt } from '../../runtime/attempt.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { asEpmuxError } from '../report.ts';
 
@@ -79,22 +80,21 @@ async function lookWithin<C>(
   round: Round,
 ): Promise<Finding | undefined> {
   const { clock, limitMs = LIMIT_MS } = round;
-  const late = new AbortController();
-  const signal = AbortSignal.any([round.signal, late.signal]);
-  let cancel = (): void => {};
-  const limit = new Promise<never>((_, reject) => {
-    cancel = clock.wakeAt(clock.now() + limitMs, () => {
-      const error = new EpmuxError('TIMEOUT', `no outcome within ${limitMs / 1_000} s`);
-      late.abort(error);
-      reject(error);
-    });
-  });
+  const over = new AbortController();
+  const signal = AbortSignal.any([round.signal, over.signal]);
+  const limits = {
+    what: check.title,
+    clock,
+    limitMs,
+    late: () => new EpmuxError('TIMEOUT', `no outcome within ${limitMs / 1_000} s`),
+  };
   try {
-    return await Promise.race([lookNow(check, context, signal), limit]);
+    return await attempt<Finding | undefined>(limits, ({ succeed, fail }) => {
+      lookNow(check, context, signal).then(succeed, (thrown) => fail(asEpmuxError(thrown)));
+      return (error) => over.abort(error);
+    });
   } catch (thrown) {
     return broken(asEpmuxError(thrown));
-  } finally {
-    cancel();
   }
 }
 

@@ -42,6 +42,7 @@ export async function dynoFacts(
   remote.onStderr(() => {});
   const text = await readPipe(remote.io, {
     clock,
+    signal,
     limitMs: LIMIT_MS,
     maxBytes: MAX_BYTES,
     what: 'the shell in the dyno',
