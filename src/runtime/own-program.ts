@@ -1,8 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
+import { isOldNode } from './node-version.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** For another Node to say its version. */
+const ASK_MS = 5_000;
 /** fnm makes a folder of links for each shell, which goes with the session. */
 const OF_ONE_SHELL = /[\\/]fnm_multishells[\\/]/;
 
@@ -20,9 +24,16 @@ export function lastingScript(script: string): string {
   return OF_ONE_SHELL.test(script) ? (realPath(script) ?? script) : script;
 }
 
-/** This Node, or the PATH's where an update has taken it away. Undefined: there is none. */
+/** This Node, or the PATH's first that is new enough where an update has taken it away. Undefined: there is none. */
 export function presentNode(env: Environment, node: string = process.execPath): string | undefined {
-  return existsSync(node) ? node : nodesOnPath(env)[0];
+  return existsSync(node) ? node : nodesOnPath(env).find((path) => runsEpmux(path, env));
+}
+
+/** A version manager's shim is a `node`, too, and may have none to lead to. */
+function runsEpmux(node: string, env: Environment): boolean {
+  const options = { env, encoding: 'utf8', timeout: ASK_MS } as const;
+  const { status, stdout } = spawnSync(node, ['-p', 'process.versions.node'], options);
+  return status === 0 && !isOldNode(stdout.trim());
 }
 
 function nodesOnPath(env: Environment): readonly string[] {

@@ -10,10 +10,10 @@ describe('the program that is started again later', () => {
   let cellar: string;
 
   /** A link to it, or a program, in a folder of its own. */
-  const made = (name: string, target?: string): string => {
+  const made = (name: string, target?: string, script = ''): string => {
     const path = join(root, name);
     mkdirSync(dirname(path), { recursive: true });
-    if (target === undefined) writeFileSync(path, '#!/bin/sh\n', { mode: 0o755 });
+    if (target === undefined) writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
     else symlinkSync(target, path);
     return path;
   };
@@ -41,10 +41,13 @@ describe('the program that is started again later', () => {
     assert.equal(lastingScript(made('brew/bin/epmux', main)), join(root, 'brew/bin/epmux'));
   });
 
-  it('is this Node while it is there, then the one on the PATH', () => {
-    const next = made('next/bin/node');
-    assert.equal(presentNode(onPath(next), cellar), cellar);
-    assert.equal(presentNode(onPath(next), join(root, 'gone')), next);
+  it('is this Node while it is there, then the first on the PATH that is new enough', () => {
+    const shim = made('shims/node', undefined, 'echo no version is set >&2; exit 126');
+    const old = made('old/bin/node', undefined, 'echo 18.20.4');
+    const next = made('next/bin/node', undefined, 'echo 24.1.0');
+    assert.equal(presentNode(onPath(shim, old, next), cellar), cellar);
+    assert.equal(presentNode(onPath(shim, old, next), join(root, 'gone')), next);
+    assert.equal(presentNode(onPath(shim, old), join(root, 'gone')), undefined);
     assert.equal(presentNode({ PATH: root }, join(root, 'gone')), undefined);
   });
 });

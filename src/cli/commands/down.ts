@@ -1,3 +1,5 @@
+import { endDaemon } from '../../daemon/end-daemon.ts';
+import { daemonPaths } from '../../daemon/paths.ts';
 import { EpmuxError, Exit, type ExitCode } from '../../protocol/errors.ts';
 import { jsonText } from '../../protocol/text.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
@@ -42,8 +44,11 @@ async function takeDown(
     );
     return answer.downed;
   } catch (error) {
-    const nothingRuns = error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING';
-    if (all && nothingRuns) return [];
-    throw error;
+    if (!all || !EpmuxError.is(error, 'DAEMON_NOT_RUNNING')) throw error;
+    // A supervisor may be there whose daemon can't start.
+    if (await endDaemon(daemonPaths(io.env), io.interrupted)) {
+      io.talk('a supervisor that could not start its daemon has ended');
+    }
+    return [];
   }
 }
