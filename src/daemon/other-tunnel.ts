@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { TunnelSpec, Way } from './control/api.ts';
 
@@ -12,15 +13,17 @@ const OPTIONS: { readonly [O in Option]: string } = {
   epmdPort: '--epmd-port',
 };
 
-/** TUNNEL_EXISTS where `spec` is not what the tunnel of its name was brought up with, saying what differs. Both went through the same check, which orders the fields. */
+/** TUNNEL_EXISTS where `spec` is not what the tunnel of its name was brought up with, saying what differs. */
 export function otherTunnel(known: TunnelSpec, spec: TunnelSpec): EpmuxError | undefined {
   const { name } = known;
-  if (!isSame(placeOf(known.way), placeOf(spec.way))) {
+  if (!isDeepStrictEqual(placeOf(known.way), placeOf(spec.way))) {
     return new EpmuxError('TUNNEL_EXISTS', `the tunnel ${name} leads elsewhere already`);
   }
   const options = Object.entries(OPTIONS) as [Option, string][];
   const others = [
-    ...(isSame(known.way, spec.way) ? [] : [known.way.kind === 'ssh' ? '--identity' : '--dyno']),
+    ...(isDeepStrictEqual(known.way, spec.way)
+      ? []
+      : [known.way.kind === 'ssh' ? '--identity' : '--dyno']),
     ...options.filter(([key]) => known[key] !== spec[key]).map(([, option]) => option),
   ];
   if (others.length === 0) return undefined;
@@ -35,8 +38,4 @@ export function otherTunnel(known: TunnelSpec, spec: TunnelSpec): EpmuxError | u
 function placeOf(way: Way): unknown {
   if (way.kind === 'heroku') return { ...way, dynos: [] };
   return way.kind === 'ssh' ? { ...way, identityFile: '' } : way;
-}
-
-function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isSelected } from '../../heroku/formation.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Carrier } from '../../transport/transport.ts';
@@ -40,8 +41,7 @@ function leadsThere(spec: ExecTunnel['spec'], { way, via }: Pick<ExecParams, 'wa
   if (spec.way.kind === 'heroku' || way.kind === 'heroku') {
     return spec.way.kind === 'heroku' && way.kind === 'heroku' && spec.way.app === way.app;
   }
-  // Both went through the same check, which orders the fields.
-  return JSON.stringify(spec.way) === JSON.stringify(way);
+  return isDeepStrictEqual(spec.way, way);
 }
 
 /** The one that is meant, whatever state its link is in: another dyno is no way out. */
