@@ -1,7 +1,13 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { VERSION } from '../runtime/version.ts';
-import type { ControlMethods, DaemonStatus, Leading, TunnelStatus } from './control/api.ts';
+import {
+  type ControlMethods,
+  type DaemonStatus,
+  type Leading,
+  LONGEST,
+  type TunnelStatus,
+} from './control/api.ts';
 import type { ControlHandlers } from './control/server.ts';
 import { withinLine } from './control/within-line.ts';
 import type { ExecBroker } from './exec/broker.ts';
@@ -42,7 +48,7 @@ export interface HandledDaemon {
 
 type Params<M extends keyof ControlMethods> = ControlMethods[M][0];
 
-const nodeText = optional(text(512));
+const nodeText = optional(text(LONGEST.node));
 const byName = object<{ readonly name?: string }>({ name: optional(tunnelName) });
 
 function chosen(tunnels: Tunnels, name: string | undefined): readonly Tunnel[] {
@@ -158,7 +164,7 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
     ping: {
       params: object<Params<'ping'>>({
         node: nodeText,
-        cookie: optional(text(255)),
+        cookie: optional(text(LONGEST.cookie)),
         timeoutMs: optional(integer(1, MAX_PING_MS)),
       }),
       run: ({ node, cookie, timeoutMs }) =>
@@ -172,7 +178,7 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
     exec: {
       params: object<Params<'exec'>>({
         way,
-        via: optional(text(1_024)),
+        via: optional(text(LONGEST.via)),
         request: execRequest,
       }),
       async run(params, { signal }) {

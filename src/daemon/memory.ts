@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SESSION_ID_BYTES } from '../protocol/constants.ts';
-import type { UpSecrets } from './control/api.ts';
+import { LONGEST, type UpSecrets } from './control/api.ts';
 import type { PushedAgent } from './links/push.ts';
 import {
   type Check,
@@ -47,9 +47,11 @@ const tunnelMemory: Check<TunnelMemory> = object<TunnelMemory>({
   secrets: upSecrets,
   links: list(
     object<LinkMemory>({
-      id: (value, at) => (value === '' ? '' : text(255)(value, at)),
+      id: (value, at) => (value === '' ? '' : text(LONGEST.dyno)(value, at)),
       sessions: optional(list(sessionId, MAX_SESSIONS)),
-      pushed: optional(object<PushedAgent>({ port, secret: text(4_096), node: text(255) })),
+      pushed: optional(
+        object<PushedAgent>({ port, secret: text(LONGEST.secret), node: text(255) }),
+      ),
     }),
     MAX_LINKS,
   ),

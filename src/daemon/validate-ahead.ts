@@ -1,4 +1,5 @@
 import type { HerokuAhead } from '../heroku/ahead.ts';
+import { ANSWER_BOUNDS, CLIENT_USER, HOST_KEY_LINE, TUNNEL_HOST } from '../heroku/answer-bounds.ts';
 import type { Dyno, Reservation } from '../heroku/answers.ts';
 import type { SshKeyPair } from '../heroku/keys.ts';
 import type { AppInfo } from '../heroku/platform.ts';
@@ -6,9 +7,8 @@ import type { ExecFacts } from '../heroku/preflight.ts';
 import { type Check, flag, list, matching, object, optional, record, text } from './validate.ts';
 
 /** As Heroku's answers are checked (src/heroku/answers.ts); the command has done that, with the same bounds. */
-const name = text(255);
-const long = text(65_536);
-const MAX_DYNOS = 10_000;
+const name = text(ANSWER_BOUNDS.name);
+const anyText = matching(/^/, ANSWER_BOUNDS.text, 'a text');
 
 type Space = NonNullable<AppInfo['space']>;
 
@@ -20,16 +20,22 @@ const facts = object<ExecFacts>({
     stack: optional(name),
   }),
   enabled: flag,
-  buildpacks: optional(list(long, 1_000)),
-  configVars: optional(record(name, matching(/^/, 65_536, 'a text'))),
+  buildpacks: optional(list(anyText, ANSWER_BOUNDS.items)),
+  configVars: optional(record(anyText, anyText, ANSWER_BOUNDS.items)),
+});
+
+const reservation = object<Reservation>({
+  tunnel_host: matching(TUNNEL_HOST, ANSWER_BOUNDS.name, 'a host, and a port perhaps'),
+  client_user: matching(CLIENT_USER, ANSWER_BOUNDS.name, 'a user'),
+  proxy_public_key: matching(HOST_KEY_LINE, ANSWER_BOUNDS.hostKey, 'a host key'),
 });
 
 export const herokuAhead: Check<HerokuAhead> = object<HerokuAhead>({
   facts,
-  dynos: list(object<Dyno>({ id: name, name, type: name, state: name }), MAX_DYNOS),
-  keys: object<SshKeyPair>({ privateKey: long, publicKey: long }),
-  reservations: record(
-    name,
-    object<Reservation>({ tunnel_host: name, client_user: name, proxy_public_key: long }),
-  ),
+  dynos: list(object<Dyno>({ id: name, name, type: name, state: name }), ANSWER_BOUNDS.items),
+  keys: object<SshKeyPair>({
+    privateKey: text(ANSWER_BOUNDS.hostKey),
+    publicKey: text(ANSWER_BOUNDS.hostKey),
+  }),
+  reservations: record(name, reservation, ANSWER_BOUNDS.items),
 });

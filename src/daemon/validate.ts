@@ -51,18 +51,17 @@ export function list<T>(check: Check<T>, most: number): Check<readonly T[]> {
   };
 }
 
-const MAX_FIELDS = 10_000;
-
 /** An object whose fields have any names. */
 export function record<T>(
   name: Check<string>,
   check: Check<T>,
+  most: number,
 ): Check<Readonly<Record<string, T>>> {
   return (value, at) => {
     const isOne = typeof value === 'object' && value !== null && !Array.isArray(value);
     const fields = isOne ? Object.entries(value) : [];
-    if (!isOne || fields.length > MAX_FIELDS) {
-      throw wrong(at, `an object of at most ${MAX_FIELDS} fields`);
+    if (!isOne || fields.length > most) {
+      throw wrong(at, `an object of at most ${most} fields`);
     }
     return Object.fromEntries(
       fields.map(([key, field]) => [name(key, `a name in ${at}`), check(field, `${at}.${key}`)]),
@@ -163,7 +162,7 @@ export const tunnelSpec: Check<TunnelSpec> = object<TunnelSpec>({
 export const upSecrets: Check<UpSecrets> = object<UpSecrets>({
   secret: optional(text(LONGEST.secret)),
   cookie: optional(text(LONGEST.cookie)),
-  acceptHostKey: optional(text(255)),
+  acceptHostKey: optional(text(LONGEST.fingerprint)),
   sshAuthSock: optional(path),
   herokuToken: optional(text(LONGEST.token)),
   herokuVariables: optional(
@@ -190,10 +189,9 @@ export const upSecrets: Check<UpSecrets> = object<UpSecrets>({
   extraCaFile: optional(path),
 });
 
-const MAX_COMMAND = 131_072;
 const cells: Check<number> = integer(0, 65_535);
 
 export const execRequest: Check<ExecRequest> = object<ExecRequest>({
-  command: optional(text(MAX_COMMAND)),
-  terminal: optional(object<Terminal>({ term: text(255), columns: cells, rows: cells })),
+  command: optional(text(LONGEST.remoteCommand)),
+  terminal: optional(object<Terminal>({ term: text(LONGEST.term), columns: cells, rows: cells })),
 });

@@ -1,8 +1,10 @@
 import * as v from 'valibot';
 import { EpmuxError } from '../protocol/errors.ts';
+import { ANSWER_BOUNDS, CLIENT_USER, HOST_KEY_LINE, TUNNEL_HOST } from './answer-bounds.ts';
 
 /** What epmux reads of Heroku's answers; whatever else stands in them is left out. */
-const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(255));
+const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(ANSWER_BOUNDS.name));
+const Text = v.pipe(v.string(), v.maxLength(ANSWER_BOUNDS.text));
 
 export const App = v.object({
   id: Name,
@@ -13,32 +15,32 @@ export const App = v.object({
   build_stack: v.optional(v.nullable(v.object({ name: Name }))),
 });
 
-export const Dynos = v.array(
-  v.object({
-    id: Name,
-    /** `web.1` */
-    name: Name,
-    /** `web` */
-    type: Name,
-    /** `up`, `starting`, `crashed`, `idle`, `down`, … */
-    state: Name,
-  }),
-);
-export type Dyno = v.InferOutput<typeof Dynos>[number];
+const Dyno = v.object({
+  id: Name,
+  /** `web.1` */
+  name: Name,
+  /** `web` */
+  type: Name,
+  /** `up`, `starting`, `crashed`, `idle`, `down`, … */
+  state: Name,
+});
+export type Dyno = v.InferOutput<typeof Dyno>;
+export const Dynos = v.pipe(v.array(Dyno), v.maxLength(ANSWER_BOUNDS.items));
 
-export const ConfigVars = v.record(v.string(), v.string());
+export const ConfigVars = v.pipe(v.record(Text, Text), v.maxEntries(ANSWER_BOUNDS.items));
 export const Feature = v.object({ enabled: v.boolean() });
-export const Buildpacks = v.array(
-  v.object({ buildpack: v.object({ url: v.optional(v.nullable(v.string())) }) }),
-);
-
-const KEY_LINE = /^(?:ssh|ecdsa)-[\w@.-]+ [A-Za-z0-9+/]+={0,2}(?:\s.*)?$/;
+const Buildpack = v.object({ buildpack: v.object({ url: v.optional(v.nullable(Text)) }) });
+export const Buildpacks = v.pipe(v.array(Buildpack), v.maxLength(ANSWER_BOUNDS.items));
 
 export const Reservation = v.object({
-  /** `host` or `host:port`. */
-  tunnel_host: v.pipe(Name, v.regex(/^[\w.:[\]-]+$/)),
-  client_user: v.pipe(Name, v.regex(/^[^\s-]\S*$/)),
-  proxy_public_key: v.pipe(v.string(), v.trim(), v.maxLength(16_384), v.regex(KEY_LINE)),
+  tunnel_host: v.pipe(Name, v.regex(TUNNEL_HOST)),
+  client_user: v.pipe(Name, v.regex(CLIENT_USER)),
+  proxy_public_key: v.pipe(
+    v.string(),
+    v.trim(),
+    v.maxLength(ANSWER_BOUNDS.hostKey),
+    v.regex(HOST_KEY_LINE),
+  ),
 });
 export type Reservation = v.InferOutput<typeof Reservation>;
 

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import * as v from 'valibot';
 import { tunnelName, tunnelSpec, upSecrets } from '../../src/daemon/validate.ts';
 import { herokuAhead } from '../../src/daemon/validate-ahead.ts';
+import { ANSWER_BOUNDS } from '../../src/heroku/answer-bounds.ts';
+import { ConfigVars, Reservation } from '../../src/heroku/answers.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 
 const SPEC = {
@@ -94,6 +97,25 @@ describe('what a command was told by Heroku', () => {
 
   it('is taken as it is', () => {
     assert.deepEqual(herokuAhead(AHEAD, 'ahead'), AHEAD);
+  });
+
+  it('is taken up to the bounds that the answers have, and no further', () => {
+    const text = 'x'.repeat(ANSWER_BOUNDS.text);
+    const configVars = { [text]: text };
+    assert.ok(v.is(ConfigVars, configVars));
+    herokuAhead({ ...AHEAD, facts: { ...AHEAD.facts, configVars } }, 'ahead');
+
+    const [[name, reservation] = ['', undefined]] = Object.entries(AHEAD.reservations);
+    for (const wrong of [
+      { tunnel_host: 'a host' },
+      { client_user: '-oProxyCommand=x' },
+      { proxy_public_key: 'no key' },
+      { proxy_public_key: `ssh-rsa ${'A'.repeat(ANSWER_BOUNDS.hostKey)}` },
+    ]) {
+      const other = { ...reservation, ...wrong };
+      assert.ok(!v.is(Reservation, other));
+      refusal(() => herokuAhead({ ...AHEAD, reservations: { [name]: other } }, 'ahead'));
+    }
   });
 
   it('is refused by the name of the wrong field, without what stands there', () => {

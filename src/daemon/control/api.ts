@@ -28,13 +28,20 @@ export const DYNO_SELECTOR = /^[A-Za-z0-9][\w-]*(\.\d+)?$/;
 /** The longest texts that the daemon takes, in characters. */
 export const LONGEST = {
   app: 255,
+  /** What connects. */
   command: 65_536,
   cookie: 255,
+  /** `web.1`, or Heroku's id of it. */
   dyno: 255,
+  fingerprint: 255,
   host: 255,
   list: 65_536,
+  node: 512,
   path: 4_096,
+  /** What runs there: as much as Linux takes for one argument. */
+  remoteCommand: 131_072,
   secret: 4_096,
+  term: 255,
   token: 4_096,
   url: 4_096,
   user: 255,
