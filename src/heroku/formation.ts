@@ -68,9 +68,10 @@ function list(dynos: readonly Dyno[]): string {
     .join(', ');
 }
 
-/** Whether the dyno of this name is meant: by its name, or its type. */
-export function isSelected(name: string, selector: string): boolean {
-  return name === selector || name.split('.')[0] === selector;
+/** Whether the dyno of this name is meant: by its name, or its type. All are where there is no selector. */
+export function isSelected(name: string, selectors: readonly string[]): boolean {
+  const type = name.split('.')[0] ?? '';
+  return selectors.length === 0 || selectors.includes(name) || selectors.includes(type);
 }
 
 function fits(dyno: Dyno, selector: string): boolean {

@@ -26,12 +26,7 @@ export const PING_CHECKS: readonly Check<PingContext>[] = [
 /** Those behind the dynos that are looked at. */
 export function nodesToPing({ running, selectors }: Omit<PingContext, 'env'>) {
   if (running.state !== 'up') return [];
-  return running.nodes.filter(
-    ({ dyno }) =>
-      dyno === null ||
-      selectors.length === 0 ||
-      selectors.some((selector) => isSelected(dyno, selector)),
-  );
+  return running.nodes.filter(({ dyno }) => dyno === null || isSelected(dyno, selectors));
 }
 
 async function lookAtPings({ env, ...what }: PingContext, signal: AbortSignal) {

@@ -1,6 +1,6 @@
 import type { HerokuClient } from '../../heroku/client.ts';
 import { herokuTransport } from '../../heroku/exec-transport.ts';
-import { formationOf, requireRunning } from '../../heroku/formation.ts';
+import { formationOf, isSelected, requireRunning } from '../../heroku/formation.ts';
 import { sshKeysOnce } from '../../heroku/keys.ts';
 import { addonUrlOf, execWarnings, preflight } from '../../heroku/preflight.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -83,7 +83,7 @@ export class HerokuExec {
     const running = await this.#client.manager(addonUrlOf(facts)).list(this.#signal);
     const { wanted, unmatched } = formationOf(dynos, way.dynos);
     const unlisted = running.filter(
-      (name) => !dynos.some((dyno) => dyno.name === name) && isMeant(name, way.dynos),
+      (name) => !dynos.some((dyno) => dyno.name === name) && isSelected(name, way.dynos),
     );
     const [missing] = unmatched.filter((selector) => !unlisted.some((name) => name === selector));
     if (missing !== undefined) requireRunning(way.app, dynos, [missing]);
@@ -101,9 +101,4 @@ export class HerokuExec {
   get #signal(): AbortSignal {
     return this.#options.io.interrupted;
   }
-}
-
-function isMeant(name: string, selectors: readonly string[]): boolean {
-  const type = name.split('.')[0] ?? '';
-  return selectors.length === 0 || selectors.includes(name) || selectors.includes(type);
 }

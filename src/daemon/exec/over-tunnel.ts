@@ -48,9 +48,7 @@ function leadsThere(spec: ExecTunnel['spec'], { way, via }: Pick<ExecParams, 'wa
 function chosenEnd({ spec, ends }: ExecTunnel, way: Way): ExecEnd | undefined {
   const selectors = way.kind === 'heroku' ? way.dynos : [];
   const meant = ends
-    .filter(
-      (end) => selectors.length === 0 || selectors.some((text) => isSelected(nameOf(end), text)),
-    )
+    .filter((end) => isSelected(nameOf(end), selectors))
     .toSorted((a, b) => nameOf(a).localeCompare(nameOf(b), 'en', { numeric: true }));
   const [only = FIRST_DYNO] = selectors.length === 1 ? selectors : [];
   const certain = meant.find((end) => nameOf(end) === FIRST_DYNO || nameOf(end) === only);
