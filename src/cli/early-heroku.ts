@@ -1,3 +1,4 @@
+import { APP_NAME } from '../daemon/control/api.ts';
 import type { ProcessIo } from './io.ts';
 
 const NAMES_APP = /^(-a|-r|--app$|--app=|--remote$|--remote=)/;
@@ -5,7 +6,6 @@ const NAMES_APP = /^(-a|-r|--app$|--app=|--remote$|--remote=)/;
 const VIA = /^--via(=|$)/;
 /** The app stands behind it, or in the next word. */
 const APP = /^(?:-a|--app)(?:=(.*))?$/;
-const APP_NAME = /^[a-z][a-z0-9-]*$/;
 
 /** For an `up` with these words that will ask Heroku itself: begins with what can be done, and asked, while the command is still being read. */
 export async function prepareForHeroku(words: readonly string[], io: ProcessIo): Promise<void> {

@@ -12,6 +12,11 @@ describe('the app that Heroku is asked about before the command is read', () => 
     it(`is plain from: ${words}`, () => assert.equal(appIn(words.split(' ')), 'my-app'));
   }
 
+  it('may be an id, which begins with a digit at times', () => {
+    const id = '01234567-89ab-cdef-0123-456789abcdef';
+    assert.equal(appIn(['-a', id]), id);
+  });
+
   for (const words of [
     '',
     '-r staging',
