@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SESSION_ID_BYTES } from '../protocol/constants.ts';
+import { NODE_VERSION } from '../runtime/dyno-node.ts';
 import { LONGEST, type UpSecrets } from './control/api.ts';
 import type { PushedAgent } from './links/push.ts';
 import {
@@ -50,7 +51,11 @@ const tunnelMemory: Check<TunnelMemory> = object<TunnelMemory>({
       id: (value, at) => (value === '' ? '' : text(LONGEST.dyno)(value, at)),
       sessions: optional(list(sessionId, MAX_SESSIONS)),
       pushed: optional(
-        object<PushedAgent>({ port, secret: text(LONGEST.secret), node: text(255) }),
+        object<PushedAgent>({
+          port,
+          secret: text(LONGEST.secret),
+          node: matching(NODE_VERSION, LONGEST.node, 'a version of Node'),
+        }),
       ),
     }),
     MAX_LINKS,

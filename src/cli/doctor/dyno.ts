@@ -1,11 +1,13 @@
 import type { AgentChoice } from '../../daemon/control/api.ts';
-import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
 import type { PeerInfo } from '../../protocol/hello.ts';
+import { GOES_WITHOUT, isNotThisAgent } from '../../runtime/agent-refusals.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { canRunAgent, LEAST_NODE } from '../../runtime/dyno-node.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import type { Carrier } from '../../transport/transport.ts';
 import { broken, type Check, type Finding, ok, warning } from './check.ts';
-import { canRunAgent, type DynoFacts, LEAST_NODE } from './facts.ts';
+import type { DynoFacts } from './facts.ts';
 
 /** Checks inside of one dyno, or whatever the way leads into. */
 export interface DynoContext {
@@ -51,17 +53,6 @@ export interface FoundNode {
   readonly name: string | undefined;
 }
 
-/** Why another agent may be pushed where these are what the agent's port gives. */
-const NOT_THIS_AGENT: readonly ErrorCode[] = [
-  'AGENT_MISSING',
-  'NOT_AN_AGENT',
-  'SECRET_MISSING',
-  'SECRET_REFUSED',
-  'VERSION_MISMATCH',
-  'UNSUPPORTED',
-];
-/** Why `--agent auto` goes without one. */
-const GOES_WITHOUT: readonly ErrorCode[] = ['AGENT_MISSING', 'NOT_AN_AGENT', 'SECRET_MISSING'];
 const WITHOUT_AGENT =
   'without one a cut closes local connections at once: see docs/agent.md for running `epmux agent` there';
 
@@ -82,7 +73,7 @@ async function lookAtNode(context: DynoContext, signal: AbortSignal): Promise<Fi
   }
   const { node } = context.facts;
   if (node === undefined) return ok('none there: `up` can bring no agent of its own');
-  return canRunAgent(node)
+  return canRunAgent(node.version)
     ? ok(`${node.version} (${node.path})`)
     : warning(`${node.version} is too old for an agent`, `it needs Node ${LEAST_NODE} or later`);
 }
@@ -114,7 +105,7 @@ function withoutThisAgent(context: DynoContext, error: EpmuxError): Finding {
   const { carrier, choice, agentPort } = context;
   if (code === 'SECRET_MISSING' && context.isAttached) return ok('one answers; the tunnel uses it');
   const what = code === 'AGENT_MISSING' ? `none listens on ${agentPort}` : message;
-  if (NOT_THIS_AGENT.includes(code) && canBringAgent(context)) {
+  if (isNotThisAgent(error) && canBringAgent(context)) {
     const told = `${what}: \`up\` brings its own`;
     const isExpected = code === 'AGENT_MISSING' || code === 'SECRET_MISSING';
     return isExpected ? ok(told) : warning(told, error.hint);
@@ -126,5 +117,5 @@ function withoutThisAgent(context: DynoContext, error: EpmuxError): Finding {
 
 /** Whether a tunnel would push one. */
 export function canBringAgent({ choice, facts }: DynoContext): boolean {
-  return choice !== 'none' && facts?.node !== undefined && canRunAgent(facts.node);
+  return choice !== 'none' && facts?.node !== undefined && canRunAgent(facts.node.version);
 }

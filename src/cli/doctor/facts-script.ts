@@ -1,4 +1,5 @@
 import { COOKIE_VARIABLES } from '../../erlang/cookie.ts';
+import { NODE_PLACES } from '../../runtime/dyno-node.ts';
 
 const COOKIES = COOKIE_VARIABLES.map((name) => `-e 's/^${name}=..*/cookie ${name}/p'`).join(' ');
 
@@ -9,7 +10,7 @@ const COOKIES = COOKIE_VARIABLES.map((name) => `-e 's/^${name}=..*/cookie ${name
 export const FACTS_SCRIPT = `
 exec 2>/dev/null
 LC_ALL=C; export LC_ALL
-for n in node "$HOME/.heroku/node/bin/node" /app/.heroku/node/bin/node /app/vendor/node*/bin/node; do
+for n in ${NODE_PLACES}; do
   v=$("$n" --version </dev/null) && echo "node $v $(command -v "$n")"
 done
 [ -f "$HOME/.erlang.cookie" ] && echo 'cookie ~/.erlang.cookie'

@@ -1,5 +1,6 @@
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { canRunAgent } from '../../runtime/dyno-node.ts';
 import type { Carrier } from '../../transport/transport.ts';
 import { FACTS_SCRIPT } from './facts-script.ts';
 import { readPipe } from './read-pipe.ts';
@@ -30,7 +31,6 @@ const LIMIT_MS = 15_000;
 const MAX_BYTES = 262_144;
 /** From ERTS 11 (OTP 23) on the two count in step. */
 const ERTS_BEHIND_OTP = 12;
-export const LEAST_NODE = 20;
 
 /** Runs one script in the dyno. Throws what `exec` throws, TIMEOUT, or EXEC_REFUSED when there is no shell that could run it. */
 export async function dynoFacts(
@@ -96,8 +96,8 @@ class FactsReader {
   #takeNode(value: string): void {
     const [version = '', path = ''] = value.split(' ');
     const found = { version: version.replace(/^v/, ''), path };
-    const isBetter = this.#node !== undefined && !canRunAgent(this.#node) && canRunAgent(found);
-    if (this.#node === undefined || isBetter) this.#node = found;
+    const old = this.#node?.version;
+    if (old === undefined || (!canRunAgent(old) && canRunAgent(found.version))) this.#node = found;
   }
 
   all(): DynoFacts {
@@ -108,11 +108,6 @@ class FactsReader {
       listeners: this.#listeners,
     };
   }
-}
-
-/** Whether the agent runs on this Node. */
-export function canRunAgent({ version }: { readonly version: string }): boolean {
-  return Number(version.split('.')[0]) >= LEAST_NODE;
 }
 
 /** `…/erts-13.1.5/bin` → 25 */

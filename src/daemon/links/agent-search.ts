@@ -1,12 +1,4 @@
 import { EpmuxError } from '../../protocol/errors.ts';
-import { unlessAborted } from '../../runtime/attempt.ts';
-import type { Clock } from '../../runtime/clock.ts';
-import type { Logger } from '../../runtime/logger.ts';
-import type { BytePipe } from '../../runtime/pipe.ts';
-import type { Carrier, FirstRequest } from '../../transport/transport.ts';
-import type { AgentChoice, AgentKind } from '../control/api.ts';
-import { type LinkMemory, MAX_SESSIONS } from '../memory.ts';
-import type { AgentBundle } from './agent-bundle.ts';
 import {
   ANOTHER_AGENT,
   foundInstead,
@@ -15,7 +7,15 @@ import {
   isNotThisAgent,
   PUSHED_IS_GONE,
   withoutAny,
-} from './agent-refusals.ts';
+} from '../../runtime/agent-refusals.ts';
+import { unlessAborted } from '../../runtime/attempt.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { BytePipe } from '../../runtime/pipe.ts';
+import type { Carrier, FirstRequest } from '../../transport/transport.ts';
+import type { AgentChoice, AgentKind } from '../control/api.ts';
+import { type LinkMemory, MAX_SESSIONS } from '../memory.ts';
+import type { AgentBundle } from './agent-bundle.ts';
 import type { AgentWay } from './agent-way.ts';
 import type { Connection } from './connection-loop.ts';
 import { Orphans } from './orphan.ts';

@@ -1,3 +1,4 @@
+import { LEAST_NODE, NODE_PLACES } from '../../runtime/dyno-node.ts';
 import type { ExecRequest } from '../../transport/transport.ts';
 
 /**
@@ -6,9 +7,6 @@ import type { ExecRequest } from '../../transport/transport.ts';
  * the agent is about to answer: connections to it wait), `started` (it does), `failed REASON`.
  */
 export const PUSH_MARK = 'epmux-push ';
-
-/** The oldest release of Node.js, by its first number, that the agent runs on. */
-export const LEAST_NODE = 20;
 
 /** The whole stay of this program in the dyno, and so a little less than its caller waits. */
 const STAY_MS = 19_000;
@@ -120,7 +118,7 @@ const take = () => process.stdin
 /** Says which Node it found (`ready`) and becomes the program above, or that there is none. The look, and Node's start, take as long as the upload's way. */
 const SHELL = `
 echo "${PUSH_MARK}begin";
-for n in node "$HOME/.heroku/node/bin/node" /app/.heroku/node/bin/node /app/vendor/node*/bin/node; do
+for n in ${NODE_PLACES}; do
 v=$("$n" --version 2>/dev/null </dev/null) || continue;
 major=\${v#v}; major=\${major%%.*};
 case $major in ""|*[!0-9]*) continue;; esac;

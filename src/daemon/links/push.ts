@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
+import { LEAST_NODE, NODE_VERSION } from '../../runtime/dyno-node.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Carrier, RemoteProcess } from '../../transport/transport.ts';
 import type { AgentBundle, PackedAgent } from './agent-bundle.ts';
-import { LEAST_NODE, PUSH_REQUEST } from './push-script.ts';
+import { PUSH_REQUEST } from './push-script.ts';
 import { type PushAnswer, PushTalk } from './push-talk.ts';
 
 /** For the first word: what runs no commands, or another one, may say nothing for ever. */
@@ -13,8 +14,6 @@ const READY_MS = 8_000;
 const START_MS = 20_000;
 const SECRET_BYTES = 32;
 const MAX_STDERR_CHARS = 1_024;
-/** What a Node calls itself; it is kept, and handed from process to process. */
-const VERSION = /^v\d{1,5}\.\d{1,5}\.\d{1,5}[\w.+-]{0,64}$/;
 
 /** An agent that this daemon has started in a dyno, and that nobody else knows of. */
 export interface PushedAgent {
@@ -103,7 +102,8 @@ async function converse(
   };
   await talk.send(Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), bytes]));
   const greeting = await talk.next();
-  if (greeting.word !== 'ready' || !VERSION.test(greeting.text)) throw cannot(unready(greeting));
+  if (greeting.word !== 'ready' || !NODE_VERSION.test(greeting.text))
+    throw cannot(unready(greeting));
   const port = portIn(await talk.next());
   onPort?.(port);
   const { word, text } = await talk.next();

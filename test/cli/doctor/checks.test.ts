@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { type Check, type CheckResult, ok, runChecks } from '../../../src/cli/doctor/check.ts';
 import { doctorDocument, exitOf, resultLines, summary } from '../../../src/cli/doctor/document.ts';
 import { LOCAL_CHECKS, type LocalPorts } from '../../../src/cli/doctor/local.ts';
@@ -7,6 +8,9 @@ import { EpmuxError } from '../../../src/protocol/errors.ts';
 import { VERSION } from '../../../src/runtime/version.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { never, one, run } from './checks-support.ts';
+
+const MANIFEST = new URL('../../../package.json', import.meta.url);
+const OLDEST_NODE = JSON.parse(readFileSync(MANIFEST, 'utf8')).engines.node.replace('>=', '');
 
 describe('a round of checks', () => {
   const check = (id: string, look: Check<null>['look'], vital = false): Check<null> => ({
@@ -117,6 +121,7 @@ describe('the checks of this machine', () => {
   });
 
   const cases: [what: string, other: Partial<LocalPorts>, id: string, outcome: string][] = [
+    ['the oldest Node of package.json', { nodeVersion: `${OLDEST_NODE}.0` }, 'node', 'ok'],
     ['an old Node', { nodeVersion: '20.18.9' }, 'node', 'broken UNSUPPORTED'],
     ['no Erlang', { ask: async () => undefined }, 'erlang', 'warning'],
     ['an old Erlang', { ask: async () => '22' }, 'erlang', 'warning'],

@@ -1,5 +1,5 @@
 /** What the errors of an attach tell of the agent that was to be attached to. */
-import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
 
 /** Why no session comes of what listens, or does not listen, on the agent's port: with these another agent may be pushed. */
 const NOT_THIS_AGENT: Partial<Record<ErrorCode, string>> = {
@@ -10,7 +10,7 @@ const NOT_THIS_AGENT: Partial<Record<ErrorCode, string>> = {
   VERSION_MISMATCH: 'the agent that listens there is of another version',
   UNSUPPORTED: 'the agent that listens there is of another version',
 };
-/** With the others a person would want to know rather than go without. */
+/** With these `--agent auto` goes without one; with the others a person would want to know. */
 export const GOES_WITHOUT: readonly ErrorCode[] = [
   'AGENT_MISSING',
   'NOT_AN_AGENT',
