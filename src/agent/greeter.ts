@@ -15,10 +15,10 @@ export interface GreeterOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onOpened: (opened: OpenedAgentPipe) => void;
-  readonly limits: Pick<AgentLimits, 'waitingPipes' | 'helloMs'>;
+  readonly limits: Pick<AgentLimits, 'helloMs'>;
 }
 
-/** Lets in whoever proves to know the secret. More pipes than may wait push the oldest out: a real daemon needs a round trip or two only. */
+/** Lets in whoever proves to know the secret. How many may try at once is the business of who listens (`Connections`). */
 export class Greeter {
   readonly #options: GreeterOptions;
   readonly #waiting = new Set<AbortController>();
@@ -35,7 +35,6 @@ export class Greeter {
     const helloTimeoutMs = limits.helloMs;
     const waiting = new AbortController();
     this.#waiting.add(waiting);
-    if (this.#waiting.size > limits.waitingPipes) this.#dropOldest();
     try {
       const { signal } = waiting;
       onOpened(await openAgentPipe(pipe, { ...about, secret, clock, signal, helloTimeoutMs }));
@@ -51,13 +50,6 @@ export class Greeter {
 
   close(): void {
     for (const waiting of this.#waiting) waiting.abort();
-  }
-
-  #dropOldest(): void {
-    const [oldest] = this.#waiting;
-    if (oldest === undefined) return;
-    this.#waiting.delete(oldest);
-    oldest.abort(new EpmuxError('BUSY', 'newer connections came before it said its hello'));
   }
 
   /** What a person has to know is a warning; a port scanner's garbage is not. */

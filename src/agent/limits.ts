@@ -9,8 +9,8 @@ const MIB = 1024 * 1024;
 export const AGENT_LIMITS = {
   /** Connections to its port. */
   connections: { standard: 256, least: 2, most: 65_535 },
-  /** Of these, those that have not proved themselves yet. */
-  waitingPipes: { standard: 32, least: 1, most: 65_535 },
+  /** Of these, those that have not proved themselves, until they are closed. With the sessions they are all connections. */
+  waitingPipes: { standard: 192, least: 1, most: 65_535 },
   /** For hello and proof together. */
   helloMs: { standard: 10_000, least: 100, most: 600_000 },
   sessions: { standard: 64, least: 1, most: 10_000 },

@@ -3,29 +3,32 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import { duplexPipe } from '../runtime/socket-pipe.ts';
+import { Connections } from './connections.ts';
 import type { AgentOptions } from './options.ts';
 import type { PipeSource } from './pipe-source.ts';
 import type { ListenAddress, ListenWay } from './values.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
-/** More than `limits.connections` at once are closed as they come. Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's or a descriptor that is no listening socket. */
+/** `onPipe` settles with undefined once the other end has proved itself. Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's or a descriptor that is no listening socket. */
 export async function listen(
-  { listen: way, limits: { connections }, command }: AgentOptions,
+  { listen: way, limits, command }: AgentOptions,
   log: Logger,
-  onPipe: (pipe: BytePipe) => void,
+  onPipe: (pipe: BytePipe) => Promise<EpmuxError | undefined>,
 ): Promise<PipeSource> {
-  const sockets = new Set<Socket>();
+  const connections = new Connections<Socket>(limits);
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    onPipe(duplexPipe(socket, `${socket.remoteAddress}:${socket.remotePort}`));
+    const label = `${socket.remoteAddress}:${socket.remotePort}`;
+    const gaveWay = connections.enter(socket);
+    if (gaveWay !== undefined) log.debug('a connection gave way to a newer one', { to: label });
+    if (gaveWay === socket) return;
+    void onPipe(duplexPipe(socket, label)).then((refusal) => {
+      if (refusal === undefined) connections.hasProved(socket);
+    });
   });
-  server.maxConnections = connections;
   await bind(server, way);
   // What breaks after it listens, such as too many open files, concerns one connection.
   server.on('error', (error) => log.warn('a connection was not taken', { why: error.message }));
-  server.on('drop', () => log.debug('a connection is refused', { limit: connections }));
   const { host, port } = boundTo(server, way);
   // Beside an app no more than warnings are told, and a port that was drawn nowhere else.
   const level = command.length > 0 && 'port' in way && way.port === 0 ? 'warn' : 'info';
@@ -36,7 +39,7 @@ export async function listen(
   return {
     port,
     ended: new Promise(() => {}),
-    stop: (withinMs) => stop(server, sockets, withinMs),
+    stop: (withinMs) => stop(server, connections, withinMs),
   };
 }
 
@@ -68,11 +71,9 @@ function boundTo(server: Server, way: ListenWay): ListenAddress {
   return { host: 'fd' in way ? address : way.host, port };
 }
 
-function stop(server: Server, sockets: ReadonlySet<Socket>, withinMs: number): Promise<void> {
+function stop(server: Server, connections: Connections<Socket>, withinMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      for (const socket of sockets) socket.destroy();
-    }, withinMs);
+    const timer = setTimeout(() => connections.closeAll(), withinMs);
     server.close(() => {
       clearTimeout(timer);
       resolve();

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { BOOT_ID_BYTES, WireCode } from '../protocol/constants.ts';
+import type { EpmuxError } from '../protocol/errors.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { Descriptors } from '../runtime/descriptors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { BytePipe } from '../runtime/pipe.ts';
 import { SOFTWARE } from '../runtime/version.ts';
 import { SESSION_DEFAULTS, type SessionConfig } from '../session/config.ts';
 import { Session } from '../session/session.ts';
@@ -45,9 +47,8 @@ function sessionConfig({ limits, graceMs }: AgentOptions): SessionConfig {
 }
 
 function openSource(options: AgentOptions, greeter: Greeter, log: Logger): Promise<PipeSource> {
-  return options.stdio
-    ? Promise.resolve(serveStdio((pipe) => greeter.greet(pipe)))
-    : listen(options, log, (pipe) => void greeter.greet(pipe));
+  const greet = (pipe: BytePipe): Promise<EpmuxError | undefined> => greeter.greet(pipe);
+  return options.stdio ? Promise.resolve(serveStdio(greet)) : listen(options, log, greet);
 }
 
 /** `surroundings`: where cookies are looked for, by default those of this process. Errors: PORT_TAKEN, PERMISSION_DENIED, and USAGE for an address that is not this host's. */

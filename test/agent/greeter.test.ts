@@ -74,21 +74,6 @@ describe("the agent's greeter", () => {
     assert.equal(opened.length, 0);
   });
 
-  it('pushes the oldest out when too many wait, and keeps no place for those let in', async () => {
-    const pipes = Array.from({ length: LIMITS.waitingPipes }, () => new MemoryPipe());
-    const [first, second] = pipes.map((pipe) => greeter.greet(pipe));
-    const daemon = new MemoryPipe();
-    const greeted = greeter.greet(daemon);
-    assert.equal((await first)?.code, 'BUSY');
-    assert(pipes[0]?.closed);
-    say(daemon, SECRET);
-    assert.equal(await greeted, undefined);
-    void greeter.greet(new MemoryPipe());
-    assert.equal(pipes[1]?.closed, undefined);
-    void greeter.greet(new MemoryPipe());
-    assert.equal((await second)?.code, 'BUSY');
-  });
-
   it('warns of a wrong secret, but not of each in a flood of them', async () => {
     const refused = async (): Promise<void> => {
       const pipe = new MemoryPipe();
