@@ -5,7 +5,8 @@ import { buildPackage } from './build-package.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
-const FRESH = join(ROOT, 'node_modules', `.epmux-dist-${process.pid}`);
+/** Beside it: a folder does not move to another file system, which node_modules may be on. */
+const FRESH = join(ROOT, `.dist-${process.pid}`);
 
 try {
   const { size } = statSync(await buildPackage(FRESH));

@@ -16,14 +16,14 @@ export const WHY: Readonly<Record<string, string>> = {
   '@types/ssh2': 'types',
   '@types/yargs': 'types',
   c8: 'coverage',
-  esbuild: 'the agent as one file',
+  esbuild: 'the build: the program in a few files, the agent as one',
   'fast-check': 'properties, seeded',
   knip: 'nothing unused, nothing unlisted',
   mocha: 'the tests',
   'oxc-parser': 'the imports of a file, for the test of the layers',
   publint: 'what is published can be used',
   tsx: 'runs the sources and the tests as they are written',
-  typescript: 'types, and the build',
+  typescript: 'types',
 };
 
 /** Licences that ask for no more than to be told. */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 declare const EPMUX_BUNDLED_VERSION: string | undefined;
 
 function packageVersion(): string {
-  // From src/runtime and from dist/runtime alike, package.json is two folders up.
+  // From src/runtime and from dist/cli/parts alike, package.json is two folders up.
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { readonly version: string }).version;
 }

@@ -20,7 +20,7 @@ export const service = defineCommand({
   examples: [
     ['service install', 'from now on, and from each login on'],
     ['service status', 'is it there, does it run'],
-    ['service uninstall', 'nothing of it is left'],
+    ['service uninstall', 'neither runs nor starts any more'],
   ],
   async run({ options, positional }, io): Promise<ExitCode> {
     const action = positional as Action | undefined;
@@ -72,7 +72,7 @@ async function install(manager: ServiceManager | undefined, io: Io): Promise<voi
 }
 
 async function uninstall(manager: ServiceManager | undefined, io: Io): Promise<void> {
-  await manager?.uninstall();
+  for (const line of (await manager?.uninstall()) ?? []) io.talk(line);
   io.talk('the service is not installed any more');
 }
 

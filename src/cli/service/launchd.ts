@@ -83,9 +83,10 @@ export class Launchd implements ServiceManager {
     }
   }
 
-  async uninstall(): Promise<void> {
+  async uninstall(): Promise<readonly string[]> {
     await this.stop();
     await removeFiles(this.file);
+    return [];
   }
 
   async state(): Promise<ServiceState> {

@@ -27,8 +27,8 @@ export interface ServiceManager {
   install(): Promise<readonly string[]>;
   /** Ends it; its file is there until `uninstall`. Nothing when it does not run. */
   stop(): Promise<void>;
-  /** Leaves nothing, whatever was there. Throws SERVICE_FAILED. */
-  uninstall(): Promise<void>;
+  /** Leaves nothing, whatever was there. Throws SERVICE_FAILED. What could not be done, as lines. */
+  uninstall(): Promise<readonly string[]>;
   state(): Promise<ServiceState>;
 }
 

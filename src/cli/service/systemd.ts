@@ -20,6 +20,8 @@ const UNIT = 'epmux.service';
 const AT_REST = ['inactive', 'failed', 'unknown', ''];
 const NO_NOTIFY =
   'systemd-notify is not on the PATH: the unit has no watchdog; install it, then `epmux service install` again';
+const UNASKED =
+  'systemd has no manager for you here, so that nothing was ended: where the service runs, `epmux down --all` ends its tunnels, and your next login is without it';
 const LINGER = 'it ends with your last login, unless `loginctl enable-linger` was called';
 
 export interface SystemdOptions {
@@ -67,15 +69,18 @@ export class Systemd implements ServiceManager {
     if (!AT_REST.includes(stdout.trim())) await this.#must('stop', UNIT);
   }
 
-  async uninstall(): Promise<void> {
+  async uninstall(): Promise<readonly string[]> {
     const { installed, enabled } = await this.state();
+    const isThere = (await this.#ask('show-environment')).code === 0;
     await this.stop();
     if (installed || enabled) await this.#ask('disable', UNIT);
     // Where systemd does not run, the link that `enable` made is there all the same.
     await removeFiles(this.file, join(this.#folder, 'default.target.wants', UNIT));
-    if (!installed) return;
-    await this.#ask('daemon-reload');
-    await this.#ask('reset-failed', UNIT);
+    if (installed && isThere) {
+      await this.#ask('daemon-reload');
+      await this.#ask('reset-failed', UNIT);
+    }
+    return installed && !isThere ? [UNASKED] : [];
   }
 
   async state(): Promise<ServiceState> {

@@ -22,6 +22,7 @@ function quoted(text: string): string {
 /** A systemd user unit. `watchdog`: systemd-notify is there, and tells it that the daemon runs. */
 export function unitText({ command, env }: ServiceProgram, watchdog: boolean): string {
   const [program, ...args] = command;
+  const [script = ''] = args;
   // A dollar sign stands for itself in the program's path, and has to be doubled in its arguments.
   const words = [quoted(program), ...args.map((arg) => quoted(arg.replaceAll('$', '$$$$')))];
   const variables = Object.entries(env).map(([name, value]) => quoted(`${name}=${value}`));
@@ -29,6 +30,8 @@ export function unitText({ command, env }: ServiceProgram, watchdog: boolean): s
     '[Unit]',
     'Description=epmux: tunnels to Erlang nodes',
     'StartLimitIntervalSec=0',
+    // When epmux or its Node has been removed, nothing is tried every 10 s for ever.
+    ...[program, script].map((file) => `ConditionPathExists=${file.replaceAll('%', '%%')}`),
     '',
     '[Service]',
     ...(watchdog

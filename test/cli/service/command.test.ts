@@ -162,6 +162,15 @@ describe('epmux service, with a systemctl that only writes down what it is asked
     assert.equal((await home.run(['service', 'uninstall'])).code, 0);
   });
 
+  it('says that nothing was ended where systemd can not be asked any more', async () => {
+    await home.run(['service', 'install']);
+    tools.fail('broken', 'Failed to connect to bus: No medium found');
+    const { code, stderr } = await home.run(['service', 'uninstall']);
+    assert.equal(code, 0);
+    assert.match(stderr, /nothing was ended: .*`epmux down --all`/);
+    assert.deepEqual(readdirSync(join(home.folder, '.config/systemd/user')), []);
+  });
+
   it('fails with what systemd says when it does not start', async () => {
     tools.fail('refuses', 'Job for epmux.service failed.');
     const { code, stderr } = await home.run(['service', 'install']);

@@ -29,6 +29,12 @@ describe('a unit of systemd', () => {
     assert.ok(unit.includes('Environment="EPMUX_HOME=/home/me/50%%"'));
   });
 
+  it('is tried only while the program and its Node are there', () => {
+    const lines = unitText(PROGRAM, true).split('\n');
+    assert.ok(lines.includes('ConditionPathExists=/usr/bin/no de'));
+    assert.ok(lines.includes(String.raw`ConditionPathExists=/opt/100%%/a "b" $c\d/main.js`));
+  });
+
   it('has a watchdog only where there is something to tell it by', () => {
     assert.match(unitText(PROGRAM, true), /Type=notify\nNotifyAccess=all\nWatchdogSec=120/);
     assert.match(unitText(PROGRAM, false), /Type=exec/);
