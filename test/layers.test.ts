@@ -1,21 +1,35 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { breaches, MOST_LINES } from './support/layers.ts';
+import {
+  breaches,
+  cycles,
+  MOST_LINES,
+  type SourceFile,
+  unusedExceptions,
+} from './support/layers.ts';
 
 const SRC = path.join(import.meta.dirname, '..', 'src');
 
 describe('the layers', () => {
-  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  const sources: SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
-    .map((file) => file.split(path.sep).join('/'));
+    .map((file) => ({
+      file: file.split(path.sep).join('/'),
+      source: readFileSync(path.join(SRC, file), 'utf8'),
+    }));
 
   it('are kept by every file of the source', () => {
-    assert.ok(files.length > 5);
-    const found = files.flatMap((file) =>
-      breaches(file, readFileSync(path.join(SRC, file), 'utf8')),
-    );
-    assert.deepEqual(found, []);
+    assert.ok(sources.length > 5);
+    assert.deepEqual(sources.flatMap(breaches), []);
+  });
+
+  it('know of no exception that nothing needs', () => {
+    assert.deepEqual(unusedExceptions(sources), []);
+  });
+
+  it('have no files that import each other', () => {
+    assert.deepEqual(cycles(sources), []);
   });
 });
 
@@ -52,7 +66,7 @@ describe('the look for breaches', () => {
   ];
   for (const [what, file, source] of forbidden) {
     it(`finds ${what}`, () => {
-      assert.notDeepEqual(breaches(file, source), []);
+      assert.notDeepEqual(breaches({ file, source }), []);
     });
   }
 
@@ -71,7 +85,29 @@ describe('the look for breaches', () => {
   ];
   for (const [what, file, source] of allowed) {
     it(`lets ${what} pass`, () => {
-      assert.deepEqual(breaches(file, source), []);
+      assert.deepEqual(breaches({ file, source }), []);
     });
   }
+});
+
+describe('the look for cycles', () => {
+  it('finds each once, through types and through what is loaded late', () => {
+    const found = cycles([
+      { file: 'cli/a.ts', source: "import { b } from './b.ts';" },
+      { file: 'cli/b.ts', source: "import type { C } from './d/c.ts'; import fs from 'node:fs';" },
+      { file: 'cli/d/c.ts', source: "await import('../a.ts');" },
+      { file: 'cli/e.ts', source: "import { a } from './a.ts'; export * from './b.ts';" },
+    ]);
+    assert.deepEqual(found, ['cli/a.ts → cli/b.ts → cli/d/c.ts → cli/a.ts']);
+  });
+});
+
+describe('the look for exceptions that nothing needs', () => {
+  it('names each of them', () => {
+    const found = unusedExceptions([{ file: 'cli/a.ts', source: "import yargs from 'yargs';" }]);
+    assert.ok(found.includes('demo may import ssh2, and does not'));
+    assert.ok(found.includes('commands may import daemon/main.ts, and do not'));
+    assert.ok(found.includes('cli/main.ts may exit, and does not'));
+    assert.ok(!found.some((sentence) => sentence.includes('yargs')));
+  });
 });

@@ -1,17 +1,8 @@
 import { daemonPaths } from '../daemon/paths.ts';
-import { type StartedDaemon, startIfNone } from '../daemon/start-detached.ts';
+import { startIfNone } from '../daemon/start-detached.ts';
 import { LOG_LEVELS } from '../runtime/logger.ts';
+import type { EarlyDaemon } from './early.ts';
 import type { Environment } from './io.ts';
-
-/** A daemon that starts while the command is still being read. */
-export interface EarlyDaemon {
-  /** Nobody has taken it so far. */
-  readonly isWaiting: boolean;
-  /** For whoever needs it, who releases it once it answers; once. */
-  take(): StartedDaemon | undefined;
-  /** Ends it, unless it was released. */
-  giveUp(): void;
-}
 
 /** With these nothing runs in the background. */
 const WITHOUT = /^(--foreground|--help|-h$|--$)/;

@@ -1,8 +1,7 @@
 import { EpmuxError } from '../protocol/errors.ts';
-import type { EarlyDaemon } from './early-daemon.ts';
+import type { EarlyDaemon, HerokuQuestions } from './early.ts';
 import { Interrupts } from './interrupts.ts';
 import { isStylish, type Paint, paintFor } from './terminal/style.ts';
-import type { HerokuQuestions } from './way/ahead.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -8,7 +8,7 @@ import {
   LONGEST,
   type TunnelStatus,
 } from './control/api.ts';
-import type { ControlHandlers } from './control/server.ts';
+import type { ControlHandlers } from './control/handlers.ts';
 import { withinLine } from './control/within-line.ts';
 import type { ExecBroker } from './exec/broker.ts';
 import { execOverTunnel } from './exec/over-tunnel.ts';

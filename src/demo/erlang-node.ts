@@ -1,13 +1,25 @@
 import { askNames } from '../runtime/epmd-client.ts';
+import type { Cleanup } from './cleanup.ts';
 import { type Erlang, plainEnvironment } from './erlang.ts';
 import { freePort, LOOPBACK } from './loopback.ts';
-import type { NodeOptions } from './node.ts';
 import { startProgram } from './program.ts';
 import { until } from './until.ts';
 
 const START_MS = 30_000;
 /** Ends with its stdin, so that it outlives nobody. With IEx, where there is one: `iex --remsh` needs it at the far end too. */
 const APP = `application:ensure_all_started(iex), io:format("ready ~s~n", [node()]), io:get_line(""), halt().`;
+
+/** Of a real node, or of what stands in for one. */
+export interface NodeOptions {
+  /** The dyno's home folder, with its cookie. */
+  readonly home: string;
+  readonly name: string;
+  /** `web.1`, as Heroku tells it to what runs in a dyno. */
+  readonly dyno: string;
+  readonly cookie: string;
+  readonly interrupted: AbortSignal;
+  readonly cleanup: Cleanup;
+}
 
 /**
  * A real node with an epmd of its own. The cookie is the one in the home folder given, so the user's own cookie and epmd are neither read nor

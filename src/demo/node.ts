@@ -1,19 +1,7 @@
-import type { Cleanup } from './cleanup.ts';
 import type { Erlang } from './erlang.ts';
-import { startErlangNode } from './erlang-node.ts';
+import { type NodeOptions, startErlangNode } from './erlang-node.ts';
 import { startStandInEpmd } from './stand-in-epmd.ts';
 import { type StandInNode, startStandInNode } from './stand-in-node.ts';
-
-export interface NodeOptions {
-  /** The dyno's home folder, with its cookie. */
-  readonly home: string;
-  readonly name: string;
-  /** `web.1`, as Heroku tells it to what runs in a dyno. */
-  readonly dyno: string;
-  readonly cookie: string;
-  readonly interrupted: AbortSignal;
-  readonly cleanup: Cleanup;
-}
 
 /** The app's node in a dyno, registered with an epmd of its own. */
 export interface DemoNode {

@@ -1,7 +1,8 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import { checked, Reservation, Reservations } from './answers.ts';
 import { type Credentials, withApiKey } from './credentials.ts';
-import { callJson, type HttpCall, type HttpPorts } from './http.ts';
+import { callJson } from './http.ts';
+import type { HttpCall, HttpPorts } from './http-call.ts';
 import { EXEC_MANAGER_URL, type HerokuSettings, parseUrl } from './settings.ts';
 
 /** Heroku Exec's own service: which dynos have their SSH server up, and whom they let in. */

@@ -4,7 +4,7 @@ import {
   type ErrorCode,
   type ErrorDetails,
 } from '../protocol/errors.ts';
-import type { HttpAnswer, HttpCall } from './http.ts';
+import type { HttpAnswer, HttpCall } from './http-call.ts';
 import { retryAfterMs } from './retry.ts';
 
 const MOST_WORDS = 300;

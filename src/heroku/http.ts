@@ -1,51 +1,13 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import { abortError } from '../runtime/attempt.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/logger.ts';
 import { directFetch } from './direct-fetch.ts';
+import type { Failure, HttpAnswer, HttpCall, HttpPorts } from './http-call.ts';
 import { answerError, networkError, proxyRefusal, tooLate } from './http-errors.ts';
 import { pause } from './pause.ts';
 import { type FetchAnswer, type ProxiedFetch, proxiedFetch } from './proxied-fetch.ts';
-import { isProxied, type ProxySettings, proxyLabel } from './proxy.ts';
+import { isProxied, proxyLabel } from './proxy.ts';
 import { PATIENCE_MS, retryWait } from './retry.ts';
 import type { Trust } from './trust.ts';
-
-export interface HttpCall {
-  readonly method: 'GET' | 'PUT' | 'PATCH' | 'DELETE';
-  readonly url: URL;
-  /** May hold secrets. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly json?: unknown;
-  /** For each try, from the connection to the answer's last byte. */
-  readonly limitMs: number;
-  /** Whether it does no harm to ask again. */
-  readonly repeatable: boolean;
-  /** For errors: `the dynos of my-app`. */
-  readonly what: string;
-  /** For errors: where the key came from. */
-  readonly keySource: string;
-  /** Never shown, should the answer repeat them. */
-  readonly secrets: readonly string[];
-}
-
-export interface HttpPorts {
-  readonly clock: Clock;
-  /** From 0 up to, not including, 1. */
-  readonly random: () => number;
-  readonly logger: Logger;
-  readonly proxy?: ProxySettings | undefined;
-  /** Instead of whom this process trusts by itself. */
-  readonly trust?: Trust | undefined;
-  /** What a call may wait in all before further tries: a minute unless told. */
-  readonly patienceMs?: number | undefined;
-}
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly retryAfter: string | null;
-  readonly nextRange: string | null;
-  readonly text: string;
-}
 
 const PARTIAL_CONTENT = 206;
 const MOST_ANSWER_BYTES = 4 * 1024 * 1024;
@@ -84,15 +46,6 @@ export async function askJson(
     ports.logger.debug('Heroku is asked again', { what: call.what, waitMs: Math.round(wait) });
     await pause(wait, `another try at ${call.what}`, ports.clock, signal);
   }
-}
-
-/** A try that failed; `status`, Heroku's or a proxy's, undefined: there was no answer. */
-export interface Failure {
-  readonly error: EpmuxError;
-  readonly status: number | undefined;
-  readonly retryAfter: string | null;
-  /** The time ran out: asking again would only take as long. */
-  readonly isLate: boolean;
 }
 
 async function tryOnce(

@@ -1,7 +1,8 @@
 import type * as v from 'valibot';
 import { App, Buildpacks, ConfigVars, checked, type Dyno, Dynos, Feature } from './answers.ts';
 import { type Credentials, withApiKey } from './credentials.ts';
-import { askJson, type HttpCall, type HttpPorts, type JsonAnswer } from './http.ts';
+import { askJson, type JsonAnswer } from './http.ts';
+import type { HttpCall, HttpPorts } from './http-call.ts';
 import type { HerokuSettings } from './settings.ts';
 import { wholeList } from './whole-list.ts';
 

@@ -1,5 +1,5 @@
 import type { EpmuxError } from '../protocol/errors.ts';
-import type { Failure, HttpPorts } from './http.ts';
+import type { Failure, HttpPorts } from './http-call.ts';
 
 const MOST_TRIES = 4;
 /** The first wait is drawn from 0 up to this, each further one from 0 up to twice the one before. */

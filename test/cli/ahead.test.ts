@@ -2,12 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  type Ahead,
-  askHerokuAhead,
-  beginToAsk,
-  type HerokuQuestions,
-} from '../../src/cli/way/ahead.ts';
+import type { HerokuQuestions } from '../../src/cli/early.ts';
+import { type Ahead, askHerokuAhead, beginToAsk } from '../../src/cli/way/ahead.ts';
 
 const HEROKU = { kind: 'heroku', app: 'my-app', dynos: [] } as const;
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { callJson, type HttpCall } from '../../src/heroku/http.ts';
+import { callJson } from '../../src/heroku/http.ts';
+import type { HttpCall } from '../../src/heroku/http-call.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { never, ports, ScriptedServer } from './support.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ExecManagerOptions, execManager } from '../../src/heroku/exec-manager.ts';
 import { readExtraCa } from '../../src/heroku/extra-ca.ts';
-import type { HttpPorts } from '../../src/heroku/http.ts';
+import type { HttpPorts } from '../../src/heroku/http-call.ts';
 import { trustIn } from '../../src/heroku/trust.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { makeCertificate } from '../support/heroku/certificate.ts';

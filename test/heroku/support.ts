@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Credentials } from '../../src/heroku/credentials.ts';
-import type { HttpPorts } from '../../src/heroku/http.ts';
+import type { HttpPorts } from '../../src/heroku/http-call.ts';
 import type { Cancel, Clock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import type { Certificate } from '../support/heroku/certificate.ts';

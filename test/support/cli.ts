@@ -12,11 +12,8 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ControlMethod, ControlMethods } from '../../src/daemon/control/api.ts';
-import {
-  type ControlCall,
-  type ControlHandlers,
-  ControlServer,
-} from '../../src/daemon/control/server.ts';
+import type { ControlCall, ControlHandlers } from '../../src/daemon/control/handlers.ts';
+import { ControlServer } from '../../src/daemon/control/server.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { VERSION } from '../../src/runtime/version.ts';
 import { EPMUX } from './dyno.ts';

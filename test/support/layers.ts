@@ -6,6 +6,12 @@ import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { parseSync } from 'oxc-parser';
 
+/** Its path relative to src, with slashes. */
+export interface SourceFile {
+  readonly file: string;
+  readonly source: string;
+}
+
 /** From the ground up: a part imports itself and what stands before it. */
 const PARTS = [
   'protocol',
@@ -46,7 +52,6 @@ const DAEMON_FOR_CLI = [
   'daemon/control/client.ts',
   'daemon/end-daemon.ts',
   'daemon/exec/client.ts',
-  'daemon/expected.ts',
   'daemon/file-error.ts',
   'daemon/main.ts',
   'daemon/paths.ts',
@@ -54,7 +59,7 @@ const DAEMON_FOR_CLI = [
   'daemon/start-detached.ts',
   'daemon/supervisor/main.ts',
 ];
-const PURE_BUILTINS = ['node:crypto', 'node:buffer'];
+const PURE_BUILTINS = ['node:crypto'];
 const IMPURE_GLOBALS = [
   'process',
   'performance',
@@ -73,8 +78,8 @@ interface Node {
   readonly [key: string]: unknown;
 }
 
-/** Every breach in one file, each as a sentence. `file` is relative to src, with slashes. */
-export function breaches(file: string, source: string): string[] {
+/** Every breach in one file, each as a sentence. */
+export function breaches({ file, source }: SourceFile): string[] {
   const part = PARTS.find((name) => file.startsWith(`${name}/`));
   if (part === undefined) return [`${file} stands in no part`];
   const parsed = parseSync(file, source, { lang: 'ts', sourceType: 'module' });
@@ -98,6 +103,72 @@ export function breaches(file: string, source: string): string[] {
   return found;
 }
 
+/** Files that import each other, types counted: each cycle once, from a file of it to the same. */
+export function cycles(sources: readonly SourceFile[]): string[] {
+  const imports = new Map(sources.map((source) => [source.file, filesImportedBy(source)]));
+  const found = new Set<string>();
+  const done = new Set<string>();
+  const follow = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file);
+    if (at >= 0) found.add([...path.slice(at), file].join(' → '));
+    if (at >= 0 || done.has(file)) return;
+    for (const next of imports.get(file) ?? []) follow(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) follow(file, []);
+  return [...found];
+}
+
+/** What is allowed above and no file makes use of, each as a sentence. */
+export function unusedExceptions(sources: readonly SourceFile[]): string[] {
+  const used = sources.flatMap((source) =>
+    importsOf(source).map((specifier) => ({ file: source.file, specifier })),
+  );
+  const isUsed = (from: string, fits: (file: string, specifier: string) => boolean): boolean =>
+    used.some(({ file, specifier }) => file.startsWith(`${from}/`) && fits(file, specifier));
+  const packages = PARTS.flatMap((part) =>
+    PACKAGES[part]
+      .filter((name) => !isUsed(part, (_, specifier) => packageOf(specifier) === name))
+      .map((name) => `${part} may import ${name}, and does not`),
+  );
+  const daemon = DAEMON_FOR_CLI.filter(
+    (target) => !isUsed('cli', (file, specifier) => targetOf(file, specifier) === target),
+  ).map((target) => `commands may import ${target}, and do not`);
+  const builtins = PURE_BUILTINS.filter(
+    (name) => !PURE.some((part) => isUsed(part, (_, specifier) => specifier === name)),
+  ).map((name) => `pure parts may import ${name}, and do not`);
+  const exits = MAY_EXIT.filter((file) => {
+    const source = sources.find((one) => one.file === file);
+    return source === undefined || !exitsIn(source);
+  }).map((file) => `${file} may exit, and does not`);
+  return [...packages, ...daemon, ...builtins, ...exits];
+}
+
+function filesImportedBy(source: SourceFile): string[] {
+  return importsOf(source)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => targetOf(source.file, specifier));
+}
+
+function importsOf({ file, source }: SourceFile): string[] {
+  const found: string[] = [];
+  walk(treeOf(file, source), (node) => found.push(...importedBy(node)));
+  return found;
+}
+
+function exitsIn({ file, source }: SourceFile): boolean {
+  let exits = false;
+  walk(treeOf(file, source), (node) => {
+    exits ||= memberName(node) === 'process.exit';
+  });
+  return exits;
+}
+
+function treeOf(file: string, source: string): Node {
+  const { program } = parseSync(file, source, { lang: 'ts', sourceType: 'module' });
+  return program as unknown as Node;
+}
+
 function importBreach(file: string, part: Part, specifier: string): string | undefined {
   if (specifier.startsWith('.')) return relativeBreach(file, part, specifier);
   if (isBuiltin(specifier)) {
@@ -105,15 +176,24 @@ function importBreach(file: string, part: Part, specifier: string): string | und
       ? `${part} is pure`
       : undefined;
   }
-  const name = specifier
+  return PACKAGES[part].includes(packageOf(specifier))
+    ? undefined
+    : `no package that ${part} may use`;
+}
+
+function packageOf(specifier: string): string {
+  return specifier
     .split('/')
     .slice(0, specifier.startsWith('@') ? 2 : 1)
     .join('/');
-  return PACKAGES[part].includes(name) ? undefined : `no package that ${part} may use`;
+}
+
+function targetOf(file: string, specifier: string): string {
+  return path.posix.join(path.posix.dirname(file), specifier);
 }
 
 function relativeBreach(file: string, part: Part, specifier: string): string | undefined {
-  const target = path.posix.join(path.posix.dirname(file), specifier);
+  const target = targetOf(file, specifier);
   const to = PARTS.find((name) => target.startsWith(`${name}/`));
   if (to === undefined) return 'it is outside of every part';
   if (PARTS.indexOf(to) > PARTS.indexOf(part)) return `${part} stands above ${to}`;

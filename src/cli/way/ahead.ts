@@ -1,7 +1,7 @@
 import type { TunnelSpec } from '../../daemon/control/api.ts';
-import { askAhead, askFirst, type FirstQuestions, type HerokuAhead } from '../../heroku/ahead.ts';
-import type { HerokuClient } from '../../heroku/client.ts';
+import { askAhead, askFirst, type HerokuAhead } from '../../heroku/ahead.ts';
 import { silentLogger } from '../../runtime/logger.ts';
+import type { HerokuQuestions } from '../early.ts';
 import type { Io } from '../io.ts';
 import { callersHeroku } from './heroku-client.ts';
 
@@ -15,16 +15,6 @@ export interface Ahead {
   /** Undefined: there are none in time, or not of use. The daemon then asks, and says what is wrong. Never rejects. */
   answers(): Promise<HerokuAhead | undefined>;
   /** Nobody needs them. */
-  drop(): void;
-}
-
-/** What Heroku is asked of an app before it is known what else the command wants. */
-export interface HerokuQuestions {
-  readonly app: string;
-  readonly client: HerokuClient;
-  readonly first: FirstQuestions;
-  /** Aborted when nobody needs the answers. */
-  readonly signal: AbortSignal;
   drop(): void;
 }
 

@@ -3,7 +3,7 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { DaemonLimits } from '../limits.ts';
 import type { Progress } from './api.ts';
-import type { AnyHandler } from './server.ts';
+import type { AnyHandler } from './handlers.ts';
 import { LineSplitter, RpcCode, type RpcError, toRpcError } from './wire.ts';
 
 /** A client that does not read its answers is closed above this. */

@@ -5,42 +5,11 @@ import type { Logger } from '../../runtime/logger.ts';
 import { fileError, systemCode } from '../file-error.ts';
 import { type DaemonLimits, STANDARD_LIMITS } from '../limits.ts';
 import { socketAnswers } from '../lock.ts';
-import type { Check } from '../validate.ts';
-import type { ControlMethod, ControlMethods } from './api.ts';
 import { ControlConnection } from './connection.ts';
+import { type ControlHandlers, handlerFinder } from './handlers.ts';
 
 /** How long last answers may take to be read. */
 const CLOSE_MS = 1_000;
-
-/** What a running request may use. */
-export interface ControlCall {
-  /** Fires when the client is gone or has cancelled: undo what is half done. */
-  readonly signal: AbortSignal;
-  progress(step: string, done?: boolean): void;
-}
-
-export type AnyHandler = (params: unknown, call: ControlCall) => unknown;
-
-interface MethodHandler<M extends ControlMethod> {
-  readonly params: Check<ControlMethods[M][0]>;
-  run(
-    params: ControlMethods[M][0],
-    call: ControlCall,
-  ): Promise<ControlMethods[M][1]> | ControlMethods[M][1];
-}
-
-/** One for each method: a missing one does not compile. */
-export type ControlHandlers = { readonly [M in ControlMethod]: MethodHandler<M> };
-
-function handlerFinder(handlers: ControlHandlers): (method: string) => AnyHandler | undefined {
-  const byName = new Map<string, AnyHandler>();
-  const add = <M extends ControlMethod>(name: M) => {
-    const handler = handlers[name];
-    byName.set(name, (params, call) => handler.run(handler.params(params, 'params'), call));
-  };
-  for (const name of Object.keys(handlers) as ControlMethod[]) add(name);
-  return (method) => byName.get(method);
-}
 
 function listen(server: net.Server, path: string): Promise<void> {
   return new Promise((listening, failed) => {

@@ -3,11 +3,8 @@ import net from 'node:net';
 import { join } from 'node:path';
 import type { ControlMethods } from '../../../src/daemon/control/api.ts';
 import { ControlClient } from '../../../src/daemon/control/client.ts';
-import {
-  type ControlCall,
-  type ControlHandlers,
-  ControlServer,
-} from '../../../src/daemon/control/server.ts';
+import type { ControlCall, ControlHandlers } from '../../../src/daemon/control/handlers.ts';
+import { ControlServer } from '../../../src/daemon/control/server.ts';
 import { object, optional, text } from '../../../src/daemon/validate.ts';
 import { EpmuxError } from '../../../src/protocol/errors.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
