@@ -1,17 +1,18 @@
 import { connect, type Socket } from 'node:net';
 import { EpmuxError } from '../protocol/errors.ts';
+import { LOOPBACK } from '../runtime/address.ts';
 import { isExhaustion } from '../runtime/descriptors.ts';
 import { knownInterfaces } from '../runtime/interfaces.ts';
 
 /** A connection within one host is there at once or not at all. */
 const DIAL_MS = 3_000;
-const LOOPBACK = ['127.0.0.1', '::1'] as const;
+const LOOPBACKS = [LOOPBACK, '::1'] as const;
 /** Nothing listens on this address, or this host has none of its kind: another one may do. */
 const TRY_NEXT = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'ENETUNREACH']);
 
 /** A connection to a port of the loopback. Fails with CONNECT_FAILED, also at the signal, and BUSY when no descriptor is left. */
 export function dialLoopback(port: number, signal?: AbortSignal): Promise<Socket> {
-  return dialFirst(port, LOOPBACK, signal);
+  return dialFirst(port, LOOPBACKS, signal);
 }
 
 /** The same; where the loopback refuses, on this host's own addresses: a node may listen on one of them alone. */
@@ -20,7 +21,7 @@ export function dialOwnHost(port: number, signal?: AbortSignal): Promise<Socket>
 }
 
 function* ownHosts(): Iterable<string> {
-  yield* LOOPBACK;
+  yield* LOOPBACKS;
   yield* ownAddresses();
 }
 

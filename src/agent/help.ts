@@ -1,3 +1,4 @@
+import { AGENT_PORT, EPMD_PORT, LOOPBACK } from '../runtime/address.ts';
 import { limitWord } from '../runtime/limits.ts';
 import { AGENT_LIMITS } from './limits.ts';
 
@@ -5,15 +6,15 @@ export const AGENT_HELP = `epmux agent [options] [-- CMD…]
 
 The dyno's side of the tunnel. With CMD it runs CMD as its child, passes signals on and exits with its code.
 
-  --listen HOST:PORT   where to listen (default 127.0.0.1:9001)
-  --port PORT          the same on 127.0.0.1; also EPMUX_AGENT_PORT
+  --listen HOST:PORT   where to listen (default ${LOOPBACK}:${AGENT_PORT})
+  --port PORT          the same on ${LOOPBACK}; also EPMUX_AGENT_PORT
   --listen-fd FD       instead: a socket that listens already, handed over as this descriptor
   --stdio              speak on stdin and stdout instead of listening
   --secret-file FILE   the shared secret, at least 16 bytes; else EPMUX_SECRET
   --pushed FOLDER      what \`epmux up\` starts: takes the secret from FOLDER, removes FOLDER, listens on a
                        free port or on --listen-fd, prints the port, and ends with its last session
   --grace TIME         how long a session waits for a new connection (default 15m)
-  --epmd-port PORT     this host's epmd (default ERL_EPMD_PORT, else 4369)
+  --epmd-port PORT     this host's epmd (default ERL_EPMD_PORT, else ${EPMD_PORT})
   --allow NAME=PORT    lets the tunnel open port/NAME, a loopback port; repeatable
   --stall TIME         how long a tunnel that does not drain may keep a node waiting (default 30s)
   --limit NAME=NUMBER  another bound than the default; repeatable, also EPMUX_AGENT_LIMITS. There are

@@ -1,8 +1,9 @@
 import { homedir } from 'node:os';
 import type { EpmdName } from '../erlang/epmd.ts';
 import { EpmuxError } from '../protocol/errors.ts';
+import type { Address } from '../runtime/address.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { askNames, askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
+import { askNames, askNode } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { identifyNode, type NodeProbeOptions, pingNode } from '../runtime/node-probe.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
@@ -21,7 +22,7 @@ import { NodeWatcher } from './watcher.ts';
 const HANDSHAKE_MS = 3_000;
 
 export interface HostNodesOptions {
-  readonly epmd: EpmdAddress;
+  readonly epmd: Address;
   readonly clock: Clock;
   readonly log: Logger;
   /** Default: those of this process. */

@@ -1,4 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import { AGENT_PORT, EPMD_PORT, LOOPBACK } from '../runtime/address.ts';
 import type { LogLevel } from '../runtime/logger.ts';
 import { didYouMean } from '../runtime/spelling.ts';
 import { SESSION_DEFAULTS } from '../session/config.ts';
@@ -38,9 +39,9 @@ export type AgentRequest =
   | { readonly kind: 'version' };
 
 const AGENT_DEFAULTS = {
-  host: '127.0.0.1',
-  port: 9001,
-  epmdPort: 4369,
+  host: LOOPBACK,
+  port: AGENT_PORT,
+  epmdPort: EPMD_PORT,
   graceMs: SESSION_DEFAULTS.graceMs,
   stallMs: 30_000,
 } as const;

@@ -1,9 +1,10 @@
 import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { wireCodeName, wireReason } from '../protocol/wire-codes.ts';
+import type { Address } from '../runtime/address.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Descriptors } from '../runtime/descriptors.ts';
-import { askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
+import { askNode } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { NodeCoupling } from '../runtime/node-coupling.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
@@ -31,7 +32,7 @@ export interface TargetNodes {
 }
 
 export interface TargetOptions {
-  readonly epmd: EpmdAddress;
+  readonly epmd: Address;
   readonly descriptors: Descriptors;
   readonly allow: ReadonlyMap<string, number>;
   readonly stallMs: number;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { BOOT_ID_BYTES, WireCode } from '../protocol/constants.ts';
 import type { EpmuxError } from '../protocol/errors.ts';
+import { LOOPBACK } from '../runtime/address.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { Descriptors } from '../runtime/descriptors.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -22,7 +23,6 @@ import { serveTarget } from './targets.ts';
 
 /** How long the sessions' last words may take to leave. */
 const STOP_MS = 1_500;
-const LOOPBACK = '127.0.0.1';
 
 /** The dyno's side, running. */
 export interface Tunnel {

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
+import { LOOPBACK } from '../runtime/address.ts';
 
-export const LOCAL_ADDRESS = '127.0.0.1';
 const LAST_ADDRESS = 254;
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?$/;
 
@@ -52,16 +52,16 @@ export class Addresses {
   addressOf(host: string | undefined, link: object): Promise<string> {
     const key = host?.toLowerCase();
     if (key === undefined || key === 'localhost' || this.#options.isOwn(key)) {
-      return Promise.resolve(LOCAL_ADDRESS);
+      return Promise.resolve(LOOPBACK);
     }
     const known = this.#byHost.get(key);
     if (known !== undefined) return known;
     const hosts = this.#hostsInUse(link);
-    if (hosts.size >= HOSTS_OF_A_LINK) return Promise.resolve(LOCAL_ADDRESS);
+    if (hosts.size >= HOSTS_OF_A_LINK) return Promise.resolve(LOOPBACK);
     hosts.add(key);
     const given = this.#give(key).then((address) => {
       // An address may be free when the host is asked for again.
-      if (address === LOCAL_ADDRESS) {
+      if (address === LOOPBACK) {
         this.#byHost.delete(key);
         hosts.delete(key);
       }
@@ -82,13 +82,13 @@ export class Addresses {
   }
 
   async #give(host: string): Promise<string> {
-    if (host === LOCAL_ADDRESS) return LOCAL_ADDRESS;
+    if (host === LOOPBACK) return LOOPBACK;
     if (isIPv4(host)) {
       const itself = host.startsWith('127.') && (await this.#openItself(host));
-      return itself ? host : LOCAL_ADDRESS;
+      return itself ? host : LOOPBACK;
     }
     const address = (await this.#openNext()) ?? this.#inherit();
-    if (address === undefined) return LOCAL_ADDRESS;
+    if (address === undefined) return LOOPBACK;
     this.#given.set(host, address);
     return address;
   }

@@ -1,4 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import { EPMD_PORT } from '../runtime/address.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import type { Directory } from '../session/types.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -13,7 +14,6 @@ import { TunnelNodes } from './tunnel-nodes.ts';
 import type { TunnelParts } from './tunnel-parts.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
 
-const EPMD_PORT = 4_369;
 /** A dyno that is up may need a moment until the exec manager knows it. */
 const REGISTRATION_MS = 10_000;
 

@@ -1,6 +1,6 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import { LOOPBACK } from '../runtime/address.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { LOCAL_ADDRESS } from './addresses.ts';
 import { writeFileAtomic } from './files.ts';
 import { Rerun } from './rerun.ts';
 
@@ -15,7 +15,7 @@ export function inetrcText(hostsFile: string): string {
 
 /** One line an address with all its names: of two lines with the same address, Erlang keeps the last. */
 export function hostsText(hosts: ReadonlyMap<string, string>, ownHosts: readonly string[]): string {
-  const byAddress = new Map<string, Set<string>>([[LOCAL_ADDRESS, new Set(ownHosts)]]);
+  const byAddress = new Map<string, Set<string>>([[LOOPBACK, new Set(ownHosts)]]);
   for (const [host, address] of hosts) {
     const names = byAddress.get(address) ?? new Set();
     names.add(host);

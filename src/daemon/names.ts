@@ -1,5 +1,6 @@
 import type { EpmdName, EpmdNode } from '../erlang/epmd.ts';
-import { isLeadable, LOCAL_ADDRESS } from './addresses.ts';
+import { LOOPBACK } from '../runtime/address.ts';
+import { isLeadable } from './addresses.ts';
 
 /** What an atom holds. */
 const MAX_NAME_CHARACTERS = 255;
@@ -130,13 +131,13 @@ export class NameTable {
     if (host === undefined) return 'its full name is not known yet';
     if (!SHORT_NAME.test(short)) return 'epmd can not list such a name';
     if (!hasLocalName(node)) return `no name resolution leads to ${host}`;
-    if (address === LOCAL_ADDRESS && this.#hasLocal(short)) {
-      return `a node of this machine was first to have the name ${short} on ${LOCAL_ADDRESS}`;
+    if (address === LOOPBACK && this.#hasLocal(short)) {
+      return `a node of this machine was first to have the name ${short} on ${LOOPBACK}`;
     }
     const first = this.lookup(address, short);
     if (first === undefined || first === node) return undefined;
     const other = first.host === host ? 'another tunnel' : `${first.short}@${first.host ?? '?'}`;
-    const why = address === LOCAL_ADDRESS ? `on ${LOCAL_ADDRESS}` : `for ${host}`;
+    const why = address === LOOPBACK ? `on ${LOOPBACK}` : `for ${host}`;
     return `${other} was first to have the name ${short} ${why}`;
   }
 

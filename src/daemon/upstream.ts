@@ -1,7 +1,4 @@
-import type { EpmdAddress } from '../runtime/epmd-client.ts';
-import { LOCAL_ADDRESS } from './addresses.ts';
-
-const EPMD_PORT = 4_369;
+import { type Address, EPMD_PORT, LOOPBACK } from '../runtime/address.ts';
 
 /** What leads local nodes to us: the port of our epmd, where one is known from before, and the inetrc file. */
 interface Ours {
@@ -16,10 +13,10 @@ interface Ours {
 export function upstreamEpmd(
   env: Readonly<Record<string, string | undefined>>,
   { epmdPort, inetrc }: Ours,
-): EpmdAddress {
+): Address {
   const told = env['ERL_EPMD_PORT'] ?? '';
   const port = /^\d{1,5}$/.test(told) ? Number(told) : EPMD_PORT;
   const isOurs = port === epmdPort || env['ERL_INETRC'] === inetrc;
   const usable = port > 0 && port < 65_536 && !isOurs;
-  return { host: LOCAL_ADDRESS, port: usable ? port : EPMD_PORT };
+  return { host: LOOPBACK, port: usable ? port : EPMD_PORT };
 }

@@ -8,9 +8,10 @@ import {
   encodePortAnswer,
 } from '../erlang/epmd-server.ts';
 import { EpmuxError } from '../protocol/errors.ts';
-import { askNames, askNode, type EpmdAddress } from '../runtime/epmd-client.ts';
+import { type Address, LOOPBACK } from '../runtime/address.ts';
+import { askNames, askNode } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { LOCAL_ADDRESS, type Opened } from './addresses.ts';
+import type { Opened } from './addresses.ts';
 import { systemCode } from './file-error.ts';
 import { type DaemonLimits, STANDARD_LIMITS } from './limits.ts';
 
@@ -28,7 +29,7 @@ export interface VirtualEpmdOptions {
   readonly port: number | undefined;
   readonly names: EpmdNames;
   /** The machine's own epmd. */
-  readonly upstream: EpmdAddress;
+  readonly upstream: Address;
   readonly limits?: EpmdLimits;
   readonly logger: Logger;
 }
@@ -72,7 +73,7 @@ export class VirtualEpmd {
   static async start(options: VirtualEpmdOptions): Promise<VirtualEpmd> {
     const epmd = new VirtualEpmd(options);
     for (const port of [options.port ?? 0, 0]) {
-      if ((await epmd.#tryListen(LOCAL_ADDRESS, port)) === 'open') return epmd;
+      if ((await epmd.#tryListen(LOOPBACK, port)) === 'open') return epmd;
     }
     throw new EpmuxError('PORT_TAKEN', 'no port for the virtual epmd can be had on 127.0.0.1');
   }
@@ -204,7 +205,7 @@ export class VirtualEpmd {
   }
 
   async #find(address: string, name: string): Promise<EpmdNode | undefined> {
-    if (address !== LOCAL_ADDRESS) return this.#options.names.epmdNode(address, name);
+    if (address !== LOOPBACK) return this.#options.names.epmdNode(address, name);
     return (
       this.#local.get(name)?.node ??
       this.#options.names.epmdNode(address, name) ??
@@ -214,7 +215,7 @@ export class VirtualEpmd {
 
   async #allNames(address: string): Promise<readonly EpmdName[]> {
     const remote = this.#options.names.epmdNames(address);
-    if (address !== LOCAL_ADDRESS) return remote;
+    if (address !== LOOPBACK) return remote;
     const local = [...this.#local.values()].map(({ node: { name, port } }) => ({ name, port }));
     const upstream = (await this.#askUpstream((epmd) => askNames(epmd))) ?? [];
     const merged = new Map<string, EpmdName>();
@@ -225,7 +226,7 @@ export class VirtualEpmd {
   }
 
   /** The machine may have no epmd, or one that hangs: then it knows nothing. */
-  async #askUpstream<T>(ask: (epmd: EpmdAddress) => Promise<T>): Promise<T | undefined> {
+  async #askUpstream<T>(ask: (epmd: Address) => Promise<T>): Promise<T | undefined> {
     const { upstream, logger } = this.#options;
     if (upstream.port === this.#port) return undefined;
     try {
@@ -244,7 +245,7 @@ export class VirtualEpmd {
     stays: () => void,
   ): Promise<void> {
     const free =
-      address === LOCAL_ADDRESS &&
+      address === LOOPBACK &&
       this.#local.size < this.#limits.epmdNodes &&
       (await this.#find(address, node.name)) === undefined &&
       // Another may have taken the name while the machine's epmd was asked.

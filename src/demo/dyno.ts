@@ -1,3 +1,4 @@
+import { AGENT_PORT, EPMD_PORT } from '../runtime/address.ts';
 import { Cleanup } from './cleanup.ts';
 import { type Erlang, plainEnvironment } from './erlang.ts';
 import { type DemoNode, startNode } from './node.ts';
@@ -5,8 +6,6 @@ import { startProgram } from './program.ts';
 import { type SshServer, startSshServer } from './ssh-server.ts';
 
 const START_MS = 30_000;
-const AGENT_PORT = 9001;
-const EPMD_PORT = 4369;
 export const DYNO_USER = 'dyno';
 
 /** What all dynos of the app have in common. */

@@ -1,7 +1,8 @@
+import { LOOPBACK } from '../runtime/address.ts';
 import { askNames } from '../runtime/epmd-client.ts';
 import type { Cleanup } from './cleanup.ts';
 import { type Erlang, plainEnvironment } from './erlang.ts';
-import { freePort, LOOPBACK } from './loopback.ts';
+import { freePort } from './loopback.ts';
 import { startProgram } from './program.ts';
 import { until } from './until.ts';
 

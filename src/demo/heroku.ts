@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { LOOPBACK } from './loopback.ts';
+import { LOOPBACK } from '../runtime/address.ts';
 
 const MAX_BODY_BYTES = 64 * 1_024;
 const REQUEST_MS = 10_000;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { LOOPBACK } from '../runtime/address.ts';
 
-export const LOOPBACK = '127.0.0.1';
 const SECOND_LOOPBACK = '127.0.0.2';
 
 /** A listener on a free loopback port that knows its connections. */

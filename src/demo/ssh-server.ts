@@ -1,7 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import ssh2, { type AuthContext, type Connection, type ParsedKey, type Session } from 'ssh2';
+import { LOOPBACK } from '../runtime/address.ts';
 import { makeKeyPair } from './keys.ts';
-import { LOOPBACK, listenOnLoopback } from './loopback.ts';
+import { listenOnLoopback } from './loopback.ts';
 
 const DIAL_MS = 5_000;
 /** Of those registered last; a tunnel has one pair for its life. */

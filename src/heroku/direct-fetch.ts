@@ -3,6 +3,7 @@ import https from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls, { type TLSSocket } from 'node:tls';
+import { hostOf } from '../runtime/address.ts';
 import { SOFTWARE } from '../runtime/version.ts';
 import type { FetchAnswer, FetchInit } from './proxied-fetch.ts';
 import { IDLE_MS, type Trust } from './trust.ts';
@@ -19,9 +20,9 @@ class Connections extends https.Agent {
   }
 
   /** Failures are silent: who asks makes a connection of its own then. */
-  prepare({ hostname, port }: URL, count: number): void {
-    const host = hostname.replace(/^\[|\]$/g, '');
-    const address = { host, port: Number(port || 443) };
+  prepare(url: URL, count: number): void {
+    const host = hostOf(url);
+    const address = { host, port: Number(url.port || 443) };
     const unused = this.#unusedTo(address);
     while (unused.length < count) {
       const socket = tls.connect({

@@ -1,7 +1,7 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import { type Address, hostPort } from '../runtime/address.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type Address, hostPort } from '../transport/address.ts';
 import type { Dialer } from '../transport/dial.ts';
 import { dialNow } from '../transport/dial-now.ts';
 import { loadSsh } from '../transport/ssh/load.ts';
@@ -18,8 +18,8 @@ export interface HerokuTransportOptions {
   /** The tunnel run's pair. */
   readonly keys: () => Promise<SshKeyPair>;
   readonly dial: Dialer;
-  /** On the dyno's loopback. */
-  readonly agentPort: number;
+  /** On the dyno's loopback; 9001 unless told. */
+  readonly agentPort?: number | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { buildConnector, Dispatcher } from 'undici';
+import { hostOf } from '../runtime/address.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDialer } from '../transport/create.ts';
 import { isSocks, type ProxySettings } from './proxy.ts';
@@ -70,8 +71,7 @@ function socksConnector(
     socket.once('close', () => signal.removeEventListener('abort', close));
   };
   return (options, callback) => {
-    const { hostname, port } = options;
-    dial({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 443) }, signal).then(
+    dial({ host: hostOf(options), port: Number(options.port || 443) }, signal).then(
       (socket) => {
         closeWith(socket);
         secure({ ...options, httpSocket: socket }, callback);

@@ -9,16 +9,12 @@ import {
   portAnswer,
 } from '../erlang/epmd.ts';
 import { EpmuxError, messageOf } from '../protocol/errors.ts';
+import type { Address } from './address.ts';
 import { type AttemptLimits, attempt } from './attempt.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { isExhaustion } from './descriptors.ts';
 import type { BytePipe } from './pipe.ts';
 import { duplexPipe } from './socket-pipe.ts';
-
-export interface EpmdAddress {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface AskOptions {
   /** The system's unless told. */
@@ -39,7 +35,7 @@ const ANSWER_MS = 3_000;
  * descriptor is left here, and the abort's error.
  */
 export async function askNames(
-  epmd: EpmdAddress,
+  epmd: Address,
   options: AskOptions = {},
 ): Promise<readonly EpmdName[]> {
   return (await ask(epmd, { kind: 'names' }, namesAnswer(), options)).names;
@@ -47,7 +43,7 @@ export async function askNames(
 
 /** Where the node registered as `name` listens; undefined: epmd knows no such node. Fails as `askNames` does. */
 export async function askNode(
-  epmd: EpmdAddress,
+  epmd: Address,
   name: string,
   options: AskOptions = {},
 ): Promise<EpmdNode | undefined> {
@@ -90,7 +86,7 @@ export async function askEpmdOver<T>(
 }
 
 async function ask<T>(
-  epmd: EpmdAddress,
+  epmd: Address,
   request: EpmdRequest,
   answer: EpmdAnswer<T>,
   { clock = systemClock, signal }: AskOptions,

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { hostPort } from '../runtime/address.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { homeFolder } from '../runtime/home.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { hostPort } from './address.ts';
 import { commandTransport } from './command.ts';
 import { type Dialer, directDialer } from './dial.ts';
 import { socksDialer } from './socks.ts';
@@ -14,8 +14,8 @@ import type { Transport } from './transport.ts';
 import type { PlainWay } from './way.ts';
 
 export interface TransportOptions {
-  /** The agent's port on the dyno's loopback, for SSH. */
-  readonly agentPort: number;
+  /** The agent's port on the dyno's loopback, for SSH; 9001 unless told. */
+  readonly agentPort?: number | undefined;
   /** `socks5://[user:pass@]host:port`; a command finds its own way. */
   readonly via?: string | undefined;
   /** The fingerprint (`SHA256:…`) of a new SSH host key that a person has accepted; it serves until it stands in a file. */

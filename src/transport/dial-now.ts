@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Address } from './address.ts';
+import type { Address } from '../runtime/address.ts';
 import type { Dialer } from './dial.ts';
 
 /** A dialer whose first connection to one address is on its way already. */

@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { EpmuxError } from '../protocol/errors.ts';
+import { type Address, hostPort } from '../runtime/address.ts';
 import { attempt } from '../runtime/attempt.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type Address, hostPort } from './address.ts';
 
 /**
  * Gives a connected socket with TCP_NODELAY that may be half closed and that nobody reads yet. Throws HOST_UNKNOWN, CONNECT_FAILED or the

@@ -1,5 +1,5 @@
 import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
-import type { Address } from './address.ts';
+import { type Address, hostOf } from '../runtime/address.ts';
 
 export interface SocksProxy extends Address {
   readonly user: string;
@@ -39,7 +39,7 @@ export function parseSocksProxy(
     throw wrong(`: user and password have at most ${MAX_TEXT_BYTES} bytes each`);
   }
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host: hostOf(url),
     port: url.port === '' ? DEFAULT_PORT : Number(url.port),
     user,
     password,

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import type { SocksClient } from 'socks';
 import { EpmuxError } from '../protocol/errors.ts';
+import { type Address, hostPort } from '../runtime/address.ts';
 import { attempt } from '../runtime/attempt.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type Address, hostPort } from './address.ts';
 import type { Dialer } from './dial.ts';
 import { MAX_TEXT_BYTES, type SocksProxy } from './socks-url.ts';
 

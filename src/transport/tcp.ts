@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { EpmuxError } from '../protocol/errors.ts';
+import { type Address, hostPort } from '../runtime/address.ts';
 import { duplexPipe } from '../runtime/socket-pipe.ts';
-import { type Address, hostPort } from './address.ts';
 import { CarrierLife } from './carrier-life.ts';
 import type { Dialer } from './dial.ts';
 import type { Carrier, Transport } from './transport.ts';

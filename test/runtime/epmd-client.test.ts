@@ -4,7 +4,8 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { namesAnswer, portAnswer } from '../../src/erlang/epmd.ts';
 import { encodeNamesAnswer } from '../../src/erlang/epmd-server.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
-import { askEpmdOver, askNames, askNode, type EpmdAddress } from '../../src/runtime/epmd-client.ts';
+import type { Address } from '../../src/runtime/address.ts';
+import { askEpmdOver, askNames, askNode } from '../../src/runtime/epmd-client.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { MemoryPipe } from '../support/memory-pipe.ts';
 
@@ -12,7 +13,7 @@ const NAMES = [{ name: 'app', port: 4_711 }];
 
 describe('a question to an epmd', () => {
   let server: Server;
-  let epmd: EpmdAddress;
+  let epmd: Address;
 
   async function serve(answer: (() => Uint8Array) | undefined): Promise<void> {
     server = createServer((socket) => {

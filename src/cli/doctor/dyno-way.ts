@@ -1,4 +1,5 @@
 import type { UpSecrets } from '../../daemon/control/api.ts';
+import { EPMD_PORT } from '../../runtime/address.ts';
 import type { Carrier } from '../../transport/transport.ts';
 import { greetAgent } from './agent.ts';
 import { type Round, runChecks } from './check.ts';
@@ -8,8 +9,6 @@ import type { LocalContext } from './local.ts';
 import { NODE_CHECKS } from './nodes.ts';
 import { cookieSource, secretOf } from './secrets.ts';
 import type { TargetContext } from './target.ts';
-
-const EPMD_PORT = 4369;
 
 /** Where the tunnel leads, with what the checks of every way need. */
 export interface WayChecks {

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { connectDaemon } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { EPMD_PORT, LOOPBACK } from '../../runtime/address.ts';
 import { askNames } from '../../runtime/epmd-client.ts';
 import { erlangConfig, homeFolder } from '../../runtime/home.ts';
 import { findProgram } from '../erlang/programs.ts';
 import type { Environment } from '../io.ts';
 import type { CookieFile, DaemonSide, LocalPorts } from './local.ts';
 
-const EPMD_PORT = 4369;
 const PROGRAM_LIMIT_MS = 10_000;
 const ANSWER_MS = 5_000;
 const MAX_OUTPUT_BYTES = 65_536;
@@ -24,7 +24,7 @@ export function localPorts(env: Environment): LocalPorts {
     ask: (program, args, signal) => ask(program, args, env, signal),
     cookieFile: () => cookieFile(env),
     epmdPort: Number(env['ERL_EPMD_PORT']) || EPMD_PORT,
-    epmdNames: (port) => askNames({ host: '127.0.0.1', port }),
+    epmdNames: (port) => askNames({ host: LOOPBACK, port }),
     daemon: (signal) => daemonSide(env, signal),
     canListen,
   };

@@ -1,9 +1,8 @@
 import { isIP } from 'node:net';
 import type { NodeStatus, TunnelStatus } from '../../daemon/control/api.ts';
+import { LOOPBACK } from '../../runtime/address.ts';
 import { type Finding, ok, warning } from './check.ts';
 
-/** Where all hosts are that have no address of their own. */
-const SHARED = '127.0.0.1';
 const LAST = 254;
 
 /** Whether there are addresses for hosts; and where a node of the daemon got none, whether it would get one now. */
@@ -34,7 +33,7 @@ export async function lookAtLoopback(
 /** Its name is another's on 127.0.0.1, and its host would do with an address of its own. */
 function needsAddress(node: NodeStatus, nodes: readonly NodeStatus[]): boolean {
   const host = /@(.+)$/.exec(node.name)?.[1] ?? 'localhost';
-  if (node.unreachable === undefined || node.address !== SHARED) return false;
+  if (node.unreachable === undefined || node.address !== LOOPBACK) return false;
   if (host === 'localhost' || isIP(host) > 0) return false;
   return !nodes.some(({ name, unreachable }) => name === node.name && unreachable === undefined);
 }

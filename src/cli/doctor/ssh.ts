@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import type { Socket } from 'node:net';
 import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
-import { type Address, hostPort } from '../../transport/address.ts';
+import { type Address, hostPort } from '../../runtime/address.ts';
 import { connectError, type Dialer } from '../../transport/dial.ts';
 import type { Carrier, Transport } from '../../transport/transport.ts';
 import { type Check, type Finding, ok } from './check.ts';

@@ -12,8 +12,6 @@ import type { Io } from '../io.ts';
 import { printable } from '../terminal/printable.ts';
 import { callersHeroku } from '../way/heroku-client.ts';
 
-/** No agent is asked for. */
-const AGENT_PORT = 9_001;
 const FIRST_DYNO = 'web.1';
 
 export interface HerokuExecOptions {
@@ -69,7 +67,6 @@ export class HerokuExec {
       manager: this.#client.manager(addonUrlOf(facts)),
       keys,
       dial: createDialer(via, systemClock),
-      agentPort: AGENT_PORT,
       clock: systemClock,
       logger,
     });

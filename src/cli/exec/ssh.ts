@@ -7,9 +7,6 @@ import type { PlainWay } from '../../transport/way.ts';
 import type { Io } from '../io.ts';
 import { withHostKeyAccepted } from '../way/new-host-key.ts';
 
-/** No agent is asked for. */
-const AGENT_PORT = 9_001;
-
 export interface SshExecOptions {
   readonly way: Extract<PlainWay, { kind: 'ssh' }>;
   readonly via: string | undefined;
@@ -21,7 +18,6 @@ export interface SshExecOptions {
 export function connectSsh({ way, via, logger, io }: SshExecOptions): Promise<Carrier> {
   return withHostKeyAccepted(io, (accepted) => {
     const transport = createTransport(way, {
-      agentPort: AGENT_PORT,
       via,
       ...accepted,
       sshAuthSock: io.env['SSH_AUTH_SOCK'],

@@ -1,13 +1,9 @@
 import { userInfo } from 'node:os';
 import { LONGEST } from '../../daemon/control/api.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
+import type { Address } from '../../runtime/address.ts';
 
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface SshAddress extends HostPort {
+export interface SshAddress extends Address {
   readonly user: string;
 }
 
@@ -23,7 +19,7 @@ export function parsePort(label: string, text: string): number {
 }
 
 /** `host:port`, an IPv6 host in brackets. */
-export function parseHostPort(label: string, text: string): HostPort {
+export function parseHostPort(label: string, text: string): Address {
   const { host, port } = splitHost(text);
   if (host === '' || port === undefined) {
     throw new EpmuxError('USAGE', `${label} takes host:port, not ${quoted(text)}`);

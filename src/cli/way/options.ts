@@ -1,3 +1,4 @@
+import { AGENT_PORT, EPMD_PORT } from '../../runtime/address.ts';
 import type { OptionSpec } from '../command.ts';
 
 /** The options that say where a tunnel leads and how; the configuration file knows the same keys. */
@@ -52,7 +53,7 @@ export const WAY_OPTIONS = {
   'agent-port': {
     type: 'string',
     requiresArg: true,
-    describe: "the agent's port behind --ssh (default 9001)",
+    describe: `the agent's port behind --ssh (default ${AGENT_PORT})`,
   },
   via: {
     type: 'string',
@@ -62,7 +63,7 @@ export const WAY_OPTIONS = {
   'epmd-port': {
     type: 'string',
     requiresArg: true,
-    describe: "the port of the dyno's epmd, without an agent (default 4369)",
+    describe: `the port of the dyno's epmd, without an agent (default ${EPMD_PORT})`,
   },
   'secret-file': {
     type: 'string',

@@ -1,7 +1,7 @@
 import { TUNNEL_NAME, type TunnelSpec, type Way } from '../../daemon/control/api.ts';
 import type { ControlClient } from '../../daemon/control/client.ts';
 import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
-import { hostPort } from '../../transport/address.ts';
+import { hostPort } from '../../runtime/address.ts';
 import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
 import { WAY_OPTIONS, type WayInput } from './options.ts';

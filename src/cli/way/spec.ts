@@ -11,6 +11,7 @@ import {
   type Way,
 } from '../../daemon/control/api.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { AGENT_PORT } from '../../runtime/address.ts';
 import { homeFolder } from '../../runtime/home.ts';
 import { didYouMean } from '../../runtime/spelling.ts';
 import { programName } from '../../transport/program-name.ts';
@@ -21,7 +22,6 @@ import { assertShort, parseHostPort, parsePort, parseSshAddress, quoted } from '
 import { cookieIn } from './cookie.ts';
 import type { WayInput } from './options.ts';
 
-const DEFAULT_AGENT_PORT = 9001;
 const AGENT_CHOICES: readonly AgentChoice[] = ['auto', 'require', 'none'];
 const WAYS = ['app', 'ssh', 'connect', 'command'] as const;
 type WayKey = (typeof WAYS)[number];
@@ -61,7 +61,7 @@ export function tunnelSpec(name: string | undefined, input: WayInput, label: Lab
     name: checkName(name ?? defaultName(way)),
     way,
     agent: checked('agent', () => parseAgentChoice(input.agent, label)),
-    agentPort: port('agent-port') ?? DEFAULT_AGENT_PORT,
+    agentPort: port('agent-port') ?? AGENT_PORT,
     hiddenOnly: input['hidden-only'] ?? false,
     ...(input.via === undefined ? {} : { via: input.via }),
     ...(secretFile === undefined ? {} : { secretFile }),

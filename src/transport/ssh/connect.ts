@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import ssh2, { type Client, type ClientErrorExtensions } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { type Address, hostPort } from '../../runtime/address.ts';
 import { attempt, type Settle } from '../../runtime/attempt.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { type Address, hostPort } from '../address.ts';
 import type { Dialer } from '../dial.ts';
 import { Authenticator } from './authenticator.ts';
 import { SshConnection } from './connection.ts';

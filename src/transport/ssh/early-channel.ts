@@ -1,4 +1,5 @@
 import type { Client, ClientCallback } from 'ssh2';
+import { LOOPBACK } from '../../runtime/address.ts';
 import type { ExecRequest } from '../transport.ts';
 import { openProcess } from './exec.ts';
 import { OpenFailure, openFailureOf } from './ssh-codes.ts';
@@ -6,8 +7,6 @@ import { OpenFailure, openFailureOf } from './ssh-codes.ts';
 /** A port of the server's loopback, or a process. */
 export type ChannelRequest = number | ExecRequest;
 type Outcome = Parameters<ClientCallback>;
-
-const LOOPBACK = '127.0.0.1';
 
 /** Throws when the client is not connected. */
 export function openChannel(client: Client, request: ChannelRequest, opened: ClientCallback): void {

@@ -1,8 +1,8 @@
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EpmuxError } from '../../protocol/errors.ts';
+import type { Address } from '../../runtime/address.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { Address } from '../address.ts';
 import { algorithmsFor, type HostKeys } from './host-keys.ts';
 import {
   entriesFor,

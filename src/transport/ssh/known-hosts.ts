@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { Address } from '../address.ts';
+import type { Address } from '../../runtime/address.ts';
 
 /** One entry of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
 export interface KnownHost {

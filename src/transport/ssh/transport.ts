@@ -1,21 +1,22 @@
+import { AGENT_PORT } from '../../runtime/address.ts';
 import type { Carrier, FirstRequest, Transport } from '../transport.ts';
 import { connectSsh, type SshOptions } from './connect.ts';
 import type { ChannelRequest } from './early-channel.ts';
 import { holdTerminal } from './pty.ts';
 
 export interface SshTransportOptions extends SshOptions {
-  /** On the server's loopback. */
-  readonly agentPort: number;
+  /** On the server's loopback; 9001 unless told. */
+  readonly agentPort?: number | undefined;
   /** What to call it. */
   readonly target: string;
 }
 
 /** An SSH server whose loopback is the dyno's. */
 export function sshTransport(options: SshTransportOptions): Transport {
-  const { target } = options;
+  const { target, agentPort = AGENT_PORT } = options;
   const channelOf = (request: FirstRequest | undefined): ChannelRequest | undefined => {
     if (request === undefined || 'command' in request) return request;
-    return request.agentPort ?? options.agentPort;
+    return request.agentPort ?? agentPort;
   };
   return {
     target,
@@ -24,7 +25,7 @@ export function sshTransport(options: SshTransportOptions): Transport {
       holdTerminal(connection, target, options.logger);
       return {
         label: target,
-        async openAgentPipe(abort, port = options.agentPort) {
+        async openAgentPipe(abort, port = agentPort) {
           const pipe = await connection.forward(port, 'AGENT_MISSING', abort);
           pipe.widenWindow();
           return pipe;
