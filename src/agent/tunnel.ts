@@ -7,8 +7,8 @@ import { systemClock } from '../runtime/clock.ts';
 import { Descriptors } from '../runtime/descriptors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
+import { sessionConfigOf } from '../runtime/session-limits.ts';
 import { SOFTWARE } from '../runtime/version.ts';
-import { SESSION_DEFAULTS, type SessionConfig } from '../session/config.ts';
 import { Session } from '../session/session.ts';
 import type { CookieSurroundings } from './cookie-places.ts';
 import { Greeter } from './greeter.ts';
@@ -34,18 +34,6 @@ export interface Tunnel {
   stop(): Promise<void>;
 }
 
-function sessionConfig({ limits, graceMs }: AgentOptions): SessionConfig {
-  return {
-    ...SESSION_DEFAULTS,
-    graceMs,
-    maxStreams: limits.streams,
-    maxPayloadBytes: limits.frameBytes,
-    replayBudgetBytes: limits.replayBytes,
-    maxBufferedBytes: limits.bufferBytes,
-    maxWindowsTotalBytes: limits.windowBytes,
-  };
-}
-
 function openSource(options: AgentOptions, greeter: Greeter, log: Logger): Promise<PipeSource> {
   const greet = (pipe: BytePipe): Promise<EpmuxError | undefined> => greeter.greet(pipe);
   return options.stdio ? Promise.resolve(serveStdio(greet)) : listen(options, log, greet);
@@ -61,7 +49,7 @@ export async function startTunnel(
   const clock = systemClock;
   const epmd = { host: LOOPBACK, port: options.epmdPort };
   const { limits } = options;
-  const config = sessionConfig(options);
+  const config = sessionConfigOf(limits, { graceMs: options.graceMs });
   const life = options.pushed === undefined ? undefined : new PushedLife(clock, options.graceMs);
   const descriptors = new Descriptors(() => clock.now());
   const nodes = new HostNodes({

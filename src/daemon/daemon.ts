@@ -2,8 +2,8 @@ import { EpmuxError } from '../protocol/errors.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { Descriptors } from '../runtime/descriptors.ts';
 import { erlangConfig, homeFolder } from '../runtime/home.ts';
+import { sessionConfigOf } from '../runtime/session-limits.ts';
 import { VERSION } from '../runtime/version.ts';
-import { SESSION_DEFAULTS, type SessionConfig } from '../session/config.ts';
 import { Session } from '../session/session.ts';
 import { endCommands } from '../transport/process-group.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -30,17 +30,6 @@ import { Tunnels } from './tunnels.ts';
 
 /** For goodbyes to all agents together. */
 const CLOSE_MS = 3_000;
-
-function sessionConfig(limits: DaemonLimits): SessionConfig {
-  return {
-    ...SESSION_DEFAULTS,
-    maxStreams: limits.streams,
-    maxPayloadBytes: limits.frameBytes,
-    replayBudgetBytes: limits.replayBytes,
-    maxBufferedBytes: limits.bufferBytes,
-    maxWindowsTotalBytes: limits.windowBytes,
-  };
-}
 
 export interface DaemonOptions {
   readonly paths: DaemonPaths;
@@ -232,7 +221,7 @@ export class Daemon {
     const { env, log, createTransport: transportFor } = this.#options;
     const { clock } = this;
     const limits = this.#limits;
-    const config = sessionConfig(limits);
+    const config = sessionConfigOf(limits);
     return {
       addresses: this.#leader.addresses,
       names: this.#leader.names,

@@ -1,8 +1,7 @@
-import { RELAY_DEFAULTS } from '../erlang/relay-options.ts';
-import { PREFERRED_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
+import { BACKOFF_DEFAULTS } from '../runtime/backoff.ts';
 import { type LimitsOf, type LimitTable, limitsFrom, settingsOf } from '../runtime/limits.ts';
-import { MIN_PAYLOAD_BYTES } from '../session/config.ts';
+import { SESSION_LIMITS } from '../runtime/session-limits.ts';
 
 const MIB = 1024 * 1024;
 
@@ -13,29 +12,12 @@ export const DAEMON_LIMITS = {
   nodes: { standard: 512, least: 1, most: 10_000 },
   /** Local connections to one node. */
   nodeConnections: { standard: 1_024, least: 1, most: 100_000 },
-  /** Without a word from a node, not even a tick: it is frozen. */
-  nodeSilenceMs: { standard: RELAY_DEFAULTS.nodeSilenceMs, least: 1_000, most: 86_400_000 },
-  /** Streams of one session with an agent. */
-  streams: { standard: 10_000, least: 1, most: 1_000_000 },
-  /** The largest payload of the frames that it makes. */
-  frameBytes: {
-    standard: PREFERRED_PAYLOAD_BYTES,
-    least: MIN_PAYLOAD_BYTES,
-    most: PREFERRED_PAYLOAD_BYTES,
-  },
-  /** Kept for replay by one session. */
-  replayBytes: { standard: 16 * MIB, least: 65_536, most: 1_024 * MIB },
-  /** In the send buffers of one session's streams; above it each holds one write at most. */
-  bufferBytes: { standard: 32 * MIB, least: 65_536, most: 1_024 * MIB },
-  /** Receive windows of one session beyond the first 64 KiB of each stream. */
-  windowBytes: { standard: 64 * MIB, least: 65_536, most: 1_024 * MIB },
-  /** For hello and proof together. */
-  helloMs: { standard: 10_000, least: 100, most: 600_000 },
+  ...SESSION_LIMITS,
   /** For a whole connection attempt. */
   attemptMs: { standard: 30_000, least: 1_000, most: 600_000 },
   /** The first wait between attempts, and the longest. */
-  reconnectFirstMs: { standard: 200, least: 50, most: 60_000 },
-  reconnectMaxMs: { standard: 30_000, least: 50, most: 3_600_000 },
+  reconnectFirstMs: { standard: BACKOFF_DEFAULTS.firstMs, least: 50, most: 60_000 },
+  reconnectMaxMs: { standard: BACKOFF_DEFAULTS.maxMs, least: 50, most: 3_600_000 },
   controlClients: { standard: 64, least: 2, most: 10_000 },
   /** Of one client at once. */
   controlCalls: { standard: 16, least: 1, most: 10_000 },

@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename, truncate } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { fileError } from './file-error.ts';
+import { DAEMON_LIMITS } from './limits.ts';
 
 export interface LogFileOptions {
   readonly maxBytes: number;
@@ -14,8 +15,8 @@ export interface LogFileOptions {
 }
 
 const LOG_FILE_DEFAULTS: LogFileOptions = {
-  maxBytes: 5 * 1_048_576,
-  maxFiles: 3,
+  maxBytes: DAEMON_LIMITS.logFileBytes.standard,
+  maxFiles: DAEMON_LIMITS.logFiles.standard,
   maxWaitingBytes: 1_048_576,
   retryMs: 5_000,
   now: () => performance.now(),

@@ -24,6 +24,9 @@ export interface DistributionRelayOptions {
   readonly cookies: RelayCookies | undefined;
 }
 
+/** A deadline met so much too late means that this process did not run: who was waited for had no chance to be heard either. */
+export const PROCESS_SLEPT_MS = 5_000;
+
 export const RELAY_DEFAULTS: Omit<DistributionRelayOptions, 'side'> = {
   hide: true,
   hiddenOnly: false,

@@ -4,7 +4,7 @@ import type { EndReason } from '../protocol/frames.ts';
 import { encodeStatus, framed, isNameTag, Tag } from './handshake.ts';
 import { HandshakePass } from './handshake-pass.ts';
 import { Direction, type Sender } from './relay-direction.ts';
-import type { DistributionRelayOptions } from './relay-options.ts';
+import { type DistributionRelayOptions, PROCESS_SLEPT_MS } from './relay-options.ts';
 
 /** `opaque`: TLS or anything else that is not followed; bytes pass as they are, without ticks. */
 export type RelayPhase = 'handshake' | 'messages' | 'opaque';
@@ -17,8 +17,6 @@ export interface DueWork {
 }
 
 const TICK: Uint8Array = new Uint8Array(4);
-/** A deadline met so much too late means that this process did not run: the node had no chance to be heard either. */
-const PROCESS_SLEPT_MS = 5_000;
 
 /**
  * Stands between one node and the tunnel, one at each end of it, as a pure machine: bytes and time in, bytes and a deadline out. Bytes never make it

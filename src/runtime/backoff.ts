@@ -7,7 +7,7 @@ export interface BackoffOptions {
   readonly random: () => number;
 }
 
-const BACKOFF_DEFAULTS = { firstMs: 200, maxMs: 30_000 } as const;
+export const BACKOFF_DEFAULTS = { firstMs: 200, maxMs: 30_000 } as const;
 
 /**
  * Waits between attempts with decorrelated jitter: each is drawn between the shortest and three times the one before, so that

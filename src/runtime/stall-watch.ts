@@ -1,6 +1,6 @@
+import { PROCESS_SLEPT_MS } from '../erlang/relay-options.ts';
+
 const LOOK_EVERY_MS = 1_000;
-/** A look that comes so much too late says nothing: this process did not run. */
-const PROCESS_SLEPT_MS = 5_000;
 
 /** Notices that a pipe which refused more has not taken anything of what it holds for a while. */
 export class StallWatch {
