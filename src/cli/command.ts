@@ -49,7 +49,7 @@ export function defineCommand<const O extends OptionSpecs>(
 
 /** What NODE may be. */
 export const NODE_FORMS =
-  'my_app@host, my_app, a dyno (web.1), a tunnel, or nothing when there is only one node';
+  'my_app@host, my_app, a dyno (web.1), a tunnel, web.1/my_app, or nothing when there is only one node';
 
 export const JSON_OPTION = {
   type: 'boolean',

@@ -69,6 +69,7 @@ export class DynoEnd {
     this.#secrets = new DynoSecrets(options.secrets, options.variables, parts.clock, logger);
     this.#nodes = new TunnelNodes({
       dyno: dyno.name,
+      tunnel: spec.name,
       addresses: parts.addresses,
       names: parts.names,
       limits: parts.limits,

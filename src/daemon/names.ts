@@ -31,6 +31,8 @@ export interface PublishedNode extends NodeName {
   readonly address: string;
   readonly port: number;
   readonly visible: boolean;
+  /** Which dyno or tunnel it is behind, for a person: `web.1 of my-app`. */
+  readonly behind: string;
 }
 
 /**
@@ -136,7 +138,7 @@ export class NameTable {
     }
     const first = this.lookup(address, short);
     if (first === undefined || first === node) return undefined;
-    const other = first.host === host ? 'another tunnel' : `${first.short}@${first.host ?? '?'}`;
+    const other = first.host === host ? first.behind : `${first.short}@${first.host ?? '?'}`;
     const why = address === LOOPBACK ? `on ${LOOPBACK}` : `for ${host}`;
     return `${other} was first to have the name ${short} ${why}`;
   }

@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { pingNode } from '../runtime/node-probe.ts';
 import type { PingResult } from './control/api.ts';
 import { errorStatus } from './links/link-state.ts';
+import { splitNodeName } from './names.ts';
 import type { FoundNode } from './resolve.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -23,7 +24,7 @@ export async function ping({ node, tunnel }: FoundNode, options: PingOptions): P
   try {
     const { cookie, what } = await choose({ node, tunnel }, options);
     shown = what;
-    const open = async () => tunnel.openNode(node.name);
+    const open = async () => tunnel.endOf(node).openNode(splitNodeName(node.name).short);
     const pong = await pingNode({ open, clock, timeoutMs, expected: node.name }, cookie);
     return { node: pong.node.name, pong: true, rttMs: pong.rttMs, error: null };
   } catch (error) {
@@ -45,8 +46,9 @@ interface Shown {
 
 async function choose({ node, tunnel }: FoundNode, options: PingOptions): Promise<Shown> {
   if (options.cookie !== undefined) return { cookie: options.cookie, what: 'the one given' };
-  if (tunnel.knowsCookie(node.name)) return { cookie: RELAYED_COOKIE, what: '' };
-  const production = await tunnel.productionCookie(node.name);
+  const end = tunnel.endOf(node);
+  if (end.knowsCookie(splitNodeName(node.name).short)) return { cookie: RELAYED_COOKIE, what: '' };
+  const production = await end.productionCookie();
   if (production !== undefined) {
     return {
       cookie: production,

@@ -17,6 +17,7 @@ const RETRY_MS = 5_000;
 export interface TunnelNodesOptions {
   /** Where they are. */
   readonly dyno: string | null;
+  readonly tunnel: string;
   readonly addresses: Pick<Addresses, 'addressOf'>;
   readonly names: NameTable;
   /** More nodes on one host than `nodes` are not led to. */
@@ -134,7 +135,7 @@ export class TunnelNodes {
 
   async #add({ name, visible }: DirectoryNode): Promise<void> {
     const { short, host } = splitNodeName(name);
-    const { addresses, names, limits, descriptors, logger } = this.#options;
+    const { dyno, tunnel, addresses, names, limits, descriptors, logger } = this.#options;
     const address = await addresses.addressOf(host, this);
     try {
       const port = await NodePort.listen({
@@ -145,7 +146,8 @@ export class TunnelNodes {
         onConnection: (local) => this.#options.onConnection(local, short),
         logger,
       });
-      const published = { short, host, address, port: port.port, visible };
+      const behind = dyno === null ? `the tunnel ${tunnel}` : `${dyno} of ${tunnel}`;
+      const published = { short, host, address, port: port.port, visible, behind };
       this.#entries.set(name, { name, port, published, lastCut: undefined });
       this.#portless.delete(name);
       names.publish(published);

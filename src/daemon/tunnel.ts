@@ -1,11 +1,15 @@
 import { EpmuxError } from '../protocol/errors.ts';
-import type { BytePipe } from '../runtime/pipe.ts';
-import type { ErrorStatus, LinkState, TunnelSpec, TunnelStatus } from './control/api.ts';
+import type {
+  ErrorStatus,
+  LinkState,
+  NodeStatus,
+  TunnelSpec,
+  TunnelStatus,
+} from './control/api.ts';
 import { DynoEnd } from './dyno-end.ts';
 import { DynoEnds } from './dyno-ends.ts';
 import type { Dynos, DynosHandlers, WantedDyno } from './dynos.ts';
 import type { LinkMemory } from './memory.ts';
-import { splitNodeName } from './names.ts';
 import { OverallState } from './overall-state.ts';
 import type { TunnelParts } from './tunnel-parts.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
@@ -149,21 +153,11 @@ export class Tunnel {
     return () => this.#watchers.delete(watcher);
   }
 
-  /** A byte pipe to the distribution port of a node, by its full name. Throws TUNNEL_DOWN or NODE_NOT_FOUND. */
-  openNode(name: string): BytePipe {
-    const end = this.#endOf(name);
-    if (end !== undefined) return end.openNode(splitNodeName(name).short);
+  /** The dyno that a node is behind: two dynos may each have a node of one full name. Throws NODE_NOT_FOUND. */
+  endOf({ name, dyno }: Pick<NodeStatus, 'name' | 'dyno'>): DynoEnd {
+    const found = this.ends.find((end) => end.dyno.name === dyno && end.has(name));
+    if (found !== undefined) return found;
     throw new EpmuxError('NODE_NOT_FOUND', `${name} is not there any more`);
-  }
-
-  /** As `NodeWay.knowsCookie`, by the node's full name. */
-  knowsCookie(name: string): boolean {
-    return this.#endOf(name)?.knowsCookie(splitNodeName(name).short) === true;
-  }
-
-  /** As `DynoEnd.productionCookie`, by the node's full name. */
-  async productionCookie(name: string): Promise<string | undefined> {
-    return this.#endOf(name)?.productionCookie();
   }
 
   /** Ends all its connections and tells the agents. Idempotent. */
@@ -176,10 +170,6 @@ export class Tunnel {
     await Promise.all([this.#dynos.close(), this.#ends.close()]);
     this.#closed = true;
     this.#onChange();
-  }
-
-  #endOf(node: string): DynoEnd | undefined {
-    return this.ends.find((end) => end.has(node));
   }
 
   #makeEnd(dyno: WantedDyno): DynoEnd {

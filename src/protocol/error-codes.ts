@@ -161,7 +161,10 @@ export const ERROR_CODES = {
     hint: 'what speaks there does not speak epmd: check the port (ERL_EPMD_PORT)',
   },
   NODE_NOT_FOUND: { exit: Exit.notFound, hint: '`epmux nodes` lists what can be reached' },
-  NODE_AMBIGUOUS: { exit: Exit.notFound, hint: 'name one of the candidates in full, or its dyno' },
+  NODE_AMBIGUOUS: {
+    exit: Exit.notFound,
+    hint: 'name one of them in full, or the dyno or tunnel in brackets; `web.1/my_app` is the node my_app there',
+  },
   NODE_UNREACHABLE: {
     exit: Exit.notConnected,
     hint: 'the node is known and does not answer: see `epmux status`',

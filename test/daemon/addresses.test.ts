@@ -137,6 +137,7 @@ const node = (name: string, address: string, port: number): PublishedNode => ({
   address,
   port,
   visible: true,
+  behind: 'web.1 of shop',
 });
 
 describe('the names of remote nodes', () => {
@@ -158,7 +159,11 @@ describe('the names of remote nodes', () => {
     names.publish(second);
     assert.equal(names.epmdNode('127.0.0.1', 'app')?.port, 1);
     assert.equal(names.unreachable(first), undefined);
-    assert.match(names.unreachable(second) ?? '', /app@a was first/);
+    assert.match(names.unreachable(second) ?? '', /^app@a was first/);
+    const third = node('app@a', '127.0.0.1', 3);
+    names.publish(third);
+    assert.match(names.unreachable(third) ?? '', /^web\.1 of shop was first .* app on 127/);
+    names.withdraw(third);
     names.withdraw(first);
     assert.equal(names.epmdNode('127.0.0.1', 'app')?.port, 2);
     assert.equal(names.unreachable(second), undefined);

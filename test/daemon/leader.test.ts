@@ -81,7 +81,13 @@ describe('what leads local nodes', () => {
   });
 
   it('leaves a host where its nodes are when this machine gets its name', async () => {
-    const node = { ...splitNodeName('app@mbp-17'), address: '127.0.0.2', port: 1, visible: true };
+    const node = {
+      ...splitNodeName('app@mbp-17'),
+      address: '127.0.0.2',
+      port: 1,
+      visible: true,
+      behind: 'web.1',
+    };
     leader.names.publish(node);
     hostName = 'mbp-17';
     await leader.retry();

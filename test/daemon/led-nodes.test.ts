@@ -91,7 +91,13 @@ describe('local Erlang nodes led by the virtual epmd', function () {
         });
         closers.push(() => port.close());
         await epmd.listenOn(address);
-        names.publish({ ...splitNodeName(app.name), address, port: port.port, visible: true });
+        names.publish({
+          ...splitNodeName(app.name),
+          address,
+          port: port.port,
+          visible: true,
+          behind: 'dyno',
+        });
         return app;
       }),
     );

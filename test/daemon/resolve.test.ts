@@ -22,6 +22,34 @@ describe('NODE', () => {
     assert.throws(() => resolveNode(hosts, undefined), { message: /app@a \(one\), app@b \(two\)/ });
   });
 
+  it('of one full name in two dynos or tunnels is told apart by where it is', () => {
+    const both = (name: string) => tunnel(name, { 'app@same': 'web.1' });
+    const formation = [tunnel('shop', { 'app@same': 'web.1' }, 'web.3')];
+    const status = formation[0]?.status();
+    Object.assign(status?.nodes ?? {}, { 1: { name: 'app@same', dyno: 'web.2' } });
+    assert.throws(() => resolveNode(formation, 'app@same'), {
+      code: 'NODE_AMBIGUOUS',
+      message: 'app@same may be several nodes: app@same (web.1), app@same (web.2)',
+    });
+    for (const wanted of ['web.2', 'web.2/app', 'shop/web.2', 'shop/web.2/app@same']) {
+      assert.equal(resolveNode(formation, wanted).node.dyno, 'web.2');
+    }
+    const two = [both('staging'), both('prod')];
+    for (const wanted of [undefined, 'app', 'web.1', 'web.1/app']) {
+      assert.throws(() => resolveNode(two, wanted), {
+        code: 'NODE_AMBIGUOUS',
+        message: /: app@same \(staging\/web\.1\), app@same \(prod\/web\.1\)$/,
+      });
+    }
+    for (const wanted of ['prod', 'prod/app', 'prod/web.1', 'prod/web.1/app@same']) {
+      assert.equal(resolveNode(two, wanted).tunnel, two[1]);
+    }
+    for (const wanted of ['web.3/app', 'nowhere/app', '/app', 'prod/']) {
+      assert.throws(() => resolveNode(two, wanted), { code: 'NODE_NOT_FOUND' });
+    }
+    assert.throws(() => resolveNode(formation, 'shop/web.3'), { code: 'NODE_UNREACHABLE' });
+  });
+
   it('that fits very many is told with the first of them', () => {
     const nodes = Array.from({ length: 30 }, (_, index) => [`app@h${index}`, 'web.1'] as const);
     assert.throws(() => resolveNode([tunnel('shop', Object.fromEntries(nodes))], 'app'), {

@@ -29,6 +29,7 @@ describe('the nodes behind a link', () => {
     warnings = [];
     nodes = new TunnelNodes({
       dyno: null,
+      tunnel: 'prod',
       addresses: { addressOf: async () => address },
       names: new NameTable(),
       limits: STANDARD_LIMITS,

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { readState } from '../../src/daemon/state.ts';
+import { startStandInNode } from '../../src/demo/stand-in-node.ts';
 import { encodeName, encodeStatus, Flag, framed } from '../../src/erlang/handshake.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { askNode } from '../../src/runtime/epmd-client.ts';
@@ -129,10 +130,33 @@ describe('a tunnel', () => {
       ['app@dyno-1', false],
       ['worker@dyno-1', true],
     ]);
-    assert.equal((await at.client.call('resolve', { node: 'app' })).tunnel, 'prod');
+    const why = 'the tunnel prod was first to have the name app for dyno-1';
+    assert.equal(tunnel.nodes[0]?.unreachable, why);
+    for (const node of ['app', 'app@dyno-1']) {
+      await assert.rejects(at.client.call('resolve', { node }), {
+        code: 'NODE_AMBIGUOUS',
+        message: `${node} may be several nodes: app@dyno-1 (prod), app@dyno-1 (other)`,
+      });
+    }
+    for (const name of ['prod', 'other']) {
+      assert.equal((await at.client.call('resolve', { node: `${name}/app` })).tunnel, name);
+    }
     await at.client.call('down', { name: 'prod' });
     assert.equal((await at.client.call('resolve', { node: 'app' })).node.unreachable, undefined);
     await other.kill();
+  });
+
+  it('pings the node that is asked for, also where another tunnel has one of that name', async () => {
+    await at.up();
+    const stranger = await startStandInNode('app@dyno-1', 'ANOTHER');
+    const other = await AgentEnd.start({ secret: SECRET, nodes: { 'app@dyno-1': stranger.port } });
+    const spec = connectSpec(other.port, { name: 'other' });
+    await at.client.call('up', { spec, secrets: SECRETS });
+    const { pong, error } = await at.client.call('ping', { node: 'other' });
+    assert.deepEqual([pong, error?.code], [false, 'COOKIE_REFUSED']);
+    assert.equal((await at.client.call('ping', { node: 'prod/app' })).pong, true);
+    await other.kill();
+    await stranger.close();
   });
 
   it('leads on who brings the production cookie, also where this user has none', async () => {

@@ -57,7 +57,13 @@ describe('the virtual epmd', () => {
   });
 
   it('refuses a name that a local or a remote node has there', async () => {
-    names.publish({ ...splitNodeName('app@localhost'), address: LOCAL, port: 1, visible: true });
+    names.publish({
+      ...splitNodeName('app@localhost'),
+      address: LOCAL,
+      port: 1,
+      visible: true,
+      behind: 'web.1',
+    });
     const { socket } = await register(epmd.port, 'me');
     assert.equal((await register(epmd.port, 'me')).result, 1);
     assert.equal((await register(epmd.port, 'app')).result, 1);
@@ -67,8 +73,9 @@ describe('the virtual epmd', () => {
   it('keeps its name for a local node that was first, and the remote one says that it is not reached', async () => {
     names.localNames((short) => epmd.hasLocal(short));
     const { socket } = await register(epmd.port, 'app');
-    const shared = { ...splitNodeName('app@dyno-1'), address: LOCAL, port: 1, visible: true };
-    const own = { ...splitNodeName('app@dyno-2'), address: '127.0.0.2', port: 2, visible: true };
+    const both = { visible: true, behind: 'shop' };
+    const shared = { ...splitNodeName('app@dyno-1'), ...both, address: LOCAL, port: 1 };
+    const own = { ...splitNodeName('app@dyno-2'), ...both, address: '127.0.0.2', port: 2 };
     for (const node of [shared, own]) names.publish(node);
     assert.equal((await ask('app'))?.port, 4000);
     assert.equal(
@@ -87,7 +94,13 @@ describe('the virtual epmd', () => {
   });
 
   it('tells the nodes of a remote host on its address, and no others', async () => {
-    names.publish({ ...splitNodeName('app@dyno'), address: '127.0.0.2', port: 7, visible: false });
+    names.publish({
+      ...splitNodeName('app@dyno'),
+      address: '127.0.0.2',
+      port: 7,
+      visible: false,
+      behind: 'web.1',
+    });
     await epmd.listenOn('127.0.0.2');
     const { socket } = await register(epmd.port, 'me');
     assert.deepEqual(await ask('app', '127.0.0.2').then((node) => [node?.port, node?.visible]), [

@@ -22,7 +22,7 @@ export const observer = defineCommand({
     const { name } = host.node;
     const environment = guestEnvironment(io.env, host.leading);
     const code = await runInTerminal(erl, observerArguments(name), environment, io);
-    const failure = await scriptFailure(code, name, io);
+    const failure = await scriptFailure(code, host, io);
     if (failure !== undefined) throw failure;
     return code;
   },

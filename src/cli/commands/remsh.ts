@@ -34,7 +34,7 @@ export const remsh = defineCommand({
       io.talk('this Erlang does not know the terminal (TERM): lines can not be edited');
       code = await open(host, { ...wish, input: 'plain' }, io);
     }
-    const failure = await scriptFailure(code, host.node.name, io);
+    const failure = await scriptFailure(code, host, io);
     if (failure !== undefined) throw failure;
     return code;
   },

@@ -1,4 +1,4 @@
-import type { TunnelStatus } from '../../daemon/control/api.ts';
+import { nodePath, type TunnelStatus } from '../../daemon/control/api.ts';
 import { connectDaemon } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
 import { isSelected } from '../../heroku/formation.ts';
@@ -36,8 +36,13 @@ async function lookAtPings({ env, ...what }: PingContext, signal: AbortSignal) {
   const client = await connectDaemon(daemonPaths(env), { signal });
   try {
     const pongs: string[] = [];
-    for (const { name } of nodes.slice(0, MOST_NODES)) {
-      const params = { node: name, timeoutMs: PING_MS, ...(cookie ? { cookie } : {}) };
+    for (const node of nodes.slice(0, MOST_NODES)) {
+      const { name } = node;
+      const params = {
+        node: nodePath(what.running.name, node),
+        timeoutMs: PING_MS,
+        ...(cookie ? { cookie } : {}),
+      };
       const { rttMs, error } = await client.call('ping', params, { signal });
       if (error !== null) return pang(name, error);
       pongs.push(rttMs === null ? name : `${name} ${formatRtt(rttMs)}`);

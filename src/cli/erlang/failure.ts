@@ -1,6 +1,8 @@
+import { nodePath } from '../../daemon/control/api.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
+import type { Host } from './guest.ts';
 
 /** Exit codes by which our scripts in a local Erlang say what failed. */
 export const Failure = {
@@ -16,9 +18,10 @@ export const Failure = {
 /** What an exit code of a script stands for; undefined when nothing of the above failed. */
 export async function scriptFailure(
   code: number,
-  node: string,
+  host: Host,
   io: Io,
 ): Promise<EpmuxError | undefined> {
+  const node = host.node.name;
   switch (code) {
     case Failure.noObserver:
       return new EpmuxError('ERLANG_MISSING', 'this Erlang comes without Observer', {
@@ -39,19 +42,19 @@ export async function scriptFailure(
     case Failure.noBackend:
       return new EpmuxError('RUNTIME_TOOLS_MISSING', `${node} comes without runtime_tools`);
     case Failure.noNode:
-      return whyNotConnected(node, io);
+      return whyNotConnected(host, io);
     default:
       return undefined;
   }
 }
 
 /** Erlang only says that it is not connected; a ping of ours knows the reason. */
-async function whyNotConnected(node: string, io: Io): Promise<EpmuxError> {
+async function whyNotConnected({ node, tunnel }: Host, io: Io): Promise<EpmuxError> {
   const { error } = await withDaemon(io, (daemon) =>
-    daemon.call('ping', { node }, { signal: io.interrupted }),
+    daemon.call('ping', { node: nodePath(tunnel, node) }, { signal: io.interrupted }),
   );
   if (error !== null) return new EpmuxError(error.code, error.message);
-  return new EpmuxError('HANDSHAKE_REFUSED', `${node} did not take the connection`, {
+  return new EpmuxError('HANDSHAKE_REFUSED', `${node.name} did not take the connection`, {
     hint: 'it answers a ping: is the cookie in ~/.erlang.cookie of this user the one it expects?',
   });
 }

@@ -36,7 +36,8 @@ export const LONGEST = {
   fingerprint: 255,
   host: 255,
   list: 65_536,
-  node: 512,
+  /** With its tunnel and its dyno before it. */
+  node: 1_024,
   path: 4_096,
   /** What runs there: as much as Linux takes for one argument. */
   remoteCommand: 131_072,
@@ -119,6 +120,11 @@ export interface NodeStatus {
   readonly unreachable?: string;
   /** The last connection to it that was cut for a reason of the tunnel's or of a relay's; absent when none was. */
   readonly lastCut?: ErrorStatus;
+}
+
+/** A NODE that fits this very node, whatever else has its name. */
+export function nodePath(tunnel: string, { dyno, name }: Pick<NodeStatus, 'dyno' | 'name'>) {
+  return dyno === null ? `${tunnel}/${name}` : `${tunnel}/${dyno}/${name}`;
 }
 
 export interface TunnelStatus {

@@ -156,7 +156,7 @@ const names: Target = {
     const table = new NameTable();
     for (const name of Buffer.from(input).toString('utf8').split('\0').slice(0, 64)) {
       const { short, host } = splitNodeName(name);
-      table.publish({ short, host, address: '127.0.0.2', port: 4_000, visible: true });
+      table.publish({ short, host, address: '127.0.0.2', port: 4_000, visible: true, behind: 'x' });
     }
     const listed = table.epmdNames('127.0.0.2');
     const answer = namesAnswer();
