@@ -4,13 +4,13 @@ import { type HerokuClient, herokuClient } from '../heroku/client.ts';
 import { herokuTransport } from '../heroku/exec-transport.ts';
 import { FirstAnswers } from '../heroku/first-answers.ts';
 import { type SshKeyPair, sshKeysOnce } from '../heroku/keys.ts';
-import { pause } from '../heroku/pause.ts';
 import { addonUrlOf, execFacts, execObstacle, execWarnings } from '../heroku/preflight.ts';
 import type { ProxySettings } from '../heroku/proxy.ts';
 import type { HerokuSettings } from '../heroku/settings.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { sleep } from '../runtime/wait.ts';
 import type { Dialer } from '../transport/dial.ts';
 import { loadSsh } from '../transport/ssh/load.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -168,7 +168,8 @@ export class HerokuApp {
     const earliest = now - REGISTER_EVERY_MS * REGISTER_BURST;
     this.#registerAt = Math.max(earliest, this.#registerAt) + REGISTER_EVERY_MS;
     if (this.#registerAt > now) {
-      await pause(this.#registerAt - now, 'its turn to register a key', clock, signal);
+      const what = 'waiting for its turn to register a key';
+      await sleep(clock, this.#registerAt - now, signal, what);
     }
   }
 }

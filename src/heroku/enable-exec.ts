@@ -1,8 +1,8 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { sleep } from '../runtime/wait.ts';
 import type { Dyno } from './answers.ts';
 import { formationOf } from './formation.ts';
-import { pause } from './pause.ts';
 import type { Platform } from './platform.ts';
 import { sparedMs } from './retry.ts';
 
@@ -48,7 +48,7 @@ export async function enableExec(options: EnableOptions, signal: AbortSignal): P
 
 async function restart({ platform, clock }: EnableOptions, signal: AbortSignal): Promise<void> {
   try {
-    await pause(SETTLE_MS, 'the feature to settle', clock, signal);
+    await sleep(clock, SETTLE_MS, signal, 'waiting for the feature to settle');
     await platform.restartDynos(signal);
   } catch (error) {
     const { app } = platform;
@@ -83,7 +83,7 @@ async function waitForDynos(
         { hint: stateHint(app) },
       );
     }
-    await pause(waitMs, 'the dynos to restart', clock, signal).catch(tell);
+    await sleep(clock, waitMs, signal, 'waiting for the dynos to restart').catch(tell);
   }
 }
 

@@ -1,9 +1,9 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import { abortError } from '../runtime/attempt.ts';
+import { sleep } from '../runtime/wait.ts';
 import { directFetch } from './direct-fetch.ts';
 import type { Failure, HttpAnswer, HttpCall, HttpPorts } from './http-call.ts';
 import { answerError, networkError, proxyRefusal, tooLate } from './http-errors.ts';
-import { pause } from './pause.ts';
 import { type FetchAnswer, type ProxiedFetch, proxiedFetch } from './proxied-fetch.ts';
 import { isProxied, proxyLabel } from './proxy.ts';
 import { PATIENCE_MS, retryWait } from './retry.ts';
@@ -44,7 +44,7 @@ export async function askJson(
     if (wait === undefined) throw outcome.error;
     leftMs -= wait;
     ports.logger.debug('Heroku is asked again', { what: call.what, waitMs: Math.round(wait) });
-    await pause(wait, `another try at ${call.what}`, ports.clock, signal);
+    await sleep(ports.clock, wait, signal, `waiting for another try at ${call.what}`);
   }
 }
 

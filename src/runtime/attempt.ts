@@ -71,7 +71,7 @@ export function unlessAborted<T>(work: Promise<T>, what: string, signal: AbortSi
         settleWith(value);
       };
     if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort);
+    else signal.addEventListener('abort', onAbort, { once: true });
     work.then(settle(resolve), settle(reject));
   });
 }
