@@ -4,6 +4,7 @@ import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Cancel, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { deferred } from '../runtime/wait.ts';
 import type { EndReason } from '../session/types.ts';
 import { loadSecret } from './secret.ts';
 
@@ -49,18 +50,15 @@ function refuseUnlessPrivate(folder: string): void {
  * Nobody else knows its secret, so nobody else can miss it.
  */
 export class PushedLife {
-  readonly over: Promise<void>;
   readonly #clock: Clock;
   readonly #graceMs: number;
-  #end: () => void = () => undefined;
+  readonly #over = deferred();
+  readonly over: Promise<void> = this.#over.promise;
   #idle: Cancel;
 
   constructor(clock: Clock, graceMs: number) {
     this.#clock = clock;
     this.#graceMs = graceMs;
-    this.over = new Promise((resolve) => {
-      this.#end = resolve;
-    });
     this.#idle = this.#endIn(Math.min(graceMs, FIRST_SESSION_MS));
   }
 
@@ -72,7 +70,7 @@ export class PushedLife {
 
   /** A session has ended, and so many are left. */
   onEnded(reason: EndReason, left: number): void {
-    if (left === 0 && reason.code === WireCode.NONE) this.#end();
+    if (left === 0 && reason.code === WireCode.NONE) this.#over.resolve();
   }
 
   close(): void {
@@ -80,6 +78,6 @@ export class PushedLife {
   }
 
   #endIn(ms: number): Cancel {
-    return this.#clock.wakeAt(this.#clock.now() + ms, () => this.#end());
+    return this.#clock.wakeAt(this.#clock.now() + ms, this.#over.resolve);
   }
 }

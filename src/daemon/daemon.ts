@@ -1,9 +1,10 @@
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { Descriptors } from '../runtime/descriptors.ts';
 import { erlangConfig, homeFolder } from '../runtime/home.ts';
 import { sessionConfigOf } from '../runtime/session-limits.ts';
 import { VERSION } from '../runtime/version.ts';
+import { deferred, within } from '../runtime/wait.ts';
 import { Session } from '../session/session.ts';
 import { endCommands } from '../transport/process-group.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -52,8 +53,9 @@ export interface DaemonOptions {
 
 /** One daemon on one state folder: its tunnels, what leads local nodes to them, and the control socket. */
 export class Daemon {
+  readonly #end = deferred();
   /** Resolves when everything is closed. */
-  readonly ended: Promise<void>;
+  readonly ended: Promise<void> = this.#end.promise;
   readonly tunnels: Tunnels;
   readonly execBroker: ExecBroker;
   /** Undefined in the foreground. */
@@ -71,7 +73,6 @@ export class Daemon {
   readonly #surroundings: Surroundings;
   #control: ControlServer | undefined;
   #stopping: Promise<void> | undefined;
-  #onEnded: () => void = () => undefined;
 
   private constructor(options: DaemonOptions, lock: Lock, state: StateStore, leader: Leader) {
     const { paths, log, env, foreground = false, stay = false, restarts = 0 } = options;
@@ -85,9 +86,6 @@ export class Daemon {
     this.#leader = leader;
     this.startedAt = new Date(clock.wallNow()).toISOString();
     this.localCookie = () => localCookie(homeFolder(env), erlangConfig(env));
-    this.ended = new Promise((resolve) => {
-      this.#onEnded = resolve;
-    });
     this.tunnels = new Tunnels({
       parts: this.#tunnelParts(),
       state,
@@ -167,7 +165,7 @@ export class Daemon {
 
   /** Ends everything in order, within a bound. The first reason is the one logged. */
   stop(reason: string): Promise<void> {
-    this.#stopping ??= this.#stop(reason).finally(() => this.#onEnded());
+    this.#stopping ??= this.#stop(reason).finally(this.#end.resolve);
     return this.#stopping;
   }
 
@@ -201,20 +199,12 @@ export class Daemon {
     this.#surroundings.close();
     await this.#control?.close();
     this.execBroker.close();
-    await this.#withinBound(this.tunnels.close());
+    await within(this.clock, CLOSE_MS, this.tunnels.close()).catch((error: unknown) =>
+      log.error('the tunnels did not end in order', { why: messageOf(error) }),
+    );
     await Promise.all([this.#leader.close(), endCommands()]);
     this.#lock.release();
     await log.close();
-  }
-
-  #withinBound(work: Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.clock.wakeAt(this.clock.now() + CLOSE_MS, resolve);
-      void work.finally(() => {
-        cancel();
-        resolve();
-      });
-    });
   }
 
   #tunnelParts(): TunnelParts {

@@ -1,6 +1,7 @@
 import { cookieOfVariables } from '../erlang/cookie.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { within } from '../runtime/wait.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
 
 const SECRET_VARIABLE = 'EPMUX_SECRET';
@@ -51,11 +52,13 @@ export class DynoSecrets {
   }
 
   /** The dyno is there whether or not its platform answers. */
-  #soon(asked: Promise<string | undefined>, known: string): Promise<string | undefined> {
-    return new Promise((resolve) => {
-      const cancel = this.#clock.wakeAt(this.#clock.now() + KNOWN_AFTER_MS, () => resolve(known));
-      asked.then(resolve, () => resolve(known)).finally(cancel);
-    });
+  async #soon(asked: Promise<string | undefined>, known: string): Promise<string | undefined> {
+    const answer = asked.then(
+      (secret) => ({ secret }),
+      () => undefined,
+    );
+    const { secret } = (await within(this.#clock, KNOWN_AFTER_MS, answer)) ?? { secret: known };
+    return secret;
   }
 
   /** Empty when they can't be had: a local node may have the right cookie all the same. */

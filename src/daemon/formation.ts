@@ -5,6 +5,7 @@ import { sparedMs } from '../heroku/retry.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { deferred, within } from '../runtime/wait.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { ErrorStatus, LinkState } from './control/api.ts';
 import type { Dynos, DynosHandlers, WantedDyno } from './dynos.ts';
@@ -143,15 +144,14 @@ export class Formation implements Dynos {
     this.#requireRunning(dynos);
     this.#begun = true;
     this.#looks = true;
-    const lost = new Promise<EpmuxError>((resolve) => {
-      this.#lose = (error) => {
-        this.#stopLooking();
-        resolve(error);
-      };
-    });
+    const lost = deferred<EpmuxError>();
+    this.#lose = (error) => {
+      this.#stopLooking();
+      lost.resolve(error);
+    };
     this.#take(dynos);
     this.#lookAt(clock.now() + this.#pace.waitMs);
-    return { lost };
+    return { lost: lost.promise };
   }
 
   /** At the beginning somebody looks on: a selector that fits nothing, or no dyno up, is an error then. Later both may come and go, and it is only noted. */
@@ -205,16 +205,11 @@ export class Formation implements Dynos {
   async #confirm({ id, name }: WantedDyno): Promise<void> {
     const { clock } = this.#options;
     if (this.#toldAt < this.#lostAt && this.#looks) {
-      await new Promise<void>((resolve) => {
-        const confirmed = (): void => {
-          cancel();
-          this.#confirming.delete(confirmed);
-          resolve();
-        };
-        const cancel = clock.wakeAt(clock.now() + CONFIRM_MS, confirmed);
-        this.#confirming.add(confirmed);
-        if (!this.#looking) this.#lookSoon();
-      });
+      const confirmed = deferred();
+      this.#confirming.add(confirmed.resolve);
+      if (!this.#looking) this.#lookSoon();
+      await within(clock, CONFIRM_MS, confirmed.promise);
+      this.#confirming.delete(confirmed.resolve);
     }
     if (this.#toldAt < this.#lostAt || this.#seen.has(id)) return;
     throw new EpmuxError('DYNO_RESTARTED', `${name} is another dyno now, or gone`);

@@ -1,5 +1,7 @@
 import winston from 'winston';
+import { systemClock } from '../runtime/clock.ts';
 import type { LogFields, Logger, LogLevel } from '../runtime/logger.ts';
+import { deferred, within } from '../runtime/wait.ts';
 import type { DaemonLimits } from './limits.ts';
 import { LogFile, type LogFileOptions } from './log-file.ts';
 import { logLine } from './log-line.ts';
@@ -75,13 +77,9 @@ export class DaemonLog implements Logger {
     this.#winston.silent = true;
     this.#winston.close();
     if (file === undefined) return;
-    await new Promise<void>((closed) => {
-      const timer = setTimeout(closed, CLOSE_TIMEOUT_MS);
-      file.end(() => {
-        clearTimeout(timer);
-        closed();
-      });
-    });
+    const written = deferred();
+    file.end(() => written.resolve());
+    await within(systemClock, CLOSE_TIMEOUT_MS, written.promise);
   }
 
   #log(level: LogLevel, message: string, fields: LogFields): void {

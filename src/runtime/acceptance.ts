@@ -1,4 +1,5 @@
 import type { EpmuxError } from '../protocol/errors.ts';
+import { deferred } from './wait.ts';
 
 /** What the other end said to a stream that was opened. */
 export type Acceptance = 'accepted' | EpmuxError;
@@ -10,11 +11,10 @@ export interface Asked {
 }
 
 export function ask(): Asked {
-  let settle: Asked['settle'] = () => {};
-  const promise = new Promise<void>((resolve, reject) => {
-    settle = (acceptance) => (acceptance === 'accepted' ? resolve() : reject(acceptance));
-  });
+  const { promise, resolve, reject } = deferred();
   // An owner who listens to `onClosed` alone misses nothing.
   promise.catch(() => {});
+  const settle = (acceptance: Acceptance) =>
+    acceptance === 'accepted' ? resolve() : reject(acceptance);
   return { promise, settle };
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { sleep } from '../runtime/wait.ts';
 
 /** How long a process group may take to end after TERM. */
 const TERM_LIMIT_MS = 2_000;
@@ -65,13 +66,9 @@ export class ProcessGroup {
     this.#signal('SIGTERM');
     // What is stopped takes TERM only once it goes on.
     this.#signal('SIGCONT');
-    while (this.#signal(0) && this.#clock.now() < killAt) await this.#pause();
+    while (this.#signal(0) && this.#clock.now() < killAt) await sleep(this.#clock, LOOK_MS);
     this.#signal('SIGKILL');
     living.delete(this);
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => this.#clock.wakeAt(this.#clock.now() + LOOK_MS, resolve));
   }
 
   /** False when nothing of the group is left. */

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { BytePipe, PipeHandlers } from '../../runtime/pipe.ts';
+import { deferred } from '../../runtime/wait.ts';
 import type { ProcessExit, RemoteProcess } from '../../transport/transport.ts';
 import { fromRpcError } from '../control/wire.ts';
 import {
@@ -41,11 +42,11 @@ export function connectProcess(path: string): Promise<RemoteProcess> {
 /** A command's end of a process's socket (frames.ts). */
 class BrokeredProcess implements RemoteProcess, BytePipe {
   readonly label = LABEL;
-  readonly exited: Promise<ProcessExit>;
+  readonly #exit = deferred<ProcessExit>();
+  readonly exited: Promise<ProcessExit> = this.#exit.promise;
   readonly #socket: Socket;
   readonly #frames = new FrameSplitter();
   readonly #stdin: StdinQueue;
-  #tellExit: (exit: ProcessExit) => void = () => {};
   #handlers: PipeHandlers | undefined;
   #onStderr: ((chunk: Uint8Array) => void) | undefined;
   #received: Received[] = [];
@@ -60,9 +61,6 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
     this.#stdin = new StdinQueue({
       send: (parts) => sendParts(socket, parts),
       onWritable: () => this.#handlers?.onWritable(),
-    });
-    this.exited = new Promise((resolve) => {
-      this.#tellExit = resolve;
     });
     socket.on('data', (chunk: Buffer) => this.#onChunk(chunk));
     socket.on('error', () => socket.destroy());
@@ -121,7 +119,7 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
     this.#over = true;
     this.#received.push({ kind: 'closed', error: undefined });
     this.#socket.destroy();
-    this.#tellExit(UNKNOWN);
+    this.#exit.resolve(UNKNOWN);
     this.#deliverSoon();
   }
 
@@ -154,7 +152,7 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
         break;
       case FrameType.exit: {
         const { code, signal } = jsonOf(frame) as Partial<ProcessExit>;
-        this.#tellExit({ code, signal });
+        this.#exit.resolve({ code, signal });
         break;
       }
       case FrameType.closed: {
@@ -171,7 +169,7 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
   #finish(error: EpmuxError | undefined): void {
     if (this.#over) return;
     this.#over = true;
-    this.#tellExit(UNKNOWN);
+    this.#exit.resolve(UNKNOWN);
     this.#received.push({ kind: 'closed', error });
     this.#deliverSoon();
   }

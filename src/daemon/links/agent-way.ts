@@ -4,11 +4,13 @@ import { SESSION_ID_BYTES, WireCode } from '../../protocol/constants.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { wireError, wireReason } from '../../protocol/wire-codes.ts';
 import { attachSession } from '../../runtime/attach-session.ts';
+import { abortError } from '../../runtime/attempt.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import { SessionDriver } from '../../runtime/session-driver.ts';
 import { SOFTWARE } from '../../runtime/version.ts';
+import { deferred, within } from '../../runtime/wait.ts';
 import type { Directory, EndReason, PeerInfo, SessionPort } from '../../session/types.ts';
 import { splitNodeName } from '../names.ts';
 import type { Connection } from './connection-loop.ts';
@@ -70,24 +72,19 @@ export class AgentWay implements NodeWay {
   async attach(pipe: BytePipe, secret: Uint8Array, signal: AbortSignal): Promise<Connection> {
     this.#driver ??= this.#newDriver();
     const driver = this.#driver;
-    let onLost: (error: EpmuxError) => void = () => undefined;
-    const lost = new Promise<EpmuxError>((resolve) => {
-      onLost = resolve;
-    });
-    const attached = new Promise<void>((resolve, reject) => {
-      let settled = false;
-      this.#attachment = {
-        attached: () => {
-          settled = true;
-          resolve();
-        },
-        failed: (error) => (settled ? onLost(error) : reject(error)),
-      };
-    });
-    attached.catch(() => undefined);
+    const attached = deferred();
+    attached.promise.catch(() => undefined);
+    const lost = deferred<EpmuxError>();
+    this.#attachment = {
+      attached: attached.resolve,
+      failed(error) {
+        attached.reject(error);
+        lost.resolve(error);
+      },
+    };
     const onAbort = () => {
       driver.detach();
-      this.#attachment?.failed(new EpmuxError('INTERRUPTED', 'the attempt was given up'));
+      this.#attachment?.failed(abortError('attaching to the agent', signal));
     };
     const { clock, helloMs } = this.#options;
     await attachSession(driver, this.#watch(pipe), {
@@ -101,11 +98,11 @@ export class AgentWay implements NodeWay {
     signal.addEventListener('abort', onAbort);
     if (signal.aborted) onAbort();
     try {
-      await attached;
+      await attached.promise;
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
-    return { lost };
+    return { lost: lost.promise };
   }
 
   openNode(short: string): BytePipe {
@@ -147,21 +144,13 @@ export class AgentWay implements NodeWay {
   async close(): Promise<void> {
     const { clock } = this.#options;
     this.#driver?.goodbye({ code: WireCode.NONE, text: 'the tunnel is taken down' });
-    await new Promise<void>((resolve) => {
-      const cancel = clock.wakeAt(clock.now() + GOODBYE_MS, resolve);
-      void this.#pipeClosed.then(() => {
-        cancel();
-        resolve();
-      });
-    });
+    await within(clock, GOODBYE_MS, this.#pipeClosed);
   }
 
   #watch(pipe: BytePipe): BytePipe {
-    let onClosed: () => void = () => undefined;
-    this.#pipeClosed = new Promise((resolve) => {
-      onClosed = resolve;
-    });
-    return new WatchedPipe(pipe, { onClosed });
+    const closed = deferred();
+    this.#pipeClosed = closed.promise;
+    return new WatchedPipe(pipe, { onClosed: closed.resolve });
   }
 
   #newDriver(): SessionDriver {

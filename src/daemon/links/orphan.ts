@@ -6,6 +6,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { openDaemonPipe } from '../../runtime/open-session-pipe.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import { SOFTWARE } from '../../runtime/version.ts';
+import { deferred, within } from '../../runtime/wait.ts';
 
 /** No session gets there: an agent that is asked to resume one at it ends that session (docs/protocol.md, 3.4). */
 const NO_POSITION = Number.MAX_SAFE_INTEGER;
@@ -76,14 +77,10 @@ async function endOrphan(
     helloTimeoutMs: HELLO_TIMEOUT_MS,
     attach: () => encodeFrame({ type: 'ATTACH', kind: 'resume', sessionId, received: NO_POSITION }),
   });
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      cancel();
-      opened.pipe.close();
-      resolve();
-    };
-    const cancel = clock.wakeAt(clock.now() + ANSWER_MS, done);
-    opened.pipe.start({ onBytes: done, onWritable: () => {}, onEnd: done, onClosed: done });
-    if (opened.rest.length > 0) done();
-  });
+  const answered = deferred();
+  const done = () => answered.resolve();
+  opened.pipe.start({ onBytes: done, onWritable: () => {}, onEnd: done, onClosed: done });
+  if (opened.rest.length > 0) done();
+  await within(clock, ANSWER_MS, answered.promise);
+  opened.pipe.close();
 }

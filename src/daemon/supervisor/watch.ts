@@ -1,5 +1,6 @@
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { SleepWatch } from '../../runtime/sleep-watch.ts';
+import { deferred, sleep } from '../../runtime/wait.ts';
 import type { Worker, WorkerEnd, WorkerFacts } from './worker.ts';
 
 /** Looks in the time that a worker may be silent for. */
@@ -33,8 +34,7 @@ export class Watch {
   #hasAnswered = false;
   #known: string | undefined;
   #cancelLook: Cancel;
-  #cancelAsk: Cancel = () => undefined;
-  #onRefused: (end: WorkerEnd) => void = () => undefined;
+  readonly #refused = deferred<WorkerEnd>();
 
   constructor(worker: Worker, known: string | undefined, options: WatchOptions) {
     this.#worker = worker;
@@ -43,10 +43,7 @@ export class Watch {
     this.#sleep = new SleepWatch(options.clock);
     this.#heardAt = options.clock.now();
     this.#cancelLook = this.#armLook();
-    const refused = new Promise<WorkerEnd>((resolve) => {
-      this.#onRefused = resolve;
-    });
-    this.over = Promise.race([worker.ended, refused]).then((end) => {
+    this.over = Promise.race([worker.ended, this.#refused.promise]).then((end) => {
       this.#close();
       return { ...end, hungMs: this.#hungMs };
     });
@@ -60,7 +57,6 @@ export class Watch {
   #close(): void {
     this.#asking.abort();
     this.#cancelLook();
-    this.#cancelAsk();
   }
 
   async #ask(): Promise<void> {
@@ -73,7 +69,8 @@ export class Watch {
         this.#heardAt = clock.now();
         this.#hasAnswered = true;
         if (answer === 'refused') {
-          this.#onRefused({ inOrder: true, reason: 'it is not supervised', exitCode: undefined });
+          const reason = 'it is not supervised';
+          this.#refused.resolve({ inOrder: true, reason, exitCode: undefined });
           return;
         }
         if (answer !== 'unknown') {
@@ -85,19 +82,8 @@ export class Watch {
       } catch {
         // It is the look that decides when silence has lasted too long.
       }
-      if (!signal.aborted) await this.#pause();
+      await sleep(clock, ASK_AGAIN_MS, signal).catch(() => undefined);
     }
-  }
-
-  #pause(): Promise<void> {
-    const { clock } = this.#options;
-    return new Promise((resolve) => {
-      const cancel = clock.wakeAt(clock.now() + ASK_AGAIN_MS, resolve);
-      this.#cancelAsk = () => {
-        cancel();
-        resolve();
-      };
-    });
   }
 
   #armLook(): Cancel {

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Client, ClientCallback, ClientChannel } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
+import { deferred } from '../../runtime/wait.ts';
 import type { ExecRequest, ProcessExit, RemoteProcess } from '../transport.ts';
 import { type ChannelHost, ChannelPipe } from './channel-pipe.ts';
 import { OpenFailure, openFailureOf, SIGNALS } from './ssh-codes.ts';
@@ -40,17 +41,15 @@ export class SshProcess implements RemoteProcess {
 
   constructor(channel: ClientChannel, host: ChannelHost, label: string) {
     this.#channel = channel;
-    let tellExit: (exit: ProcessExit) => void = () => {};
-    this.exited = new Promise((resolve) => {
-      tellExit = resolve;
-    });
+    const exited = deferred<ProcessExit>();
+    this.exited = exited.promise;
     this.#pipe = new ChannelPipe(channel, host, label, {
-      onOver: () => tellExit(this.#exit ?? UNKNOWN),
+      onOver: () => exited.resolve(this.#exit ?? UNKNOWN),
     });
     this.io = withStderr(this.#pipe, channel);
     channel.on('exit', (code: number | null, signal?: string) => {
       this.#exit = { code: code ?? undefined, signal };
-      tellExit(this.#exit);
+      exited.resolve(this.#exit);
     });
     channel.on('close', () => {
       this.#channelClosed = true;
