@@ -4,7 +4,8 @@ import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { EndReason } from '../protocol/frames.ts';
 import { wireReason } from '../protocol/wire-codes.ts';
-import type { Cancel, Clock } from './clock.ts';
+import type { Clock } from './clock.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
 import { keepRead } from './lent-reads.ts';
 import type { BytePipe } from './pipe.ts';
 import { StallWatch } from './stall-watch.ts';
@@ -37,17 +38,22 @@ export class NodeCoupling {
   readonly relay: DistributionRelay;
   readonly #options: NodeCouplingOptions;
   readonly #stall: StallWatch;
+  readonly #timer: DeadlineTimer;
   #lingersUntil = Number.POSITIVE_INFINITY;
   #reason: EndReason | undefined;
   #nodeClosed = false;
   #tunnelEnded = false;
   #tunnelClosed = false;
-  #timer: { readonly at: number; readonly cancel: Cancel } | undefined;
 
   constructor(options: NodeCouplingOptions) {
     this.#options = options;
     const { node, tunnel, clock } = options;
     this.#stall = new StallWatch(options.stallMs ?? Number.POSITIVE_INFINITY);
+    this.#timer = new DeadlineTimer(
+      clock,
+      () => this.#nextDeadline(),
+      () => this.#work(),
+    );
     this.relay = new DistributionRelay({ ...RELAY_DEFAULTS, ...options.relay }, clock.now());
     node.start({
       copies: tunnel.copies === true,
@@ -170,7 +176,7 @@ export class NodeCoupling {
       node.close();
       tunnel.close();
     }
-    this.#arm();
+    this.#timer.arm();
   }
 
   #do({ toNode, toTunnel, failure }: DueWork): void {
@@ -188,25 +194,13 @@ export class NodeCoupling {
 
   #linger(): void {
     this.#lingersUntil = Math.min(this.#lingersUntil, this.#options.clock.now() + LINGER_MS);
-    this.#arm();
+    this.#timer.arm();
   }
 
-  /** A timer that fires too early does no harm, so it is only replaced by an earlier one. */
-  #arm(): void {
-    if (this.#over) return;
-    const working = this.#reason === undefined;
-    const at = working
-      ? Math.min(this.relay.nextDeadline(), this.#stall.nextLook(), this.#lingersUntil)
-      : this.#lingersUntil;
-    if (at === Number.POSITIVE_INFINITY || (this.#timer !== undefined && this.#timer.at <= at)) {
-      return;
-    }
-    this.#timer?.cancel();
-    const cancel = this.#options.clock.wakeAt(at, () => {
-      this.#timer = undefined;
-      this.#work();
-    });
-    this.#timer = { at, cancel };
+  #nextDeadline(): number {
+    if (this.#over) return Number.POSITIVE_INFINITY;
+    if (this.#reason !== undefined) return this.#lingersUntil;
+    return Math.min(this.relay.nextDeadline(), this.#stall.nextLook(), this.#lingersUntil);
   }
 
   #closeTunnel(reason: EndReason): void {
@@ -225,7 +219,7 @@ export class NodeCoupling {
 
   #checkOver(): void {
     if (!this.#over) return;
-    this.#timer?.cancel();
+    this.#timer.cancel();
     this.#options.onClosed(this.#reason ?? IN_ORDER);
   }
 }
