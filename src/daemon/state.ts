@@ -5,6 +5,7 @@ import type { TunnelSpec } from './control/api.ts';
 import { fileError, systemCode } from './file-error.ts';
 import { writeFileAtomic } from './files.ts';
 import { DAEMON_LIMITS } from './limits.ts';
+import { Rerun } from './rerun.ts';
 import { type Check, list, object, oneOf, optional, port, tunnelSpec } from './validate.ts';
 
 /** The layout of the file; a file of another one is put aside. */
@@ -47,9 +48,7 @@ export class StateStore {
   readonly #logger: Logger;
   #state: State = { tunnels: [] };
   #problem: EpmuxError | undefined;
-  #writing: Promise<void> = Promise.resolve();
-  #version = 0;
-  #written = 0;
+  readonly #rerun = new Rerun(() => this.#write());
 
   private constructor(path: string, logger: Logger) {
     this.#path = path;
@@ -75,28 +74,18 @@ export class StateStore {
   /** Resolves when the change is on the disk or has failed to get there; never rejects. */
   update(change: (state: State) => State): Promise<void> {
     this.#state = change(this.#state);
-    this.#version += 1;
-    return this.#write();
+    return this.#rerun.ask();
   }
 
   /** Writes again what could not be written. */
   retry(): Promise<void> {
-    return this.#problem === undefined ? Promise.resolve() : this.#write();
+    return this.#problem === undefined ? Promise.resolve() : this.#rerun.ask();
   }
 
-  /** One write at a time; a later one carries all changes made until it begins. */
-  #write(): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#writeNow());
-    return this.#writing;
-  }
-
-  async #writeNow(): Promise<void> {
-    if (this.#written === this.#version) return;
-    const version = this.#version;
+  async #write(): Promise<void> {
     try {
       const text = JSON.stringify({ schema: SCHEMA, ...this.#state }, undefined, 2);
       await writeFileAtomic(this.#path, `${text}\n`);
-      this.#written = version;
       if (this.#problem !== undefined) this.#logger.info('the state file can be written again');
       this.#problem = undefined;
     } catch (error) {
