@@ -1,7 +1,7 @@
 import { randomInt, timingSafeEqual } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import type { Socket } from 'node:net';
-import { HandshakeFrames } from '../erlang/framing.ts';
+import { HandshakeFrames, TICK } from '../erlang/framing.ts';
 import {
   type ConnectorFrame,
   decodeConnectorFrame,
@@ -13,7 +13,7 @@ import {
   framed,
   type NameFrame,
 } from '../erlang/handshake.ts';
-import { answerIsAuth, MessageReader, TICK } from '../erlang/is-auth.ts';
+import { answerIsAuth, MessageReader } from '../erlang/is-auth.ts';
 import { listenOnLoopback } from './loopback.ts';
 
 const HANDSHAKE_MS = 10_000;

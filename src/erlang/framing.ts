@@ -4,6 +4,9 @@ import { isNameTag } from './handshake.ts';
 /** No handshake frame comes near it (a name has 255 characters at most); its high byte is below that of a TLS record. */
 export const MAX_HANDSHAKE_FRAME_BYTES = 4_096;
 
+/** A message without a length: that its sender is alive. */
+export const TICK: Uint8Array = new Uint8Array(4);
+
 /** What a record of TLS begins with: a handshake's, or the alert that answers what is none. Its third byte is part of a version, and begins no name. */
 const TLS_RECORDS = [0x16, 0x15];
 

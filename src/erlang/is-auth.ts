@@ -13,8 +13,6 @@ import {
   tuple,
 } from './etf.ts';
 
-export const TICK: Uint8Array = new Uint8Array(4);
-
 /** A distribution message without atom cache and fragments. */
 const PASS_THROUGH = 112;
 const Control = { SEND: 2, REG_SEND: 6, SEND_SENDER: 22 } as const;

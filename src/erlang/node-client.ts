@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
-import { HandshakeFrames } from './framing.ts';
+import { HandshakeFrames, TICK } from './framing.ts';
 import {
   type AcceptorFrame,
   type ChallengeFrame,
@@ -15,7 +15,7 @@ import {
   proof,
   type StatusFrame,
 } from './handshake.ts';
-import { type Caller, isAuthCall, isYes, MessageReader, TICK } from './is-auth.ts';
+import { type Caller, isAuthCall, isYes, MessageReader } from './is-auth.ts';
 
 export interface NodeClientOptions {
   /** Without a cookie the client stops at the challenge: what the node says of itself needs no proof. */

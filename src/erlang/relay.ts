@@ -1,6 +1,7 @@
 import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { EndReason } from '../protocol/frames.ts';
+import { TICK } from './framing.ts';
 import { encodeStatus, framed, isNameTag, Tag } from './handshake.ts';
 import { HandshakePass } from './handshake-pass.ts';
 import { Direction, type Sender } from './relay-direction.ts';
@@ -15,8 +16,6 @@ export interface DueWork {
   readonly toTunnel: readonly Uint8Array[];
   readonly failure?: EndReason;
 }
-
-const TICK: Uint8Array = new Uint8Array(4);
 
 /**
  * Stands between one node and the tunnel, one at each end of it, as a pure machine: bytes and time in, bytes and a deadline out. Bytes never make it
