@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../protocol/errors.ts';
+import { hostPort } from '../runtime/address.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import { duplexPipe } from '../runtime/socket-pipe.ts';
@@ -43,25 +45,25 @@ export async function listen(
   };
 }
 
-function bind(server: Server, way: ListenWay): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const where = 'fd' in way ? `descriptor ${way.fd}` : `${way.host}:${way.port}`;
-    server.once('error', (cause: NodeJS.ErrnoException) => reject(refusal(cause, where)));
-    server.listen('fd' in way ? { fd: way.fd } : { ...way, exclusive: true }, () => {
-      server.removeAllListeners('error');
-      resolve();
-    });
-  });
+async function bind(server: Server, way: ListenWay): Promise<void> {
+  try {
+    const where = 'fd' in way ? { fd: way.fd } : { ...way, exclusive: true };
+    await once(server.listen(where), 'listening');
+  } catch (cause) {
+    throw refusal(cause, 'fd' in way ? `descriptor ${way.fd}` : hostPort(way));
+  }
 }
 
-function refusal(cause: NodeJS.ErrnoException, where: string): EpmuxError {
-  if (cause.code === 'EADDRINUSE') {
+function refusal(cause: unknown, where: string): EpmuxError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'EADDRINUSE') {
     return new EpmuxError('PORT_TAKEN', `something else listens on ${where}`, { cause });
   }
-  if (cause.code === 'EACCES') {
+  if (code === 'EACCES') {
     return new EpmuxError('PERMISSION_DENIED', `listening on ${where} is not allowed`, { cause });
   }
-  return new EpmuxError('USAGE', `the agent can't listen on ${where}: ${cause.message}`, { cause });
+  const why = `the agent can't listen on ${where}: ${messageOf(cause)}`;
+  return new EpmuxError('USAGE', why, { cause });
 }
 
 /** The host as it was named. */

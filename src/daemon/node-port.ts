@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import net from 'node:net';
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import type { Descriptors } from '../runtime/descriptors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
@@ -51,16 +52,12 @@ export class NodePort {
     server.on('drop', () => {
       logger.warn('too many connections to a node', { node, limit: connections });
     });
-    await new Promise<void>((listening, failed) => {
-      server.once('error', (cause) => {
-        failed(
-          new EpmuxError('PORT_TAKEN', `no port for ${node} on ${address}: ${cause.message}`, {
-            cause,
-          }),
-        );
-      });
-      server.listen({ host: address, port: 0 }, listening);
-    });
+    try {
+      await once(server.listen({ host: address, port: 0 }), 'listening');
+    } catch (cause) {
+      const why = `no port for ${node} on ${address}: ${messageOf(cause)}`;
+      throw new EpmuxError('PORT_TAKEN', why, { cause });
+    }
     server.on('error', (error) => {
       logger.error('a node port failed to accept', { node, reason: error.message });
     });

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import net from 'node:net';
 import type { EpmdName, EpmdNode, EpmdRequest } from '../erlang/epmd.ts';
 import {
@@ -40,15 +41,6 @@ type EpmdLimits = Pick<DaemonLimits, 'epmdClients' | 'epmdNodes' | 'epmdRequestM
 interface LocalNode {
   readonly node: EpmdNode;
   readonly socket: net.Socket;
-}
-
-function listen(server: net.Server, host: string, port: number): Promise<void> {
-  return new Promise((listening, failed) => {
-    server.once('error', failed).listen({ host, port, exclusive: true }, () => {
-      server.off('error', failed);
-      listening();
-    });
-  });
 }
 
 /**
@@ -112,7 +104,7 @@ export class VirtualEpmd {
     const options = { noDelay: true, allowHalfOpen: true };
     const server = net.createServer(options, (socket) => this.#accept(socket, address));
     try {
-      await listen(server, address, port);
+      await once(server.listen({ host: address, port, exclusive: true }), 'listening');
     } catch (error) {
       const reason = systemCode(error) ?? String(error);
       const level = reason === 'EADDRNOTAVAIL' ? 'debug' : 'warn';

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { EpmuxError } from '../../protocol/errors.ts';
@@ -10,16 +11,6 @@ import { type ControlHandlers, handlerFinder } from './handlers.ts';
 
 /** How long last answers may take to be read. */
 const CLOSE_MS = 1_000;
-
-function listen(server: net.Server, path: string): Promise<void> {
-  return new Promise((listening, failed) => {
-    server.once('error', failed);
-    server.listen(path, () => {
-      server.off('error', failed);
-      listening();
-    });
-  });
-}
 
 /** The daemon's end of the control socket (docs/daemon.md). */
 export class ControlServer {
@@ -139,13 +130,13 @@ export class ControlServer {
   async #open(): Promise<void> {
     const path = this.#path;
     try {
-      await listen(this.#server, path).catch(async (error: unknown) => {
+      await once(this.#server.listen(path), 'listening').catch(async (error: unknown) => {
         if (systemCode(error) !== 'EADDRINUSE') throw error;
         if (await socketAnswers(path)) {
           throw new EpmuxError('DAEMON_BUSY', `another daemon answers on ${path}`);
         }
         rmSync(path, { force: true });
-        await listen(this.#server, path);
+        await once(this.#server.listen(path), 'listening');
       });
       chmodSync(path, 0o600);
     } catch (error) {
