@@ -24,6 +24,8 @@ import { PUSH_REQUEST } from './push-script.ts';
 
 /** A dyno that could not take an agent is not asked again for so long: its connection may break more often than that. */
 const PUSH_AGAIN_MS = 5 * 60_000;
+/** A pushed agent that is full closes a connection without a word, too, and still has the session; by so many in a row it is gone. */
+const WORDLESS_CLOSES = 3;
 
 interface FreshAgent {
   readonly agent: PushedAgent;
@@ -58,6 +60,8 @@ export class AgentSearch {
   #pushed: PushedAgent | undefined;
   #found: AgentKind | undefined;
   #whyNone: string | undefined;
+  /** How often in a row the pushed agent's port has closed a connection without a word. */
+  #wordless = 0;
   #cannotPush: { readonly error: EpmuxError; readonly until: number } | undefined;
   /** Asked for while the carrier was still on its way. */
   #askedSecret: Promise<string | undefined> | undefined;
@@ -173,14 +177,21 @@ export class AgentSearch {
     pipe = carrier.openAgentPipe(signal, port),
   ): Promise<Connection> {
     const { agent, onStep } = this.#options;
+    let isOpen = false;
     try {
-      const connection = await this.#attach(await pipe, secret, signal);
+      const opened = await pipe;
+      isOpen = true;
+      const connection = await this.#attach(opened, secret, signal);
+      this.#wordless = 0;
       this.#found = 'pushed';
       void this.#orphans.end(() => carrier.openAgentPipe(signal, port), secret);
       onStep(`attached to the pushed agent (${agent.agentSoftware}, Node.js ${node})`);
       return connection;
     } catch (error) {
-      if (!hasCode(error, PUSHED_IS_GONE)) throw error;
+      this.#wordless = isOpen && hasCode(error, ['AGENT_MISSING']) ? this.#wordless + 1 : 0;
+      const mayBeFull = this.#wordless > 0 && this.#wordless < WORDLESS_CLOSES;
+      if (mayBeFull || !hasCode(error, PUSHED_IS_GONE)) throw error;
+      this.#wordless = 0;
       this.#pushed = undefined;
       this.#found = undefined;
       const gone = new EpmuxError('AGENT_MISSING', 'the agent that was pushed there is gone', {

@@ -5,10 +5,12 @@ import { AgentBundle } from '../../../src/daemon/links/agent-bundle.ts';
 import type { DynoLink } from '../../../src/daemon/links/dyno-link.ts';
 import { PUSH_REQUEST } from '../../../src/daemon/links/push-script.ts';
 import type { LinkMemory } from '../../../src/daemon/memory.ts';
+import { duplexPipe } from '../../../src/runtime/socket-pipe.ts';
 import type { Carrier, FirstRequest, Transport } from '../../../src/transport/transport.ts';
 import { agentBundle } from '../../support/agent-process.ts';
 import { ErlangHost, type ErlangNode } from '../../support/erlang.ts';
 import { PushHost } from '../../support/push-host.ts';
+import { socketPair } from '../../support/socket-pair.ts';
 import { TestAgent } from '../../support/test-agent.ts';
 import { SeenOfLink, searchingLink } from './searching-link.ts';
 
@@ -150,6 +152,54 @@ describe('a link to a host that may have no agent', function () {
     assert.equal(seen.failures[0]?.code, 'AGENT_MISSING');
     assert.match(seen.failures[0]?.message ?? '', /pushed there is gone/);
   });
+
+  /** A transport whose pipes to a pushed agent, once it is up, are closed without a word so often. */
+  const wordless = (
+    times: number,
+  ): { readonly transport: Transport; readonly begin: () => void } => {
+    let left = 0;
+    const way = host.transport(1);
+    const transport: Transport = {
+      ...way,
+      async connect(signal, first) {
+        const carrier = await way.connect(signal, first);
+        const openAgentPipe: Carrier['openAgentPipe'] = async (abort, port) => {
+          if (left === 0 || port === undefined) return carrier.openAgentPipe(abort, port);
+          left -= 1;
+          const [near, far] = await socketPair();
+          far.destroy();
+          return duplexPipe(near, 'the agent');
+        };
+        return { ...carrier, openAgentPipe };
+      },
+    };
+    return {
+      transport,
+      begin: () => {
+        left = times;
+      },
+    };
+  };
+
+  for (const [what, times] of [
+    [
+      'goes on with the one pushed, and its session, when it closed two connections without a word',
+      2,
+    ],
+    ['begins anew when the one pushed closed three connections without a word', 3],
+  ] as const) {
+    it(what, async () => {
+      const way = wordless(times);
+      begin(host, { transport: way.transport });
+      const { incarnation } = await reaches('up');
+      way.begin();
+      if (times === 3) for (const pid of host.processes().keys()) process.kill(pid, 'SIGKILL');
+      await host.sshd.resetConnections();
+      await until(() => seen.failures.length >= times);
+      const { incarnation: then, resumes } = await reaches('up');
+      assert.deepEqual([then === incarnation, resumes], times === 2 ? [true, 1] : [false, 0]);
+    });
+  }
 
   it('goes on with the one that another worker had pushed, and ends the session that was left', async () => {
     const before = begin(host);
