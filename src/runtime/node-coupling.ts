@@ -30,6 +30,10 @@ export interface NodeCouplingOptions {
 }
 
 const IN_ORDER: EndReason = { code: WireCode.NONE, text: '' };
+const GAVE_UP: EndReason = {
+  code: WireCode.CANCELLED,
+  text: 'the connecting node closed within the handshake',
+};
 /** How long a node may take to close after its peer did, and last words to leave. A half-open connection is of no use to a node. */
 const LINGER_MS = 5_000;
 
@@ -119,7 +123,18 @@ export class NodeCoupling {
     this.#toTunnel(this.relay.nodeEnded());
     const refusal = this.#cookieRefusal();
     if (refusal !== undefined) this.close(refusal);
-    else this.#options.tunnel.end();
+    else if (this.#hasGivenUp) this.close(GAVE_UP);
+    else {
+      this.#options.tunnel.end();
+      // No relay at the other end sees to it that the node there closes too.
+      if (this.#options.relay.ticks === 'pass') this.#linger();
+    }
+  }
+
+  /** Asked when the node has ended: it waits for no answer any more. */
+  get #hasGivenUp(): boolean {
+    const isConnector = this.#options.relay.side === 'connector';
+    return isConnector && this.relay.phase === 'handshake' && !this.#tunnelEnded;
   }
 
   #onTunnelEnd(): void {
@@ -173,8 +188,11 @@ export class NodeCoupling {
     }
     if (now >= this.#lingersUntil) {
       this.#lingersUntil = Number.POSITIVE_INFINITY;
-      node.close();
-      tunnel.close();
+      if (this.#hasWordsLeft) this.#linger();
+      else {
+        node.close();
+        tunnel.close();
+      }
     }
     this.#timer.arm();
   }
@@ -190,6 +208,12 @@ export class NodeCoupling {
     if (toNode.length === 0) this.#closeNode(failure);
     else node.end();
     this.#linger();
+  }
+
+  /** Of a node that has closed; whoever they are for has not. */
+  get #hasWordsLeft(): boolean {
+    const { bufferedBytes } = this.#options.tunnel;
+    return this.#reason === undefined && !this.#tunnelEnded && bufferedBytes > 0;
   }
 
   #linger(): void {

@@ -21,6 +21,7 @@ class MemoryTunnel extends MemoryPipe {
 }
 
 const STALL_MS = 30_000;
+const IN_ORDER = { error: undefined };
 
 function coupled(options: Partial<NodeCouplingOptions> = {}) {
   const node = new MemoryPipe();
@@ -41,8 +42,9 @@ function coupled(options: Partial<NodeCouplingOptions> = {}) {
 /** Past the handshake, with nothing left in what was written. */
 function connected(options: Partial<NodeCouplingOptions> = {}) {
   const all = coupled(options);
+  const side = options.relay?.side ?? 'acceptor';
   for (const { from, bytes } of handshake()) {
-    (from === 'acceptor' ? all.node : all.tunnel).handlers?.onBytes(bytes);
+    (from === side ? all.node : all.tunnel).handlers?.onBytes(bytes);
   }
   assert.equal(all.coupling.relay.phase, 'messages');
   all.node.written.length = 0;
@@ -140,6 +142,68 @@ describe('a node coupled with the tunnel', () => {
     assert.equal(node.closed, undefined);
     clock.advance(1);
     assert.ok(node.closed !== undefined && tunnel.closed !== undefined);
+  });
+
+  it('that gives up within the handshake cancels the stream, and what was on its way to it is dropped', () => {
+    for (const said of [0, 1, 3]) {
+      const { node, tunnel, clock, ends } = coupled({ relay: { side: 'connector' } });
+      for (const { from, bytes } of handshake().slice(0, said)) {
+        (from === 'connector' ? node : tunnel).handlers?.onBytes(bytes);
+      }
+      node.handlers?.onEnd();
+      assert.equal(tunnel.resetCode, WireCode.CANCELLED);
+      assert.equal(tunnel.ended, false);
+      assert.ok(node.closed !== undefined);
+      node.handlers?.onClosed(undefined);
+      tunnel.handlers?.onClosed(undefined);
+      assert.equal(ends.length, 1);
+      assert.equal(clock.waiting, 0);
+    }
+  });
+
+  it('that was refused and closes ends in order', () => {
+    const { node, tunnel } = coupled({ relay: { side: 'connector' } });
+    const [name] = handshake();
+    assert.ok(name !== undefined);
+    node.handlers?.onBytes(name.bytes);
+    tunnel.handlers?.onBytes(framed(encodeStatus('not_allowed')));
+    tunnel.handlers?.onEnd();
+    node.handlers?.onEnd();
+    assert.deepEqual([tunnel.ended, tunnel.resetCode], [true, undefined]);
+  });
+
+  it('that closed waits without a limit for the relay of its peer, and 5 s for the peer itself', () => {
+    const closed = (ticks: 'feed' | 'pass') => {
+      const all = connected({ relay: { side: 'connector', ticks } });
+      all.node.handlers?.onEnd();
+      return all;
+    };
+    const through = closed('feed');
+    through.clock.advance(1_000_000);
+    assert.equal(through.tunnel.closed, undefined);
+    const straight = closed('pass');
+    straight.clock.advance(4_999);
+    assert.deepEqual([straight.tunnel.ended, straight.tunnel.closed], [true, undefined]);
+    straight.clock.advance(1);
+    assert.deepEqual([straight.tunnel.closed, straight.node.closed], [IN_ORDER, IN_ORDER]);
+  });
+
+  it('that closed is not closed before its last words have left', () => {
+    const { node, tunnel, clock } = connected({ relay: { side: 'connector', ticks: 'pass' } });
+    tunnel.bufferedBytes = 1;
+    node.handlers?.onEnd();
+    clock.advance(60_000);
+    assert.equal(tunnel.closed, undefined);
+    tunnel.bufferedBytes = 0;
+    clock.advance(5_000);
+    assert.deepEqual(tunnel.closed, IN_ORDER);
+  });
+
+  it('is left alone without an agent for as long as neither has closed', () => {
+    const { node, tunnel, clock } = connected({ relay: { side: 'connector', ticks: 'pass' } });
+    clock.advance(30 * 86_400_000);
+    assert.deepEqual([node.closed, tunnel.closed], [undefined, undefined]);
+    assert.equal(clock.waiting, 0);
   });
 
   it('hands on what the relay held when its direction ends in the middle', () => {
