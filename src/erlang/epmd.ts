@@ -150,25 +150,11 @@ class WholeAnswer<T> implements EpmdAnswer<T> {
   }
 }
 
-function expectTag(bytes: Uint8Array, ...tags: readonly number[]): void {
-  const tag = bytes[0];
-  if (tag !== undefined && !tags.includes(tag)) throw garbage(`epmd has no answer ${tag}`);
-}
-
-export function aliveAnswer(): EpmdAnswer<{ readonly result: number; readonly creation: number }> {
-  return new SizedAnswer((bytes) => {
-    expectTag(bytes, EpmdTag.aliveX, EpmdTag.aliveOld);
-    const wide = bytes[0] === EpmdTag.aliveX;
-    if (bytes.length < (wide ? 6 : 4)) return undefined;
-    const reader = new ByteReader(bytes.subarray(1), 'EPMD_PROTOCOL');
-    return { result: reader.u8(), creation: wide ? reader.u32() : reader.u16() };
-  });
-}
-
 /** `{ node: undefined }`: epmd knows no node of that name. */
 export function portAnswer(): EpmdAnswer<{ readonly node: EpmdNode | undefined }> {
   return new SizedAnswer((bytes) => {
-    expectTag(bytes, EpmdTag.port);
+    const [tag] = bytes;
+    if (tag !== undefined && tag !== EpmdTag.port) throw garbage(`epmd has no answer ${tag}`);
     if (bytes.length < 2) return undefined;
     if (bytes[1] !== 0) return { node: undefined };
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

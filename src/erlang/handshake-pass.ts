@@ -40,15 +40,13 @@ export interface HandshakePassOptions {
 const LOW_FLAGS_AT: Record<HandshakeVersion, number> = { 6: 8, 5: 6 };
 
 /**
- * A handshake as it passes: learns names, flags and refusal, and gives each frame as it is to go on. Trailing bytes, which newer releases may add,
- * stay where a frame is changed in place.
+ * A handshake as it passes: learns the connector's name and flags, and gives each frame as it is to go on. Trailing
+ * bytes, which newer releases may add, stay where a frame is changed in place.
  */
 export class HandshakePass {
   readonly #options: HandshakePassOptions;
   #connectorName: string | undefined;
   #connectorVisible: boolean | undefined;
-  #acceptorName: string | undefined;
-  #refusal: string | undefined;
   #challenge: number | undefined;
   /** The connector's challenge, when its reply was translated. */
   #translated: number | undefined;
@@ -65,15 +63,6 @@ export class HandshakePass {
   /** As the connector said it, before any change. */
   get connectorVisible(): boolean | undefined {
     return this.#connectorVisible;
-  }
-
-  get acceptorName(): string | undefined {
-    return this.#acceptorName;
-  }
-
-  /** The status by which the acceptor refused: `nok`, `not_allowed`, or what else it said. */
-  get refusal(): string | undefined {
-    return this.#refusal;
   }
 
   /** The connector's proof went on as another one. */
@@ -109,10 +98,8 @@ export class HandshakePass {
     switch (message.kind) {
       case 'status':
         if (message.given !== undefined) this.#connectorName = message.given.name;
-        else if (!PASSING_STATUS.has(message.status)) this.#refusal = message.status;
         return frame;
       case 'challenge':
-        this.#acceptorName = message.name;
         this.#challenge = message.challenge;
         return this.#hidden(message, frame);
       case 'ack':
@@ -165,6 +152,3 @@ export class HandshakePass {
 
 /** Behind the tag, and a reply's challenge. */
 const DIGEST_AT = { reply: 5, ack: 1 } as const;
-
-/** After `alive` the connector decides. */
-const PASSING_STATUS: ReadonlySet<string> = new Set(['ok', 'ok_simultaneous', 'alive']);

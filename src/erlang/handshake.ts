@@ -218,10 +218,6 @@ export function encodeChallenge(frame: Omit<ChallengeFrame, 'kind'>): Uint8Array
   return concat(Uint8Array.of(Tag.name6), fixed, name);
 }
 
-export function encodeComplement(frame: Omit<ComplementFrame, 'kind'>): Uint8Array {
-  return concat(Uint8Array.of(Tag.complement), u32(frame.flagsHigh), u32(frame.creation));
-}
-
 export function encodeReply(frame: Omit<ReplyFrame, 'kind'>): Uint8Array {
   return concat(Uint8Array.of(Tag.reply), u32(frame.challenge), frame.digest);
 }

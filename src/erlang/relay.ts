@@ -53,18 +53,9 @@ export class DistributionRelay {
     return this.#phase;
   }
 
-  /** Full names, once seen. */
+  /** The full name, once seen. */
   get connectorName(): string | undefined {
     return this.#handshake.connectorName;
-  }
-
-  get acceptorName(): string | undefined {
-    return this.#handshake.acceptorName;
-  }
-
-  /** The status by which the acceptor refused the connection, such as `not_allowed`. */
-  get refusal(): string | undefined {
-    return this.#handshake.refusal;
   }
 
   /** The acceptor closed on the connector's proof of the cookie: that is how a node says that it has another one. */

@@ -11,13 +11,14 @@ export interface DirectoryNode {
   readonly port: number;
   /** 0 when not known. */
   readonly creation: number;
-  /** The OTP release, empty when not known. */
+  /** The OTP release, empty when not known: no agent looks for it so far. */
   readonly release: string;
 }
 
 export interface Directory {
   readonly epoch: number;
   readonly epmdDown: boolean;
+  /** Some nodes were left out. Said, and not used so far. */
   readonly truncated: boolean;
   readonly nodes: readonly DirectoryNode[];
 }

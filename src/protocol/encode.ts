@@ -81,12 +81,6 @@ export function writeHeader(
   target[offset + 7] = stream;
 }
 
-export function dataHeader(stream: number, length: number): Uint8Array {
-  const header = new Uint8Array(FRAME_HEADER_BYTES);
-  writeHeader(header, 0, FrameType.DATA, length, stream);
-  return header;
-}
-
 /** The header of a TAIL whose payload is `length` bytes of the reliable sequence. */
 export function tailHeader(length: number): Uint8Array {
   const header = new Uint8Array(FRAME_HEADER_BYTES);

@@ -1,7 +1,10 @@
 import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES, MAX_TEXT_BYTES } from './constants.ts';
 import type { Directory } from './directory.ts';
 
-/** The priority class a stream is opened with; bulk also applies to an interactive stream while it sends much. */
+/**
+ * The priority class a stream is opened with; bulk also applies to an interactive stream while it sends much. All of
+ * ours are opened interactive so far.
+ */
 export type StreamClass = 'interactive' | 'bulk';
 
 /** Why a stream or a session ended: a wire code (docs/protocol.md, 6) and a text for a person, possibly empty. */

@@ -10,10 +10,6 @@ export class ByteQueue {
   #pieces: Uint8Array[] = [];
   readonly #copied = new Pieces();
 
-  get isEmpty(): boolean {
-    return this.#pieces.length === 0 && this.#copied.length === 0;
-  }
-
   push(piece: Uint8Array): void {
     // A view keeps all of the chunk that it is a part of.
     const isOwn = piece.length >= BIG_BYTES && 2 * piece.length >= piece.buffer.byteLength;

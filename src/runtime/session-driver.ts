@@ -85,10 +85,6 @@ export class SessionDriver {
     this.#timer.arm();
   }
 
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   /** Daemon: the ATTACH for a pipe that is being opened, one at a time; a pipe that is still there is closed. */
   beginAttach(): Uint8Array {
     this.detach();

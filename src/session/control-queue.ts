@@ -21,9 +21,6 @@ export class ControlQueue {
   readonly #streams = new Map<number, Pending>();
   #directory: Directory | undefined;
 
-  get isEmpty(): boolean {
-    return this.#streams.size === 0 && this.#directory === undefined;
-  }
   get size(): number {
     return this.#streams.size;
   }

@@ -22,7 +22,7 @@ export interface InboundOptions {
   readonly path: PathEstimator;
   readonly remote: RemoteStreams;
   readonly events: EventQueue;
-  readonly onAttached: (frame: FrameOf<'ATTACHED'>, now: number) => void;
+  readonly onAttached: (frame: FrameOf<'ATTACHED'>) => void;
 }
 
 /** Takes the bytes of one pipe after the other, counts the reliable ones and hands each frame to whom it concerns. */
@@ -92,7 +92,7 @@ export class Inbound {
   #onAttached(frame: FrameOf<'ATTACHED'>): void {
     if (this.#phase !== 'attaching') misplaced(frame);
     this.#phase = 'attached';
-    this.#options.onAttached(frame, this.#now);
+    this.#options.onAttached(frame);
   }
 
   #onAck({ received }: FrameOf<'ACK'>): void {

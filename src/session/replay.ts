@@ -30,9 +30,6 @@ export class ReplayQueue {
     this.#memory = memory;
   }
 
-  get acked(): number {
-    return this.#acked;
-  }
   get sent(): number {
     return this.#sent;
   }

@@ -16,10 +16,6 @@ export class WindowPool {
     this.#left = totalBytes;
   }
 
-  get left(): number {
-    return this.#left;
-  }
-
   /** Takes up to `bytes`; what was there is returned. */
   take(bytes: number): number {
     const taken = Math.min(bytes, this.#left);

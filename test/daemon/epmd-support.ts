@@ -1,5 +1,6 @@
 import net from 'node:net';
-import { aliveAnswer, encodeEpmdRequest } from '../../src/erlang/epmd.ts';
+import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
+import { aliveAnswer } from '../support/alive-answer.ts';
 
 export const LOCAL = '127.0.0.1';
 

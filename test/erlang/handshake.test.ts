@@ -6,12 +6,12 @@ import {
   digest,
   encodeAck,
   encodeChallenge,
-  encodeComplement,
   encodeName,
   encodeReply,
   encodeStatus,
 } from '../../src/erlang/handshake.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
+import { encodeComplement } from '../support/handshakes.ts';
 
 const word = fc.nat(0xffff_ffff);
 const text = fc.string({ maxLength: 40, unit: 'grapheme' });

@@ -5,7 +5,7 @@ import type { DistributionRelayOptions } from '../../src/erlang/relay-options.ts
 import { WireCode } from '../../src/protocol/constants.ts';
 import { chunked } from '../support/chunks.ts';
 import { handshake, message, type Said, TICK } from '../support/handshakes.ts';
-import { HELD, newRelay, type Side, through } from './relay-support.ts';
+import { HELD, newRelay, type Side, sentBy, through } from './relay-support.ts';
 
 describe('a relay in time', () => {
   function connected(options: Partial<DistributionRelayOptions> = {}): DistributionRelay {
@@ -72,11 +72,12 @@ describe('a relay in time', () => {
 });
 
 describe('a relay whose connection is refused', () => {
-  it('knows the status by which the acceptor refused', () => {
+  it('passes the status on by which the acceptor refused', () => {
     for (const status of ['nok', 'not_allowed', 'something new']) {
+      const said = handshake({ status }).slice(0, 2);
       const relay = newRelay('acceptor');
-      through(relay, 'acceptor', handshake({ status }).slice(0, 2));
-      assert.equal(relay.refusal, status);
+      assert.deepEqual(through(relay, 'acceptor', said).connector, sentBy(said, 'acceptor'));
+      assert.equal(relay.phase, 'handshake');
     }
   });
 

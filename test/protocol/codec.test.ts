@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { FrameDecoder } from '../../src/protocol/decode.ts';
-import { dataHeader, encodeFrame, tailHeader } from '../../src/protocol/encode.ts';
+import { encodeFrame, tailHeader } from '../../src/protocol/encode.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import type { Frame } from '../../src/protocol/frames.ts';
+import { dataHeader } from '../support/data-header.ts';
 import { anyFrame, chunkSizes, cutInto } from './arbitrary.ts';
 import { Collector, hex, pushAll } from './collect.ts';
 import { naiveEncode, naiveReliableCount, naiveSplit } from './naive.ts';

@@ -73,7 +73,7 @@ describe('the replay queue', () => {
             twin.acked = position;
             if (one.do === 'rewind') twin.sent = position;
           }
-          assert.deepEqual([queue.acked, queue.sent], [twin.acked, twin.sent]);
+          assert.equal(queue.sent, twin.sent);
           assert.equal(queue.bytes, twin.sequence.length - twin.acked);
           assert.equal(queue.inFlight, twin.sent - twin.acked);
         }
@@ -88,7 +88,7 @@ describe('the replay queue', () => {
     take(queue, 100);
     assert.equal(queue.acknowledge(60), true);
     assert.equal(queue.acknowledge(30), true);
-    assert.equal(queue.acked, 60);
+    assert.deepEqual([queue.sent, queue.inFlight], [100, 40]);
     assert.equal(queue.acknowledge(101), false);
   });
 

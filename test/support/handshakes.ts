@@ -1,9 +1,9 @@
 /** Both sides' bytes of distribution handshakes, as nodes send them. */
 import {
+  type ComplementFrame,
   digest,
   encodeAck,
   encodeChallenge,
-  encodeComplement,
   encodeName,
   encodeReply,
   encodeStatus,
@@ -33,6 +33,17 @@ export interface Said {
 }
 
 const FLAGS = Flag.HANDSHAKE_23 | Flag.BIG_CREATION | Flag.PUBLISHED;
+
+/** The rest of an `n`'s flags, and its creation, as a node of OTP 23 or newer sends them after a challenge of the new form. */
+export function encodeComplement({
+  flagsHigh,
+  creation,
+}: Pick<ComplementFrame, 'flagsHigh' | 'creation'>): Uint8Array {
+  const frame = Buffer.alloc(9, 'c');
+  frame.writeUInt32BE(flagsHigh, 1);
+  frame.writeUInt32BE(creation, 5);
+  return frame;
+}
 
 /** What is said, in the order in which it is said. The frames are those of the two sides before any relay. */
 export function handshake(script: Script = {}): Said[] {

@@ -4,13 +4,14 @@
  */
 import { EventEmitter, once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { aliveAnswer, encodeEpmdRequest } from '../../src/erlang/epmd.ts';
+import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
 import type { DistributionRelayOptions } from '../../src/erlang/relay-options.ts';
 import type { EndReason } from '../../src/protocol/frames.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { askNode } from '../../src/runtime/epmd-client.ts';
 import { NodeCoupling } from '../../src/runtime/node-coupling.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
+import { aliveAnswer } from './alive-answer.ts';
 import type { ErlangHost } from './erlang.ts';
 
 type Side = DistributionRelayOptions['side'];

@@ -14,7 +14,6 @@ export const RpcCode = {
   parse: -32_700,
   invalidRequest: -32_600,
   methodNotFound: -32_601,
-  invalidParams: -32_602,
   epmux: -32_000,
 } as const;
 

@@ -1,5 +1,4 @@
 import {
-  aliveAnswer,
   type EpmdAnswer,
   encodeEpmdRequest,
   namesAnswer,
@@ -7,7 +6,6 @@ import {
 } from '../../../src/erlang/epmd.ts';
 import {
   EpmdRequestParser,
-  encodeAliveAnswer,
   encodeNamesAnswer,
   encodePortAnswer,
 } from '../../../src/erlang/epmd-server.ts';
@@ -76,15 +74,6 @@ function answerTarget(
 }
 
 const epmdAnswers: readonly Target[] = [
-  answerTarget(
-    'epmd-alive-answer',
-    aliveAnswer,
-    [
-      encodeAliveAnswer(6, { result: 0, creation: 77 }),
-      encodeAliveAnswer(5, { result: 1, creation: 2 }),
-    ],
-    { chunks: () => [], mayHoldBytes: 4_096 },
-  ),
   answerTarget(
     'epmd-port-answer',
     portAnswer,

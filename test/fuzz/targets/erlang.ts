@@ -7,7 +7,6 @@ import {
   decodeAcceptorFrame,
   decodeConnectorFrame,
   encodeChallenge,
-  encodeComplement,
   encodeName,
   encodeReply,
   encodeStatus,
@@ -16,6 +15,7 @@ import {
 import { answerIsAuth, isAuthCall, isYes, MessageReader } from '../../../src/erlang/is-auth.ts';
 import { NodeClient } from '../../../src/erlang/node-client.ts';
 import type { ErrorCode } from '../../../src/protocol/errors.ts';
+import { encodeComplement } from '../../support/handshakes.ts';
 import { endless, hex, hold, type Target } from '../target.ts';
 import { acceptorSays, CALLER, connectorSays } from './handshakes.ts';
 

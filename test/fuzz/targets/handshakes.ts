@@ -2,7 +2,6 @@ import {
   digest,
   encodeAck,
   encodeChallenge,
-  encodeComplement,
   encodeName,
   encodeReply,
   encodeStatus,
@@ -10,6 +9,7 @@ import {
   type HandshakeVersion,
 } from '../../../src/erlang/handshake.ts';
 import type { Caller } from '../../../src/erlang/is-auth.ts';
+import { encodeComplement } from '../../support/handshakes.ts';
 import { hex } from '../target.ts';
 
 export const CALLER: Caller = { name: 'caller@host', creation: 5 };

@@ -1,9 +1,10 @@
 import { FrameDecoder } from '../../../src/protocol/decode.ts';
-import { dataHeader, encodeFrame } from '../../../src/protocol/encode.ts';
+import { encodeFrame } from '../../../src/protocol/encode.ts';
 import type { Frame } from '../../../src/protocol/frames.ts';
 import { SESSION_DEFAULTS, type SessionConfig } from '../../../src/session/config.ts';
 import { Session } from '../../../src/session/session.ts';
 import type { SessionEvent } from '../../../src/session/types.ts';
+import { dataHeader } from '../../support/data-header.ts';
 import { PEER } from '../../support/session-pair.ts';
 import { hold, type Target, type Told } from '../target.ts';
 
