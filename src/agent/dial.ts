@@ -1,6 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { EpmuxError } from '../protocol/errors.ts';
 import { LOOPBACK } from '../runtime/address.ts';
+import { attempt } from '../runtime/attempt.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { isExhaustion } from '../runtime/descriptors.ts';
 import { knownInterfaces } from '../runtime/interfaces.ts';
 
@@ -10,14 +12,14 @@ const LOOPBACKS = [LOOPBACK, '::1'] as const;
 /** Nothing listens on this address, or this host has none of its kind: another one may do. */
 const TRY_NEXT = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'ENETUNREACH']);
 
-/** A connection to a port of the loopback. Fails with CONNECT_FAILED, also at the signal, and BUSY when no descriptor is left. */
-export function dialLoopback(port: number, signal?: AbortSignal): Promise<Socket> {
-  return dialFirst(port, LOOPBACKS, signal);
+/** A connection to a port of the loopback. Fails with CONNECT_FAILED, BUSY when no descriptor is left, and the abort's error. */
+export function dialLoopback(port: number, clock: Clock, signal?: AbortSignal): Promise<Socket> {
+  return dialFirst(port, LOOPBACKS, clock, signal);
 }
 
 /** The same; where the loopback refuses, on this host's own addresses: a node may listen on one of them alone. */
-export function dialOwnHost(port: number, signal?: AbortSignal): Promise<Socket> {
-  return dialFirst(port, ownHosts(), signal);
+export function dialOwnHost(port: number, clock: Clock, signal?: AbortSignal): Promise<Socket> {
+  return dialFirst(port, ownHosts(), clock, signal);
 }
 
 function* ownHosts(): Iterable<string> {
@@ -36,50 +38,53 @@ function ownAddresses(): string[] {
 async function dialFirst(
   port: number,
   hosts: Iterable<string>,
+  clock: Clock,
   signal: AbortSignal | undefined,
 ): Promise<Socket> {
-  let refusal: unknown;
+  let first: unknown;
   for (const host of hosts) {
     try {
-      return await dial(host, port, signal);
-    } catch (cause) {
-      refusal ??= cause;
-      if (!TRY_NEXT.has((cause as NodeJS.ErrnoException).code ?? '')) break;
+      return await dial(host, port, clock, signal);
+    } catch (error) {
+      first ??= error;
+      const { code = '' } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+      if (!TRY_NEXT.has(code)) break;
     }
   }
-  const why = refusal instanceof Error ? refusal.message : String(refusal);
-  if (isExhaustion(refusal)) {
-    throw new EpmuxError('BUSY', `no file descriptor is free here: ${why}`, { cause: refusal });
-  }
-  throw new EpmuxError('CONNECT_FAILED', `port ${port} could not be reached: ${why}`, {
-    cause: refusal,
+  throw first;
+}
+
+function dial(
+  host: string,
+  port: number,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+): Promise<Socket> {
+  const limits = {
+    what: `connecting to port ${port}`,
+    signal,
+    clock,
+    limitMs: DIAL_MS,
+    late: () => unreachable(port, `no connection within ${DIAL_MS} ms`),
+  };
+  return attempt<Socket>(limits, ({ succeed, fail }) => {
+    const socket = connect({ host, port, noDelay: true });
+    const refused = (cause: Error): void =>
+      fail(isExhaustion(cause) ? noDescriptor(cause) : unreachable(port, cause.message, cause));
+    socket.on('error', refused);
+    socket.once('connect', () => {
+      // Whoever awaits the socket listens before an error can come: no event lies between two microtasks.
+      queueMicrotask(() => socket.off('error', refused));
+      succeed(socket);
+    });
+    return () => socket.destroy();
   });
 }
 
-function dial(host: string, port: number, signal: AbortSignal | undefined): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true });
-    const onAbort = (): void => void socket.destroy(new Error('nobody waits for it now'));
-    const timer = setTimeout(
-      () => socket.destroy(new Error(`no connection within ${DIAL_MS} ms`)),
-      DIAL_MS,
-    );
-    const over = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-    };
-    const fail = (error: Error): void => {
-      over();
-      reject(error);
-    };
-    socket.once('error', fail);
-    signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted === true) onAbort();
-    socket.once('connect', () => {
-      over();
-      // Whoever awaits the socket listens before an error can come: no event lies between two microtasks.
-      queueMicrotask(() => socket.off('error', fail));
-      resolve(socket);
-    });
-  });
+function unreachable(port: number, why: string, cause?: Error): EpmuxError {
+  return new EpmuxError('CONNECT_FAILED', `port ${port} could not be reached: ${why}`, { cause });
+}
+
+function noDescriptor(cause: Error): EpmuxError {
+  return new EpmuxError('BUSY', `no file descriptor is free here: ${cause.message}`, { cause });
 }

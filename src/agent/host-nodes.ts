@@ -37,6 +37,7 @@ export class HostNodes implements TargetNodes {
   readonly watcher: NodeWatcher;
   readonly #cookies: NodeCookies;
   readonly #user: ListeningUser;
+  readonly #clock: Clock;
   readonly #log: Logger;
 
   constructor({
@@ -48,6 +49,7 @@ export class HostNodes implements TargetNodes {
     onChange,
   }: HostNodesOptions) {
     this.#user = new ListeningUser(surroundings);
+    this.#clock = clock;
     this.#log = log;
     const probe = (name: string, open: NodeProbeOptions['open']) => ({
       clock,
@@ -68,8 +70,8 @@ export class HostNodes implements TargetNodes {
       names: () => askNames(epmd, { clock }),
       isVisible: async (name: string) => (await askNode(epmd, name, { clock }))?.visible ?? true,
       identify: ({ name, port }: EpmdName) =>
-        identifyNode(probe(name, async () => (await dialNode(name, port)).pipe)).catch((error) =>
-          nameInstead(name, error, surroundings),
+        identifyNode(probe(name, async () => (await dialNode(name, port, clock)).pipe)).catch(
+          (error) => nameInstead(name, error, surroundings),
         ),
       knowsCookie: async (node: EpmdName, identity: NodeIdentity) =>
         identity.isMute === true ? false : this.#cookies.find(node, identity),
@@ -80,7 +82,8 @@ export class HostNodes implements TargetNodes {
   /** As TargetNodes has it. */
   readonly open = async (short: string, port: number, signal: AbortSignal): Promise<OpenNode> => {
     const cookie = this.#cookies.of(short);
-    if (cookie === undefined) return { ...(await dialNode(short, port, signal)), cookie };
+    if (cookie === undefined)
+      return { ...(await dialNode(short, port, this.#clock, signal)), cookie };
     const { pipe, isOwn } = await this.#dial(short, port, signal);
     if (isOwn) return { pipe, cookie };
     this.#log.warn('a node is shown no cookie', { node: short, why: notShown(port) });
@@ -112,12 +115,12 @@ export class HostNodes implements TargetNodes {
 
   /** Any user may give epmd a name, and pass on to a node what the agent proves to him. */
   #dial(name: string, port: number, signal?: AbortSignal) {
-    return this.#user.dial(() => dialNode(name, port, signal));
+    return this.#user.dial(() => dialNode(name, port, this.#clock, signal));
   }
 }
 
-async function dialNode(name: string, port: number, signal?: AbortSignal) {
-  const socket = await dialOwnHost(port, signal);
+async function dialNode(name: string, port: number, clock: Clock, signal?: AbortSignal) {
+  const socket = await dialOwnHost(port, clock, signal);
   return { socket, pipe: duplexPipe(socket, `node ${name}`) };
 }
 

@@ -125,7 +125,7 @@ async function toPort(
     rejectUnknown(stream, options.log);
     return;
   }
-  const socket = await dialLoopback(port, gone);
+  const socket = await dialLoopback(port, options.clock, gone);
   stream.accept();
   splice(stream, duplexPipe(socket, stream.target));
 }

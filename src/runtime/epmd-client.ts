@@ -9,7 +9,7 @@ import {
   portAnswer,
 } from '../erlang/epmd.ts';
 import { EpmuxError, messageOf } from '../protocol/errors.ts';
-import type { Address } from './address.ts';
+import { type Address, hostPort } from './address.ts';
 import { type AttemptLimits, attempt } from './attempt.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { isExhaustion } from './descriptors.ts';
@@ -91,7 +91,7 @@ async function ask<T>(
   answer: EpmdAnswer<T>,
   { clock = systemClock, signal }: AskOptions,
 ): Promise<T> {
-  const at = `epmd on ${epmd.host}:${epmd.port}`;
+  const at = `epmd on ${hostPort(epmd)}`;
   const late = () => noEpmd(at, `no answer within ${ANSWER_MS} ms`);
   const pipe = duplexPipe(connect({ host: epmd.host, port: epmd.port }), at);
   try {

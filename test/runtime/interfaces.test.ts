@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import os from 'node:os';
 import { dialOwnHost } from '../../src/agent/dial.ts';
 import { Surroundings } from '../../src/daemon/surroundings.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { knownInterfaces } from '../../src/runtime/interfaces.ts';
 import { leaveOut } from '../support/left-out.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -18,7 +19,7 @@ describe('a node that listens on an address of this host alone', () => {
     const server = createServer().listen(0, own.address);
     try {
       await once(server, 'listening');
-      (await dialOwnHost((server.address() as AddressInfo).port)).destroy();
+      (await dialOwnHost((server.address() as AddressInfo).port, systemClock)).destroy();
     } finally {
       server.close();
     }
@@ -47,11 +48,11 @@ describe('a system that does not tell its network interfaces', () => {
     try {
       await once(server, 'listening');
       const { port } = server.address() as AddressInfo;
-      (await dialOwnHost(port)).destroy();
+      (await dialOwnHost(port, systemClock)).destroy();
     } finally {
       server.close();
     }
-    await assert.rejects(dialOwnHost(1), { code: 'CONNECT_FAILED' });
+    await assert.rejects(dialOwnHost(1, systemClock), { code: 'CONNECT_FAILED' });
     const surroundings = new Surroundings({
       clock: new ManualClock(),
       onChanged: () => assert.fail('nothing has changed'),
