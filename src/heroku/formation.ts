@@ -42,12 +42,14 @@ export function requireRunning(
   const [missing] = unmatched;
   if (missing !== undefined && dynos.length > 0) {
     throw new EpmuxError('DYNO_NOT_FOUND', `${app} has no dyno ${missing}; it has ${list(dynos)}`, {
-      hint: `name one of them, or start one: \`heroku ps:scale ${typeOf(missing)}=1 -a ${app}\``,
+      hint: nameOne(app, dynos, missing),
     });
   }
   if (wanted.length === 0) {
     throw new EpmuxError('DYNO_NOT_RUNNING', `no dyno of ${app} is running`, {
-      hint: `start one: \`heroku ps:scale ${typeOf(missing ?? 'web')}=1 -a ${app}\``,
+      hint: ONE_OFF.includes(typeOf(missing ?? ''))
+        ? `it ends with what it was started for: \`heroku ps -a ${app}\` shows what runs`
+        : `start one: \`${scale(app, missing ?? 'web')}\``,
     });
   }
   if (!wanted.some((dyno) => dyno.isUp)) {
@@ -58,6 +60,19 @@ export function requireRunning(
     });
   }
   return wanted;
+}
+
+/** To scale a type to 1 of which more run would end the others. */
+function nameOne(app: string, dynos: readonly Dyno[], missing: string): string {
+  const type = typeOf(missing);
+  const canStart = !ONE_OFF.includes(type) && !dynos.some((dyno) => dyno.type === type);
+  return canStart
+    ? `name one of them, or start one: \`${scale(app, missing)}\``
+    : 'name one of them';
+}
+
+function scale(app: string, selector: string): string {
+  return `heroku ps:scale ${typeOf(selector)}=1 -a ${app}`;
 }
 
 /** `web.1 (up), worker.1 (crashed)` */

@@ -98,7 +98,20 @@ describe('dynos that have to run', () => {
     const error = failure([dyno('web.2', 'crashed'), dyno('web.1')], ['web.3']);
     assert.equal(error.code, 'DYNO_NOT_FOUND');
     assert.match(error.message, /no dyno web\.3; it has web\.1 \(up\), web\.2 \(crashed\)/);
-    assert.match(error.hint, /ps:scale web=1 -a my-app/);
+    assert.equal(error.hint, 'name one of them');
+    const other = failure([dyno('web.1'), dyno('web.2')], ['worker.1']);
+    assert.match(
+      other.hint,
+      /^name one of them, or start one: `heroku ps:scale worker=1 -a my-app`/,
+    );
+  });
+
+  it('are no one-off dynos that are to be scaled, which Heroku refuses', () => {
+    for (const list of [[dyno('web.1')], []]) {
+      for (const selector of ['run.1234', 'release', 'scheduler.1']) {
+        assert.doesNotMatch(failure(list, [selector]).hint, /scale/);
+      }
+    }
   });
 
   it('are DYNO_NOT_RUNNING when the app has none', () => {
