@@ -45,11 +45,11 @@ export class TunnelSecrets {
     return this.#files;
   }
 
-  /** What is given or named anew replaces what there was. Whether anything is another one now. */
+  /** What is given or named anew replaces what there was, and no key for Heroku stands for ~/.netrc. Whether anything is another one now. */
   replace(given: UpSecrets, spec: SecretFiles): boolean {
     const files = filesOf(spec);
     const before = [this.#files, this.#given];
-    const { secret, cookie, ...others } = this.#given;
+    const { secret, cookie, herokuToken: _old, ...others } = this.#given;
     this.#files = { ...this.#files, ...files };
     this.#given = {
       ...others,

@@ -8,6 +8,9 @@ import type { HttpAnswer, HttpCall } from './http-call.ts';
 import { retryAfterMs } from './retry.ts';
 
 const MOST_WORDS = 300;
+/** As long as it is set nobody looks into ~/.netrc. */
+const OTHER_KEY_HINT =
+  'set another HEROKU_API_KEY, or unset it and run `heroku login`; then `epmux up` again';
 
 /** What an answer's status says, with Heroku's own words; undefined when it is a success. */
 export function answerError(
@@ -23,7 +26,11 @@ export function answerError(
     new EpmuxError(code, `${what}${said}`, options);
   switch (status) {
     case 401:
-      return error('HEROKU_AUTH_REFUSED', `${host} refuses the key of ${call.keySource}`);
+      return error(
+        'HEROKU_AUTH_REFUSED',
+        `${host} refuses the key of ${call.keySource}`,
+        call.keySource === 'HEROKU_API_KEY' ? { hint: OTHER_KEY_HINT } : {},
+      );
     case 403:
       return error(
         'HEROKU_FORBIDDEN',

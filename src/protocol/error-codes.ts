@@ -110,7 +110,7 @@ export const ERROR_CODES = {
   },
   HEROKU_AUTH_REFUSED: {
     exit: Exit.notAllowed,
-    hint: 'run `heroku login` again, or set another HEROKU_API_KEY',
+    hint: 'run `heroku login` again, or set HEROKU_API_KEY; then `epmux up` again',
   },
   HEROKU_FORBIDDEN: {
     exit: Exit.notAllowed,

@@ -36,6 +36,13 @@ describe('a call to Heroku', () => {
     assert.equal(asked?.headers.authorization, `Bearer ${KEY}`);
   });
 
+  it('tells the way out of a refused key by where it is from: the variable wins over any login', async () => {
+    server.answer({ status: 401, json: {} });
+    assert.match((await rig.failure()).hint, /^run `heroku login` again/);
+    const { hint } = await rig.failure({ keySource: 'HEROKU_API_KEY' });
+    assert.match(hint, /unset it and run `heroku login`; then `epmux up`/);
+  });
+
   it('takes an empty answer for none', async () => {
     server.answer({ status: 202, text: '' });
     assert.equal(await callJson(rig.call({ method: 'DELETE' }), ports(), never), undefined);

@@ -71,7 +71,7 @@ function takeRunning(context: TargetContext): void {
 
 function lookAtTunnel({ running, wallNow }: TargetContext): Finding | undefined {
   if (running === undefined) return undefined;
-  const { state, since, lastError, nodes, links } = running;
+  const { name, state, since, lastError, nodes, links } = running;
   if (state === 'up') {
     const modes = [...new Set(links.map(({ mode }) => mode))].join(', ');
     const age = formatDuration(Math.max(0, wallNow - Date.parse(since)));
@@ -81,7 +81,9 @@ function lookAtTunnel({ running, wallNow }: TargetContext): Finding | undefined 
   }
   const why = lastError === null ? '' : `: ${lastError.message} (${lastError.code})`;
   return broken(
-    new EpmuxError('TUNNEL_DOWN', `${state}${why}`, { hint: 'what follows shows where it breaks' }),
+    new EpmuxError('TUNNEL_DOWN', `${state}${why}`, {
+      hint: `what follows shows where it breaks; if all of it is well, \`epmux up ${name}\` tries again`,
+    }),
   );
 }
 

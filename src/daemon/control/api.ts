@@ -74,7 +74,7 @@ export interface UpSecrets {
   readonly acceptHostKey?: string;
   /** The caller's ssh-agent socket: the daemon may have been started from another login. */
   readonly sshAuthSock?: string;
-  /** The caller's HEROKU_API_KEY; without it the daemon reads ~/.netrc. In memory only. */
+  /** The caller's HEROKU_API_KEY; without it, also where an `up` before had one, the daemon reads ~/.netrc. In memory only. */
   readonly herokuToken?: string;
   /** The caller's HEROKU_API_URL and the like: its key is for that host alone. Without it those of the daemon count. In memory only. */
   readonly herokuVariables?: HerokuVariables;
