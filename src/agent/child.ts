@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
+import type { Environment } from '../runtime/environment.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 /** What a shell answers when a command is not there, and when it is there and can't be run. */
@@ -26,11 +27,7 @@ export interface AppProcess {
  * Runs the app with this process's stdin, stdout and stderr, and passes signals on until it ends. The secret does not reach its environment.
  * Never rejects.
  */
-export function runApp(
-  command: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  log: Logger,
-): AppProcess {
+export function runApp(command: readonly string[], env: Environment, log: Logger): AppProcess {
   const { EPMUX_SECRET: _, ...appEnv } = env;
   let child: ChildProcess;
   try {

@@ -6,6 +6,7 @@ import {
   isCookie,
   MAX_COOKIE_BYTES,
 } from '../erlang/cookie.ts';
+import type { Environment } from '../runtime/environment.ts';
 import { type BeamProcess, beamProcesses } from './beam-processes.ts';
 import { readBounded } from './bounded-file.ts';
 
@@ -14,7 +15,7 @@ export interface CookieSurroundings {
   /** `/proc` */
   readonly proc: string;
   readonly uid: number;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly home: string;
 }
 

@@ -1,3 +1,4 @@
+import type { Environment } from '../runtime/environment.ts';
 import { type LimitsOf, type LimitTable, limitsFrom, settingsOf } from '../runtime/limits.ts';
 import { SESSION_LIMITS } from '../runtime/session-limits.ts';
 
@@ -26,10 +27,7 @@ export type AgentLimits = LimitsOf<typeof AGENT_LIMITS>;
 const LIMITS_VARIABLE = 'EPMUX_AGENT_LIMITS';
 
 /** Those of the command line win over those of the variable. Throws USAGE. */
-export function agentLimits(
-  given: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): AgentLimits {
+export function agentLimits(given: readonly string[], env: Environment): AgentLimits {
   const variable = settingsOf(env[LIMITS_VARIABLE]);
   limitsFrom(AGENT_LIMITS, variable, LIMITS_VARIABLE, 'USAGE');
   return limitsFrom(AGENT_LIMITS, [...variable, ...given], '--limit', 'USAGE');

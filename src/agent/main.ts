@@ -1,4 +1,5 @@
 import { EpmuxError, ERROR_CODES } from '../protocol/errors.ts';
+import type { Environment } from '../runtime/environment.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { keepHeapSmall } from '../runtime/small-heap.ts';
 import { VERSION } from '../runtime/version.ts';
@@ -12,8 +13,6 @@ import { takePushedSecret } from './pushed.ts';
 import { loadSecret } from './secret.ts';
 import { startTunnel, type Tunnel } from './tunnel.ts';
 
-type Env = Readonly<Record<string, string | undefined>>;
-
 /** What is wrong with the environment of an agent that has an app to run. */
 interface EnvProblem {
   readonly envProblem?: unknown;
@@ -26,7 +25,7 @@ const ENDING = { SIGTERM: 0, SIGHUP: 0, SIGINT: 130 } as const;
  * `epmux agent`; `argv` starts behind the word `agent`. Gives the exit code, which is the app's own where it runs one. With an app
  * nothing that fails here keeps the app from running or ends it.
  */
-export async function runAgent(argv: readonly string[], ownEnv: Env): Promise<number> {
+export async function runAgent(argv: readonly string[], ownEnv: Environment): Promise<number> {
   keepHeapSmall();
   const env = givenEnvironment(ownEnv);
   // A log that nobody reads any more is no reason to fail.
@@ -57,7 +56,7 @@ export async function runAgent(argv: readonly string[], ownEnv: Env): Promise<nu
 }
 
 /** An app does not stay down for a wrong variable: it runs without the tunnel, and the log says why. */
-function parseRequest(argv: readonly string[], env: Env): AgentRequest & EnvProblem {
+function parseRequest(argv: readonly string[], env: Environment): AgentRequest & EnvProblem {
   try {
     return parseAgentOptions(argv, env);
   } catch (envProblem) {
@@ -69,7 +68,7 @@ function parseRequest(argv: readonly string[], env: Env): AgentRequest & EnvProb
 
 async function runBeside(
   options: AgentOptions,
-  env: Env,
+  env: Environment,
   log: Logger,
   start: () => Promise<Tunnel>,
 ): Promise<number> {

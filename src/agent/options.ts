@@ -1,5 +1,6 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import { AGENT_PORT, EPMD_PORT, LOOPBACK } from '../runtime/address.ts';
+import type { Environment } from '../runtime/environment.ts';
 import type { LogLevel } from '../runtime/logger.ts';
 import { didYouMean } from '../runtime/spelling.ts';
 import { SESSION_DEFAULTS } from '../session/config.ts';
@@ -75,10 +76,7 @@ interface Collected {
 }
 
 /** `argv` starts behind the word `agent`. Throws USAGE with the one thing that is wrong. */
-export function parseAgentOptions(
-  argv: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): AgentRequest {
+export function parseAgentOptions(argv: readonly string[], env: Environment): AgentRequest {
   const given = collect(argv);
   if (given.flags.has('--help') || given.flags.has('-h')) return { kind: 'help' };
   if (given.flags.has('--version')) return { kind: 'version' };
@@ -166,10 +164,7 @@ function addAllowed(allow: Map<string, number>, text: string): void {
   allow.set(name, port);
 }
 
-function listenWay(
-  values: ReadonlyMap<ValueOption, string>,
-  env: Readonly<Record<string, string | undefined>>,
-): ListenWay {
+function listenWay(values: ReadonlyMap<ValueOption, string>, env: Environment): ListenWay {
   const descriptor = values.get('--listen-fd');
   if (descriptor === undefined) {
     return values.has('--pushed') ? ANY_PORT : listenAddress(values, env);
@@ -180,10 +175,7 @@ function listenWay(
   return { fd: parseDescriptor('--listen-fd', descriptor) };
 }
 
-function listenAddress(
-  values: ReadonlyMap<ValueOption, string>,
-  env: Readonly<Record<string, string | undefined>>,
-): ListenAddress {
+function listenAddress(values: ReadonlyMap<ValueOption, string>, env: Environment): ListenAddress {
   const listen = values.get('--listen');
   const port = values.get('--port');
   if (listen !== undefined && port !== undefined) {
@@ -202,10 +194,7 @@ function listenAddress(
   };
 }
 
-function epmdPort(
-  values: ReadonlyMap<ValueOption, string>,
-  env: Readonly<Record<string, string | undefined>>,
-): number {
+function epmdPort(values: ReadonlyMap<ValueOption, string>, env: Environment): number {
   const given = values.get('--epmd-port');
   if (given !== undefined) return parsePort('--epmd-port', given, 1);
   const fromEnv = env['ERL_EPMD_PORT'];

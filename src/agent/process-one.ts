@@ -1,4 +1,5 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
+import type { Environment } from '../runtime/environment.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 const SHELL = '/bin/sh';
@@ -24,7 +25,6 @@ exit $code
 /** Tells an agent that the reaper started it. */
 const BELOW_REAPER = 'EPMUX_BELOW_REAPER';
 
-type Env = Readonly<Record<string, string | undefined>>;
 type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never;
 
 /**
@@ -58,14 +58,14 @@ export function leaveProcessOne(log: Logger, { inherited }: { readonly inherited
  * The environment that process 1 was given; `env` is this process's own. A shell hands on no variable whose name is none to it, such as
  * `spring.profile`, and adds some; what it was given itself still stands in /proc.
  */
-export function givenEnvironment(env: Env): Env {
+export function givenEnvironment(env: Environment): Environment {
   if (env[BELOW_REAPER] === undefined) return env;
   const given = (process.ppid === 1 ? environmentOf(1) : undefined) ?? env;
   return Object.fromEntries(Object.entries(given).filter(([name]) => name !== BELOW_REAPER));
 }
 
 /** Undefined where /proc does not tell. */
-function environmentOf(pid: number): Env | undefined {
+function environmentOf(pid: number): Environment | undefined {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/environ`, 'utf8');

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { MIN_SECRET_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
+import type { Environment } from '../runtime/environment.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 const MAX_SECRET_BYTES = 4_096;
@@ -11,11 +12,7 @@ const HOW_TO_MAKE =
  * The shared secret's bytes (UTF-8, white space around it removed), from the file if one is named, else from EPMUX_SECRET.
  * Throws SECRET_MISSING where there is none or the file can't be read, USAGE where it is too short or too long.
  */
-export function loadSecret(
-  file: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-  log: Logger,
-): Uint8Array {
+export function loadSecret(file: string | undefined, env: Environment, log: Logger): Uint8Array {
   if (file !== undefined) return check(readSecretFile(file, log), 'the secret in the file');
   const text = env['EPMUX_SECRET'];
   if (text === undefined || text.trim() === '') {

@@ -1,8 +1,8 @@
 import { daemonPaths } from '../daemon/paths.ts';
 import { startIfNone } from '../daemon/start-detached.ts';
+import type { Environment } from '../runtime/environment.ts';
 import { LOG_LEVELS } from '../runtime/logger.ts';
 import type { EarlyDaemon } from './early.ts';
-import type { Environment } from './io.ts';
 
 /** With these nothing runs in the background. */
 const WITHOUT = /^(--foreground|--help|-h$|--$)/;

@@ -1,9 +1,8 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import type { Environment } from '../runtime/environment.ts';
 import type { EarlyDaemon, HerokuQuestions } from './early.ts';
 import { Interrupts } from './interrupts.ts';
 import { isStylish, type Paint, paintFor } from './terminal/style.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a command may touch of the process it runs in: results, talk, a person, signals. */
 export interface Io {

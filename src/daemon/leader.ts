@@ -1,4 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import type { Environment } from '../runtime/environment.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Addresses } from './addresses.ts';
 import type { Leading } from './control/api.ts';
@@ -14,7 +15,7 @@ import { VirtualEpmd } from './virtual-epmd.ts';
 
 export interface LeaderOptions {
   readonly paths: DaemonPaths;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly state: StateStore;
   readonly limits: DaemonLimits;
   readonly logger: Logger;

@@ -1,5 +1,6 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import { BACKOFF_DEFAULTS } from '../runtime/backoff.ts';
+import type { Environment } from '../runtime/environment.ts';
 import { type LimitsOf, type LimitTable, limitsFrom, settingsOf } from '../runtime/limits.ts';
 import { SESSION_LIMITS } from '../runtime/session-limits.ts';
 
@@ -43,7 +44,7 @@ const LIMITS_VARIABLE = 'EPMUX_LIMITS';
 export const STANDARD_LIMITS: DaemonLimits = limitsFrom(DAEMON_LIMITS, [], '', 'INTERNAL');
 
 /** Throws CONFIG_INVALID. */
-export function daemonLimits(env: Readonly<Record<string, string | undefined>>): DaemonLimits {
+export function daemonLimits(env: Environment): DaemonLimits {
   const settings = settingsOf(env[LIMITS_VARIABLE]);
   const limits = limitsFrom(DAEMON_LIMITS, settings, LIMITS_VARIABLE, 'CONFIG_INVALID');
   const { reconnectFirstMs: first, reconnectMaxMs: most } = limits;

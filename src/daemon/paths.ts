@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { EpmuxError } from '../protocol/errors.ts';
+import type { Environment } from '../runtime/environment.ts';
 import { homeFolder, xdgFolder } from '../runtime/home.ts';
 import { fileError } from './file-error.ts';
 
@@ -27,8 +28,6 @@ export interface DaemonPaths {
   readonly inetrcFile: string;
   readonly hostsFile: string;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A login may leave the variable behind without the folder, or with another user's (su, cron, containers). */
 function isOwnFolder(path: string): boolean {

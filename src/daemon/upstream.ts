@@ -1,4 +1,5 @@
 import { type Address, EPMD_PORT, LOOPBACK } from '../runtime/address.ts';
+import type { Environment } from '../runtime/environment.ts';
 
 /** What leads local nodes to us: the port of our epmd, where one is known from before, and the inetrc file. */
 interface Ours {
@@ -10,10 +11,7 @@ interface Ours {
  * The machine's own epmd: where ERL_EPMD_PORT says, else 4369. A shell that was led to us has a port of ours there, maybe one of long ago: that
  * is no epmd to pass questions on to.
  */
-export function upstreamEpmd(
-  env: Readonly<Record<string, string | undefined>>,
-  { epmdPort, inetrc }: Ours,
-): Address {
+export function upstreamEpmd(env: Environment, { epmdPort, inetrc }: Ours): Address {
   const told = env['ERL_EPMD_PORT'] ?? '';
   const port = /^\d{1,5}$/.test(told) ? Number(told) : EPMD_PORT;
   const isOurs = port === epmdPort || env['ERL_INETRC'] === inetrc;

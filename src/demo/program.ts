@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { EpmuxError } from '../protocol/errors.ts';
+import type { Environment } from '../runtime/environment.ts';
 
 const STOP_MS = 3_000;
 const KEPT_LINES = 50;
@@ -14,7 +15,7 @@ export interface ProgramOptions {
   /** For errors: `the agent`. */
   readonly title: string;
   readonly command: readonly [file: string, ...args: string[]];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
 }
 
 /** A process of the demo's own. It hears no Ctrl-C of the terminal, and ends with `stop` or with this process. */

@@ -1,3 +1,6 @@
+/** Variables, as `process.env` has them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 const SECRET_VARIABLES = ['EPMUX_SECRET', 'EPMUX_COOKIE'] as const;
 
 /** The environment for processes that have no business with epmux's secrets. */

@@ -1,8 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from './environment.ts';
 
 /** The user's home folder: HOME, or what the system knows where that is unset or empty. */
 export function homeFolder(env: Environment): string {

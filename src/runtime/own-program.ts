@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
+import type { Environment } from './environment.ts';
 import { isOldNode } from './node-version.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** For another Node to say its version. */
 const ASK_MS = 5_000;

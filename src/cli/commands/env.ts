@@ -1,10 +1,10 @@
 import { basename } from 'node:path';
 import { Exit, type ExitCode } from '../../protocol/errors.ts';
 import { jsonText } from '../../protocol/text.ts';
+import type { Environment } from '../../runtime/environment.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
 import { leadingVariables } from '../erlang/environment.ts';
-import type { Environment } from '../io.ts';
 
 const SHELLS = ['sh', 'fish', 'powershell'] as const;
 type Shell = (typeof SHELLS)[number];

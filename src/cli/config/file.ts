@@ -2,9 +2,9 @@ import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 
 import { dirname, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { EpmuxError } from '../../protocol/errors.ts';
+import type { Environment } from '../../runtime/environment.ts';
 import { configHome } from '../../runtime/home.ts';
 import { fileTrouble } from '../file-trouble.ts';
-import type { Environment } from '../io.ts';
 import { type Configuration, validateConfiguration } from './schema.ts';
 
 const FILE_NAME = 'epmux.toml';

@@ -6,10 +6,10 @@ import { connectDaemon } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { EPMD_PORT, LOOPBACK } from '../../runtime/address.ts';
+import type { Environment } from '../../runtime/environment.ts';
 import { askNames } from '../../runtime/epmd-client.ts';
 import { erlangConfig, homeFolder } from '../../runtime/home.ts';
 import { findProgram } from '../erlang/programs.ts';
-import type { Environment } from '../io.ts';
 import type { CookieFile, DaemonSide, LocalPorts } from './local.ts';
 
 const PROGRAM_LIMIT_MS = 10_000;

@@ -3,7 +3,7 @@ import { connectDaemon } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
 import { isSelected } from '../../heroku/formation.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
-import type { Environment } from '../io.ts';
+import type { Environment } from '../../runtime/environment.ts';
 import { formatRtt } from '../terminal/units.ts';
 import { cookieVariable } from '../way/variables.ts';
 import { broken, type Check, type Finding, ok } from './check.ts';

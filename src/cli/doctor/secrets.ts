@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
 import { cookieOfFile, cookieOfVariables, givenCookie } from '../../erlang/cookie.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
+import type { Environment } from '../../runtime/environment.ts';
 import { homeFolder } from '../../runtime/home.ts';
 import { fileTrouble } from '../file-trouble.ts';
-import type { Environment } from '../io.ts';
 import type { CookieSource } from './dyno.ts';
 
 const MAX_BYTES = 4_096;

@@ -1,5 +1,5 @@
 import type { Leading } from '../../daemon/control/api.ts';
-import type { Environment } from '../io.ts';
+import type { Environment } from '../../runtime/environment.ts';
 
 /** What leads a local node to the tunnels' nodes, and nothing else: names are looked up in the inetrc, ports asked of our epmd. */
 export function leadingVariables(leading: Leading): Record<'ERL_INETRC' | 'ERL_EPMD_PORT', string> {

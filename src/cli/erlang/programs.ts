@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
 import { EpmuxError } from '../../protocol/errors.ts';
-import type { Environment } from '../io.ts';
+import type { Environment } from '../../runtime/environment.ts';
 
 /** The full path of a program on the PATH, or undefined. */
 export function findProgram(name: string, env: Environment): string | undefined {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { EpmuxError } from '../../protocol/errors.ts';
-import type { Environment } from '../io.ts';
+import type { Environment } from '../../runtime/environment.ts';
 import { ENTER_FOLDER } from './apart.ts';
 import { Failure } from './failure.ts';
 import { guestName } from './guest.ts';

@@ -1,7 +1,7 @@
 import { daemonPaths, withResolvedPaths } from '../../daemon/paths.ts';
+import type { Environment } from '../../runtime/environment.ts';
 import { configHome, homeFolder } from '../../runtime/home.ts';
 import { lastingNode, lastingScript } from '../../runtime/own-program.ts';
-import type { Environment } from '../io.ts';
 import { Launchd } from './launchd.ts';
 import type { ServiceManager } from './manager.ts';
 import { Systemd } from './systemd.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Environment } from '../io.ts';
+import type { Environment } from '../../runtime/environment.ts';
 import {
   type Answer,
   isInForce,

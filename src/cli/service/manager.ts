@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EpmuxError } from '../../protocol/errors.ts';
+import type { Environment } from '../../runtime/environment.ts';
 import { findProgram } from '../erlang/programs.ts';
-import type { Environment } from '../io.ts';
 
 export interface ServiceState {
   readonly manager: 'systemd' | 'launchd' | null;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import type { Environment } from '../../runtime/environment.ts';
 import { findProgram } from '../erlang/programs.ts';
-import type { Environment } from '../io.ts';
 import {
   type Answer,
   isInForce,

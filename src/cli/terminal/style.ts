@@ -1,5 +1,7 @@
 // Not by its name: a Node that has no `styleText` is still to be told that it is too old.
+
 import * as util from 'node:util';
+import type { Environment } from '../../runtime/environment.ts';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
@@ -13,17 +15,11 @@ interface MaybeTerminal {
 }
 
 /** Colour and spinners: only on a terminal, and never under NO_COLOR, CI or a dumb terminal. */
-export function isStylish(
-  stream: MaybeTerminal,
-  env: Readonly<Record<string, string | undefined>>,
-): boolean {
+export function isStylish(stream: MaybeTerminal, env: Environment): boolean {
   return stream.isTTY === true && !env['NO_COLOR'] && !env['CI'] && env['TERM'] !== 'dumb';
 }
 
-export function paintFor(
-  stream: MaybeTerminal,
-  env: Readonly<Record<string, string | undefined>>,
-): Paint {
+export function paintFor(stream: MaybeTerminal, env: Environment): Paint {
   if (!isStylish(stream, env)) return plain;
   return (style, text) => util.styleText(style, text, { validateStream: false });
 }

@@ -1,5 +1,5 @@
 import { EpmuxError } from '../../protocol/errors.ts';
-import type { Environment } from '../io.ts';
+import type { Environment } from '../../runtime/environment.ts';
 import type { WayInput } from './options.ts';
 import type { Label } from './spec.ts';
 

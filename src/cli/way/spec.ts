@@ -12,12 +12,12 @@ import {
 } from '../../daemon/control/api.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { AGENT_PORT } from '../../runtime/address.ts';
+import type { Environment } from '../../runtime/environment.ts';
 import { homeFolder } from '../../runtime/home.ts';
 import { didYouMean } from '../../runtime/spelling.ts';
 import { programName } from '../../transport/program-name.ts';
 import { parseSocksProxy } from '../../transport/socks-url.ts';
 import { fileTrouble } from '../file-trouble.ts';
-import type { Environment } from '../io.ts';
 import { assertShort, parseHostPort, parsePort, parseSshAddress, quoted } from './address.ts';
 import { cookieIn } from './cookie.ts';
 import type { WayInput } from './options.ts';

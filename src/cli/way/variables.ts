@@ -1,6 +1,6 @@
 import { givenCookie, isCookie, MAX_COOKIE_BYTES } from '../../erlang/cookie.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
-import type { Environment } from '../io.ts';
+import type { Environment } from '../../runtime/environment.ts';
 
 /** As it is; undefined when it is empty. Throws CONFIG_INVALID when it is longer than the daemon takes. */
 export function variable(env: Environment, name: string, longest: number): string | undefined {
