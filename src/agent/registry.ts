@@ -65,7 +65,8 @@ export class SessionRegistry {
       return;
     }
     entry ??= this.#create(sessionId);
-    if (entry.driver.acceptAttach(opened)) {
+    const outcome = entry.driver.acceptAttach(opened);
+    if (outcome === 'taken') {
       entry.detachedAt = undefined;
       this.#options.log.info('a session is attached', {
         session: short(sessionId),
@@ -74,6 +75,9 @@ export class SessionRegistry {
         peer: opened.peer.software,
         host: opened.peer.hostName,
       });
+    } else if (outcome === 'overtaken') {
+      const fields = { session: short(sessionId), from: opened.pipe.label };
+      this.#options.log.info('a connection came too late for its session', fields);
     }
     this.#changed();
   }

@@ -2,6 +2,7 @@ import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { wireError } from '../protocol/wire-codes.ts';
 import type {
+  AttachOutcome,
   Directory,
   EndReason,
   SessionPort,
@@ -32,10 +33,11 @@ export interface SessionDriverOptions {
 /** GOODBYE and the little that may stand before it. */
 const LAST_WORDS_BYTES = 64 * 1024;
 
-const POSITION_REFUSED: EndReason = {
-  code: WireCode.POSITION,
-  text: 'the session can not be resumed from there',
-};
+/** What the other end of a pipe that is not taken is told. */
+const NOT_TAKEN = {
+  overtaken: 'the session has gone on without this connection',
+  ended: 'the session can not be resumed from there',
+} as const satisfies Record<Exclude<AttachOutcome, 'taken'>, string>;
 
 /** Moves bytes and time between one session, at most one pipe at once, and the owners of its streams. */
 export class SessionDriver {
@@ -114,29 +116,27 @@ export class SessionDriver {
     return true;
   }
 
-  /**
-   * Agent: takes the pipe on which this session's ATTACH came, in place of an older one. False: it can't be resumed from; the other end is told
-   * so, and the session has ended.
-   */
-  acceptAttach(opened: OpenedAgentPipe): boolean {
-    this.detach();
+  /** Agent: takes the pipe on which this session's ATTACH came, in place of an older one; else its other end is told why not. */
+  acceptAttach(opened: OpenedAgentPipe): AttachOutcome {
     const { peer, attach } = opened;
-    if (this.#ended || !this.#session.acceptAttach(attach.received, peer, this.#clock.now())) {
-      refusePipe(opened.pipe, POSITION_REFUSED, this.#clock);
+    const outcome = this.#ended
+      ? 'ended'
+      : this.#session.acceptAttach(attach.received, peer, this.#clock.now());
+    if (outcome !== 'overtaken') this.#letGo();
+    if (outcome === 'taken') {
+      this.#take(opened);
+    } else {
+      const reason = { code: WireCode.POSITION, text: NOT_TAKEN[outcome] };
+      refusePipe(opened.pipe, reason, this.#clock);
       this.#turns.schedule();
-      return false;
     }
-    this.#take(opened);
-    return true;
+    return outcome;
   }
 
   /** Closes the pipe, if there is one; the session stays. Nobody is told. */
   detach(): void {
-    const pipe = this.#pipe;
-    if (pipe === undefined && !this.#attaching) return;
-    this.#attaching = false;
-    this.#pipe = undefined;
-    pipe?.close();
+    if (this.#pipe === undefined && !this.#attaching) return;
+    this.#letGo();
     this.#session.pipeClosed(this.#clock.now());
     this.#turns.schedule();
   }
@@ -169,6 +169,13 @@ export class SessionDriver {
 
   stats(): SessionStats {
     return this.#session.stats(this.#clock.now());
+  }
+
+  #letGo(): void {
+    const pipe = this.#pipe;
+    this.#attaching = false;
+    this.#pipe = undefined;
+    pipe?.close();
   }
 
   #take(opened: { readonly pipe: OpenedDaemonPipe['pipe']; readonly rest: Uint8Array }): void {

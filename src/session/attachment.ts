@@ -10,6 +10,7 @@ import type { SessionState } from './lifecycle.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { SessionParts } from './parts.ts';
 import { PipeEnd } from './pipe-end.ts';
+import type { AttachOutcome } from './types.ts';
 
 /** What REFUSE says when there is nothing to come back to; after others a new pipe may fare better. */
 const FINAL_REFUSALS: ReadonlySet<number> = new Set([WireCode.SESSION_UNKNOWN, WireCode.POSITION]);
@@ -76,17 +77,19 @@ export class Attachment {
     this.#peer = peer;
   }
 
-  accept(received: number, peer: PeerInfo, now: number): boolean {
+  accept(received: number, peer: PeerInfo, now: number): AttachOutcome {
     this.advance(now);
-    if (this.state === 'ended') return false;
+    if (this.state === 'ended') return 'ended';
+    // A daemon's positions never go back: this was sent before what acknowledged more.
+    if (received < this.#parts.replay.acked) return 'overtaken';
     this.leavePipe();
     this.#peer = peer;
-    if (!this.#resumeFrom(received)) return false;
+    if (!this.#resumeFrom(received)) return 'ended';
     const kind = this.#lifecycle.hasBeenAttached ? 'resumed' : 'new';
     this.#parts.pipeFrames.answerAttach(kind, this.#now);
     this.#inbound.begin('attached');
     this.#enterPipe(peer);
-    return true;
+    return 'taken';
   }
 
   receive(chunk: Uint8Array): void {

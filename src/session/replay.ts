@@ -30,6 +30,9 @@ export class ReplayQueue {
     this.#memory = memory;
   }
 
+  get acked(): number {
+    return this.#acked;
+  }
   get sent(): number {
     return this.#sent;
   }

@@ -8,6 +8,7 @@ import type { SessionParts } from './parts.ts';
 import { makeParts } from './parts.ts';
 import { checkTarget } from './streams.ts';
 import type {
+  AttachOutcome,
   Directory,
   EndReason,
   PeerInfo,
@@ -50,7 +51,7 @@ export class Session implements SessionPort {
     this.#attachment.peerKnown(peer);
   }
 
-  acceptAttach(received: number, peer: PeerInfo, now: number): boolean {
+  acceptAttach(received: number, peer: PeerInfo, now: number): AttachOutcome {
     return this.#attachment.accept(received, peer, now);
   }
 

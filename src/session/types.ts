@@ -32,6 +32,12 @@ export type SessionEvent =
   | { readonly type: 'directory'; readonly directory: Directory }
   | { readonly type: 'rtt'; readonly ms: number };
 
+/**
+ * What became of an ATTACH. `overtaken`: it is older than what was acknowledged since, on another pipe; nothing has changed.
+ * `ended`: no session can be resumed from there, and this one is over.
+ */
+export type AttachOutcome = 'taken' | 'overtaken' | 'ended';
+
 export interface SessionStats {
   readonly state: 'detached' | 'attaching' | 'attached' | 'ended';
   readonly rttMs: number | undefined;
@@ -63,8 +69,8 @@ export interface SessionPort {
   beginAttach(now: number): Uint8Array;
   /** Daemon only: the agent has proved itself and said this of itself. */
   peerKnown(peer: PeerInfo): void;
-  /** Agent only: takes the pipe on which this ATTACH came. False: the position can't be resumed from; the session has ended. */
-  acceptAttach(received: number, peer: PeerInfo, now: number): boolean;
+  /** Agent only: takes the pipe on which this ATTACH came, in place of an older one, unless it can't be resumed from there. */
+  acceptAttach(received: number, peer: PeerInfo, now: number): AttachOutcome;
   receive(chunk: Uint8Array, now: number): void;
   /**
    * Bytes to write to the pipe now, at most about `roomBytes`; empty when there is nothing to say or the amount in flight is

@@ -117,6 +117,24 @@ describe("the agent's registry of sessions", () => {
     assert.equal(registry.size, 0);
   });
 
+  it('refuses a connection that was overtaken, and leaves its session to the newer one', async () => {
+    const id = newId();
+    const older = attach(id);
+    await turns();
+    const received = encodeFrame({ type: 'DIRECTORY', directory: DIRECTORY }).length;
+    cut(older);
+    const newer = attach(id, 'resume', received);
+    const late = attach(id, 'resume', received - 1);
+    await turns();
+    assert.deepEqual([refusal(late), late.ended], [WireCode.POSITION, true]);
+    assert.equal(newer.closed, undefined);
+    assert.deepEqual([registry.size, attached.at(-1)], [1, 1]);
+    cut(newer);
+    assert.equal(refusal(attach(id, 'resume', received - 1)), WireCode.POSITION);
+    await turns();
+    assert.deepEqual([registry.size, attached.at(-1)], [1, 0], 'it waits for its daemon');
+  });
+
   it('counts who is attached', async () => {
     const [one, two] = [attach(newId()), attach(newId())];
     await turns();

@@ -157,8 +157,8 @@ describe('session driver', () => {
     assert.deepEqual(session.calls, ['beginAttach', 'pipeClosed', 'beginAttach', 'pipeClosed']);
   });
 
-  it('refuses a position on the agent’s side', () => {
-    const { driver, session } = setUp();
+  it('refuses a position on the agent’s side, and keeps its pipe where that one came too late', () => {
+    const { driver, session, told } = setUp();
     const opened = (pipe: MemoryPipe) => ({
       pipe,
       peer: PEER,
@@ -166,14 +166,18 @@ describe('session driver', () => {
       attach: { type: 'ATTACH', kind: 'resume', sessionId: '', received: 77 } as const,
     });
     const good = new MemoryPipe();
-    assert.equal(driver.acceptAttach(opened(good)), true);
+    assert.equal(driver.acceptAttach(opened(good)), 'taken');
     assert.equal(session.received, 'rest');
-    session.takesAttach = false;
-    const bad = new MemoryPipe();
-    assert.equal(driver.acceptAttach(opened(bad)), false);
-    assert.ok(good.closed !== undefined);
-    assert.equal(bad.written[0]?.[0], 0x02);
-    assert.deepEqual([bad.written[0]?.[9], bad.ended], [6, true]);
+    for (const outcome of ['overtaken', 'ended'] as const) {
+      session.outcome = outcome;
+      const bad = new MemoryPipe();
+      assert.equal(driver.acceptAttach(opened(bad)), outcome);
+      assert.equal(good.closed === undefined, outcome === 'overtaken');
+      assert.equal(bad.written[0]?.[0], 0x02);
+      assert.deepEqual([bad.written[0]?.[9], bad.ended], [6, true]);
+    }
+    assert.equal(session.received, 'rest');
+    assert.deepEqual(told, []);
   });
 
   it('says goodbye, lets it leave, and is then over for good', async () => {

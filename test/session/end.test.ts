@@ -57,7 +57,23 @@ describe('the end of a session', () => {
     lone.attach(1);
     const [ended] = lone.events();
     assert.equal(ended?.type === 'ended' && ended.reason.code, WireCode.POSITION);
-    assert.equal(lone.session.acceptAttach(0, { ...NOBODY }, lone.now), false);
+    assert.equal(lone.session.acceptAttach(0, { ...NOBODY }, lone.now), 'ended');
+  });
+
+  it('does not come when the daemon’s ATTACH is older than what it has acknowledged since', () => {
+    const lone = LoneSession.attached('agent');
+    lone.session.setDirectory({ epoch: 1, epmdDown: false, truncated: false, nodes: [] });
+    lone.sent();
+    lone.receive({ type: 'ACK', received: 10 });
+    const before = lone.session.stats(lone.now);
+    assert.equal(lone.session.acceptAttach(9, { ...NOBODY }, lone.now), 'overtaken');
+    assert.deepEqual(lone.session.stats(lone.now), before);
+    assert.deepEqual(lone.events(), []);
+    lone.receive({ type: 'PING', token: 7n });
+    assert.deepEqual(lone.sentTypes(), ['PONG'], 'on the pipe that it has');
+    lone.session.pipeClosed(lone.now);
+    assert.equal(lone.session.acceptAttach(9, { ...NOBODY }, lone.now), 'overtaken');
+    assert.equal(lone.session.acceptAttach(10, { ...NOBODY }, lone.now), 'taken');
   });
 
   it('comes when the agent tells a position that is not kept any more', () => {

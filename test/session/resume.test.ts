@@ -166,6 +166,51 @@ describe('a session that loses its pipe', () => {
     );
   });
 
+  it('is not ended, and keeps its pipe, when an ATTACH comes late that was overtaken', () => {
+    const pair = new Pair({ reconnectMs: RECONNECT_MS });
+    pair.connect();
+    const id = pair.daemon.open();
+    pair.daemon.send(id, 1_000);
+    pair.run(1_000);
+    pair.attachLate(600);
+    pair.run(200);
+    pair.agent.send(id, 500);
+    pair.daemon.send(id, 500);
+    pair.run(300);
+    const { pipes } = pair;
+    pair.run(1_000);
+    pair.daemon.send(id, 500, true);
+    pair.agent.send(id, 500, true);
+    pair.run(1_000);
+    assert.equal(pair.pipes, pipes);
+    assert.deepEqual(
+      [pair.agent.record(id).received, pair.daemon.record(id).received],
+      [2_000, 1_000],
+    );
+    assert.deepEqual([...pair.daemon.events('ended'), ...pair.agent.events('ended')], []);
+  });
+
+  it('is attached once more when an ATTACH comes late whose position still holds', () => {
+    const pair = new Pair({ reconnectMs: RECONNECT_MS });
+    pair.connect();
+    const id = pair.daemon.open();
+    pair.daemon.send(id, 1_000);
+    pair.run(1_000);
+    pair.attachLate(600);
+    pair.run(500);
+    const { pipes } = pair;
+    pair.run(1_000);
+    pair.agent.send(id, 500, true);
+    pair.daemon.send(id, 500, true);
+    pair.run(1_000);
+    assert.equal(pair.pipes, pipes + 1);
+    assert.deepEqual(
+      [pair.agent.record(id).received, pair.daemon.record(id).received],
+      [1_500, 500],
+    );
+    assert.deepEqual([...pair.daemon.events('ended'), ...pair.agent.events('ended')], []);
+  });
+
   it('does not count a byte that a slow reader has not asked for: credit survives the cut', () => {
     const pair = new Pair({ reconnectMs: RECONNECT_MS, agent: { readsBytesPerMs: 20 } });
     pair.connect();

@@ -12,6 +12,7 @@ type Step =
   | { readonly do: 'finish' | 'reset'; readonly side: Side; readonly pick: number }
   | { readonly do: 'cut' }
   | { readonly do: 'blackhole' }
+  | { readonly do: 'attach late'; readonly ms: number }
   | { readonly do: 'sleep'; readonly ms: number }
   | { readonly do: 'wait'; readonly ms: number };
 
@@ -33,6 +34,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ do: fc.constantFrom('finish', 'reset'), side, pick }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('cut', 'blackhole') }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('attach late'), ms: fc.nat(1_000) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('sleep'), ms: fc.nat(8_000) }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('wait'), ms: fc.nat(300) }) },
 ) as fc.Arbitrary<Step>;
@@ -84,6 +86,7 @@ class Schedule {
       pair[step.side].pump();
     } else if (step.do === 'wait') pair.run(step.ms);
     else if (step.do === 'sleep') pair.sleep(step.ms);
+    else if (step.do === 'attach late') pair.attachLate(step.ms);
     else if (step.do === 'cut') pair.cut();
     else if (step.do === 'blackhole') pair.blackhole();
     else this.#onStream(step);
@@ -162,7 +165,7 @@ class Schedule {
   }
 }
 
-describe('any schedule of opens, writes, finishes, resets, cuts, blackholes and sleeps', () => {
+describe('any schedule of opens, writes, finishes, resets, cuts, late attaches, blackholes and sleeps', () => {
   it('arrives byte for byte, in order and once, within the bounds', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {

@@ -178,9 +178,10 @@ export class OpeningPair {
           send(encodeFrame({ type: 'REFUSE', code: WireCode.SESSION_UNKNOWN, text }));
           return false;
         }
-        const taken = this.agent.session.acceptAttach(attach.received, peer, this.now);
-        if (taken) this.agent.usePipe(pipe, 'toDaemon');
-        return taken;
+        const outcome = this.agent.session.acceptAttach(attach.received, peer, this.now);
+        if (outcome !== 'taken') return false;
+        this.agent.usePipe(pipe, 'toDaemon');
+        return true;
       },
     });
   }

@@ -1,4 +1,5 @@
 import type {
+  AttachOutcome,
   Directory,
   EndReason,
   PeerInfo,
@@ -19,7 +20,7 @@ export class ScriptedSession implements SessionPort {
   mostQueued = 128 * 1024;
   deadline = Number.POSITIVE_INFINITY;
   takesWrites = true;
-  takesAttach = true;
+  outcome: AttachOutcome = 'taken';
   #lastId = -1;
 
   beginAttach(): Uint8Array {
@@ -29,9 +30,9 @@ export class ScriptedSession implements SessionPort {
   peerKnown(peer: PeerInfo): void {
     this.calls.push(`peerKnown ${peer.software}`);
   }
-  acceptAttach(received: number): boolean {
+  acceptAttach(received: number): AttachOutcome {
     this.calls.push(`acceptAttach ${received}`);
-    return this.takesAttach;
+    return this.outcome;
   }
   receive(chunk: Uint8Array): void {
     this.received += Buffer.from(chunk).toString();

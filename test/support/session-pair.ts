@@ -97,12 +97,27 @@ export class Pair {
     this.daemon.usePipe(pipe, 'toAgent');
     this.timeline.at(this.now + this.#path.latencyMs, () => {
       if (!pipe.isAlive) return;
-      const taken = this.agent.session.acceptAttach(attach.received, PEER, this.now);
-      this.agent.usePipe(taken ? pipe : undefined, 'toDaemon');
+      const outcome = this.agent.session.acceptAttach(attach.received, PEER, this.now);
+      this.agent.usePipe(outcome === 'taken' ? pipe : undefined, 'toDaemon');
       this.agent.pump();
-      if (!taken) this.cut();
+      if (outcome !== 'taken') this.cut();
     });
     this.daemon.pump();
+  }
+
+  /** The daemon attaches on a pipe and gives that up at once; what it sent reaches the agent `ms` later all the same. */
+  attachLate(ms: number): void {
+    if (this.daemon.isOver) return;
+    this.cut();
+    const attach = readAttach(this.daemon.session.beginAttach(this.now));
+    this.daemon.losePipe();
+    this.timeline.at(this.now + ms, () => {
+      const outcome = this.agent.session.acceptAttach(attach.received, PEER, this.now);
+      if (outcome === 'overtaken') return;
+      // The pipe that is there is closed for it, and it is closed itself.
+      this.cut();
+      this.agent.losePipe();
+    });
   }
 
   /** The pipe dies now; what is on its way is lost. */
