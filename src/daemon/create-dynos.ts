@@ -20,6 +20,9 @@ export interface DynosSurroundings {
   readonly logger: Logger;
 }
 
+/** As `createDynos`. */
+export type CreateDynos = typeof createDynos;
+
 /** Where a tunnel leads. Throws USAGE or CONFIG_INVALID when that can't be understood. */
 export function createDynos(
   spec: TunnelSpec,

@@ -7,17 +7,15 @@ import { VERSION } from '../runtime/version.ts';
 import { deferred, within } from '../runtime/wait.ts';
 import { Session } from '../session/session.ts';
 import { endCommands } from '../transport/process-group.ts';
-import type { Transport } from '../transport/transport.ts';
-import type { Leading, TunnelSpec, UpSecrets } from './control/api.ts';
+import type { Leading } from './control/api.ts';
 import { ControlServer } from './control/server.ts';
-import { createDynos } from './create-dynos.ts';
-import { oneDyno } from './dynos.ts';
+import type { CreateDynos } from './create-dynos.ts';
 import { Ending } from './ending.ts';
 import { localCookie } from './erlang-cookie.ts';
 import { ExecBroker } from './exec/broker.ts';
 import { controlHandlers } from './handlers.ts';
 import { Leader } from './leader.ts';
-import { type DaemonLimits, daemonLimits } from './limits.ts';
+import type { DaemonLimits } from './limits.ts';
 import { acquireLock, type Lock } from './lock.ts';
 import type { DaemonLog } from './log.ts';
 import { memoryText, type TunnelMemory } from './memory.ts';
@@ -38,8 +36,7 @@ export interface DaemonOptions {
   readonly log: DaemonLog;
   /** In the foreground tunnels neither come back from the state file nor go there. */
   readonly foreground?: boolean;
-  /** Default: what `env` says. */
-  readonly limits?: DaemonLimits;
+  readonly limits: DaemonLimits;
   /** It does not end without tunnels: a service. */
   readonly stay?: boolean;
   /** As `Supervised` has it. */
@@ -47,8 +44,8 @@ export interface DaemonOptions {
   /** What only the worker before this one held. */
   readonly memory?: readonly TunnelMemory[];
   readonly clock?: Clock;
-  /** Other ways than the real ones, for tests. */
-  readonly createTransport?: (spec: TunnelSpec, secrets: UpSecrets) => Transport;
+  /** Where a tunnel leads. */
+  readonly createDynos: CreateDynos;
 }
 
 /** One daemon on one state folder: its tunnels, what leads local nodes to them, and the control socket. */
@@ -78,7 +75,7 @@ export class Daemon {
     const { paths, log, env, foreground = false, stay = false, restarts = 0 } = options;
     const clock = options.clock ?? systemClock;
     this.clock = clock;
-    this.#limits = options.limits ?? daemonLimits(env);
+    this.#limits = options.limits;
     this.#descriptors = new Descriptors(() => clock.now());
     this.#options = options;
     this.#lock = lock;
@@ -130,7 +127,7 @@ export class Daemon {
 
   /** Fails with DAEMON_BUSY, PORT_TAKEN, CONFIG_INVALID (a path too long), PERMISSION_DENIED; then nothing of it is left. */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    const { paths, env, log, limits = daemonLimits(env) } = options;
+    const { paths, env, log, limits } = options;
     ensureFolders(paths);
     const lock = await acquireLock(paths, 'daemon', options.foreground);
     let leader: Leader | undefined;
@@ -208,7 +205,7 @@ export class Daemon {
   }
 
   #tunnelParts(): TunnelParts {
-    const { env, log, createTransport: transportFor } = this.#options;
+    const { env, log, createDynos } = this.#options;
     const { clock } = this;
     const limits = this.#limits;
     const config = sessionConfigOf(limits);
@@ -220,9 +217,7 @@ export class Daemon {
       limits,
       descriptors: this.#descriptors,
       createDynos: (spec, secrets) =>
-        transportFor === undefined
-          ? createDynos(spec, secrets, { env, limits, clock, logger: log })
-          : oneDyno(() => transportFor(spec, secrets.given)),
+        createDynos(spec, secrets, { env, limits, clock, logger: log }),
       clock,
       logger: log,
     };

@@ -7,6 +7,7 @@ import type { ErrorStatus, LinkState, LinkStatus, NodeStatus, TunnelSpec } from 
 import { DynoSecrets } from './dyno-secrets.ts';
 import type { WantedDyno } from './dynos.ts';
 import { leadOn } from './lead-on.ts';
+import { ownAgent } from './links/agent-bundle.ts';
 import { DynoLink } from './links/dyno-link.ts';
 import type { Link } from './links/link.ts';
 import type { LinkMemory } from './memory.ts';
@@ -86,6 +87,7 @@ export class DynoEnd {
       secret: () => this.#secrets.secret(),
       createSession: parts.createSession,
       limits: parts.limits,
+      bundle: ownAgent,
       inherited: options.inherited,
       clock,
       logger,

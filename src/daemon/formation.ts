@@ -36,7 +36,7 @@ export interface FormationApp {
 export interface FormationOptions {
   readonly app: FormationApp;
   readonly selectors: readonly string[];
-  readonly limits: NonNullable<ConnectionLoopOptions['limits']>;
+  readonly limits: ConnectionLoopOptions['limits'];
   readonly clock: Clock;
   readonly logger: Logger;
 }

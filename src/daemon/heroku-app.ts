@@ -14,7 +14,6 @@ import { sleep } from '../runtime/wait.ts';
 import type { Dialer } from '../transport/dial.ts';
 import { loadSsh } from '../transport/ssh/load.ts';
 import type { Transport } from '../transport/transport.ts';
-import { STANDARD_LIMITS } from './limits.ts';
 
 /** Config vars do not change without a restart of all dynos, each of which may ask for them at the same time. */
 const VARIABLES_FRESH_MS = 10_000;
@@ -42,7 +41,7 @@ export interface HerokuAppOptions {
   readonly dial: Dialer;
   readonly agentPort: number;
   /** The limit of the attempts that ask. */
-  readonly attemptMs?: number;
+  readonly attemptMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -128,8 +127,7 @@ export class HerokuApp {
     const extraCa = this.#options.extraCa?.();
     const made = JSON.stringify([settings, token, proxy, extraCa]);
     if (this.#client?.made !== made) {
-      const { home, clock, logger } = this.#options;
-      const { attemptMs = STANDARD_LIMITS.attemptMs } = this.#options;
+      const { home, attemptMs, clock, logger } = this.#options;
       const client = herokuClient({
         app: this.name,
         settings,

@@ -40,9 +40,6 @@ export type DaemonLimits = LimitsOf<typeof DAEMON_LIMITS>;
 
 const LIMITS_VARIABLE = 'EPMUX_LIMITS';
 
-/** What is not told, for parts that are used alone. */
-export const STANDARD_LIMITS: DaemonLimits = limitsFrom(DAEMON_LIMITS, [], '', 'INTERNAL');
-
 /** Throws CONFIG_INVALID. */
 export function daemonLimits(env: Environment): DaemonLimits {
   const settings = settingsOf(env[LIMITS_VARIABLE]);

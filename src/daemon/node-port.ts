@@ -5,15 +5,14 @@ import type { Descriptors } from '../runtime/descriptors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import { duplexPipe } from '../runtime/socket-pipe.ts';
-import { STANDARD_LIMITS } from './limits.ts';
 
 export interface NodePortOptions {
   /** The node's name, for logs. */
   readonly node: string;
   readonly address: string;
-  /** Most at once; more are closed as they come. Default: the standard limit. */
-  readonly connections?: number;
-  readonly descriptors?: Descriptors | undefined;
+  /** Most at once; more are closed as they come. */
+  readonly connections: number;
+  readonly descriptors: Descriptors;
   /** Takes an accepted connection over. What it throws closes that connection only. */
   readonly onConnection: (local: BytePipe) => void;
   readonly logger: Logger;
@@ -31,10 +30,9 @@ export class NodePort {
 
   /** On a free port. PORT_TAKEN when none can be had. */
   static async listen(options: NodePortOptions): Promise<NodePort> {
-    const { node, address, logger, onConnection } = options;
-    const { connections = STANDARD_LIMITS.nodeConnections } = options;
+    const { node, address, connections, descriptors, logger, onConnection } = options;
     const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      const refusal = options.descriptors?.refusal();
+      const refusal = descriptors.refusal();
       if (refusal !== undefined) {
         logger.warn('a local connection is refused', { node, reason: refusal });
         socket.destroy();

@@ -20,6 +20,7 @@ export interface EnsureOptions {
   readonly args?: readonly string[];
   /** One that is on its way already. */
   readonly started?: StartedDaemon | undefined;
+  /** 20 s unless told. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }

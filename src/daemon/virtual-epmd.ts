@@ -14,7 +14,7 @@ import { askNames, askNode } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Opened } from './addresses.ts';
 import { systemCode } from './file-error.ts';
-import { type DaemonLimits, STANDARD_LIMITS } from './limits.ts';
+import type { DaemonLimits } from './limits.ts';
 
 /** Name already in use, or no room. */
 const REFUSED = 1;
@@ -31,7 +31,7 @@ export interface VirtualEpmdOptions {
   readonly names: EpmdNames;
   /** The machine's own epmd. */
   readonly upstream: Address;
-  readonly limits?: EpmdLimits;
+  readonly limits: EpmdLimits;
   readonly logger: Logger;
 }
 
@@ -58,7 +58,7 @@ export class VirtualEpmd {
 
   private constructor(options: VirtualEpmdOptions) {
     this.#options = options;
-    this.#limits = options.limits ?? STANDARD_LIMITS;
+    this.#limits = options.limits;
   }
 
   /** Fails with PORT_TAKEN when no port at all can be had on 127.0.0.1. */

@@ -4,6 +4,7 @@ import { LOG_LEVELS, type LogLevel } from '../runtime/logger.ts';
 import { keepHeapSmall } from '../runtime/small-heap.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
 import { reportCrash } from './crashes.ts';
+import { createDynos } from './create-dynos.ts';
 import { Daemon } from './daemon.ts';
 import { daemonLimits } from './limits.ts';
 import { ownAgent } from './links/agent-bundle.ts';
@@ -148,7 +149,7 @@ export async function runWorker(args: readonly string[], env: NodeJS.ProcessEnv)
   ensureFolders(paths);
   const limits = daemonLimits(env);
   const log = new DaemonLog({ level, file: paths.logFile, fileOptions: logFileOptions(limits) });
-  const options = { paths, env, log, limits, stay, restarts, memory };
+  const options = { paths, env, log, limits, stay, restarts, memory, createDynos };
   const daemon = await Daemon.start(options).catch(async (error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     log.error('the daemon can not start', { reason });
@@ -172,7 +173,8 @@ export async function runForeground(
   const limits = daemonLimits(env);
   const fileOptions = logFileOptions(limits);
   const log = new DaemonLog({ level, file: paths.logFile, fileOptions, stream: process.stderr });
-  const daemon = await Daemon.start({ paths, env, log, limits, foreground: true });
+  const options = { paths, env, log, limits, foreground: true, createDynos };
+  const daemon = await Daemon.start(options);
   const ended = untilEnded(daemon, { paths, foreground: true, log, startedAt: Date.now() });
   const gone = new AbortController();
   void daemon.ended.then(() => gone.abort());

@@ -17,6 +17,7 @@ export interface EnableOptions {
   readonly platform: Platform;
   readonly clock: Clock;
   readonly onProgress: (progress: EnableProgress) => void;
+  /** For all new dynos to be up: 5 min unless told. */
   readonly limitMs?: number;
 }
 

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { join } from 'node:path';
 import { ControlServer } from '../../src/daemon/control/server.ts';
 import { controlHandlers } from '../../src/daemon/handlers.ts';
-import { daemonLimits, STANDARD_LIMITS } from '../../src/daemon/limits.ts';
+import { daemonLimits } from '../../src/daemon/limits.ts';
 import { NameTable } from '../../src/daemon/names.ts';
 import { VirtualEpmd } from '../../src/daemon/virtual-epmd.ts';
 import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
@@ -13,6 +13,7 @@ import { silentLogger } from '../../src/runtime/logger.ts';
 import { AgentEnd } from '../support/agent-end.ts';
 import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
 import { freePort } from '../support/erlang.ts';
+import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const SECRET = 'a secret of sixteen bytes';

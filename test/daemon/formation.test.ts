@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DynosHandlers, WantedDyno } from '../../src/daemon/dynos.ts';
 import { Formation, type FormationOptions } from '../../src/daemon/formation.ts';
-import { STANDARD_LIMITS } from '../../src/daemon/limits.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import type { FirstRequest } from '../../src/transport/transport.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 import { dyno, FakeApp } from './formation-support.ts';
 
 const STEP_MS = 100;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { Leader } from '../../src/daemon/leader.ts';
-import { STANDARD_LIMITS } from '../../src/daemon/limits.ts';
 import { splitNodeName } from '../../src/daemon/names.ts';
 import { OwnHosts, ownHostNames } from '../../src/daemon/own-hosts.ts';
 import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
 import { StateStore } from '../../src/daemon/state.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const NO_FILES = { hosts: '', resolvConf: '' };

@@ -8,11 +8,13 @@ import { hostsText, inetrcText } from '../../src/daemon/inetrc.ts';
 import { NameTable, splitNodeName } from '../../src/daemon/names.ts';
 import { NodePort } from '../../src/daemon/node-port.ts';
 import { VirtualEpmd } from '../../src/daemon/virtual-epmd.ts';
+import { Descriptors } from '../../src/runtime/descriptors.ts';
 import { askNode } from '../../src/runtime/epmd-client.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
 import { splice } from '../../src/runtime/splice.ts';
 import { ErlangHost, type ErlangNode } from '../support/erlang.ts';
+import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { LOCAL, register } from './epmd-support.ts';
 
@@ -31,7 +33,13 @@ describe('local Erlang nodes led by the virtual epmd', function () {
     laptop = await ErlangHost.start({ hostName: 'laptop', cookie: 'ONE' });
     names = new NameTable();
     const upstream = { host: LOCAL, port: laptop.epmdPort };
-    epmd = await VirtualEpmd.start({ port: undefined, names, upstream, logger: silentLogger });
+    epmd = await VirtualEpmd.start({
+      port: undefined,
+      names,
+      upstream,
+      limits: STANDARD_LIMITS,
+      logger: silentLogger,
+    });
   });
   after(async () => {
     await epmd?.close();
@@ -79,6 +87,8 @@ describe('local Erlang nodes led by the virtual epmd', function () {
         const port = await NodePort.listen({
           node: app.name,
           address,
+          connections: STANDARD_LIMITS.nodeConnections,
+          descriptors: new Descriptors(() => 0),
           logger: silentLogger,
           onConnection: (local) => {
             const remote = net.connect({

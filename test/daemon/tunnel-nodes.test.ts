@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
-import { STANDARD_LIMITS } from '../../src/daemon/limits.ts';
 import { NameTable } from '../../src/daemon/names.ts';
 import { TunnelNodes } from '../../src/daemon/tunnel-nodes.ts';
 import { Descriptors } from '../../src/runtime/descriptors.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import type { Directory } from '../../src/session/types.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 
 function directory(epoch: number, ...names: string[]): Directory {
   const nodes = names.map((name) => {

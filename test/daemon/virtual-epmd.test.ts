@@ -8,6 +8,7 @@ import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
 import { askNames, askNode } from '../../src/runtime/epmd-client.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { freePort } from '../support/erlang.ts';
+import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 import { LOCAL, register } from './epmd-support.ts';
 
 async function untilClosed(socket: net.Socket): Promise<Buffer> {
@@ -27,6 +28,7 @@ describe('the virtual epmd', () => {
       port,
       names,
       upstream: { host: LOCAL, port: upstreamPort },
+      limits: STANDARD_LIMITS,
       logger: silentLogger,
     });
 

@@ -18,6 +18,7 @@ import { silentLogger } from '../../src/runtime/logger.ts';
 import { VERSION } from '../../src/runtime/version.ts';
 import { EPMUX } from './dyno.ts';
 import { within } from './erlang.ts';
+import { STANDARD_LIMITS } from './standard-limits.ts';
 
 export interface CliRun {
   readonly code: number | null;
@@ -87,7 +88,8 @@ export class CliHome {
         },
       ]),
     ) as unknown as ControlHandlers;
-    this.#server = await ControlServer.listen(join(runDir, 'control.sock'), handlers, silentLogger);
+    const socket = join(runDir, 'control.sock');
+    this.#server = await ControlServer.listen(socket, handlers, silentLogger, STANDARD_LIMITS);
   }
 
   start(args: readonly string[], options: CliOptions = {}): ChildProcess {

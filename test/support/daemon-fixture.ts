@@ -2,7 +2,9 @@
 import { join } from 'node:path';
 import type { TunnelSpec } from '../../src/daemon/control/api.ts';
 import { ControlClient } from '../../src/daemon/control/client.ts';
+import { createDynos } from '../../src/daemon/create-dynos.ts';
 import { Daemon, type DaemonOptions } from '../../src/daemon/daemon.ts';
+import { daemonLimits } from '../../src/daemon/limits.ts';
 import { DaemonLog } from '../../src/daemon/log.ts';
 import { type DaemonPaths, daemonPaths } from '../../src/daemon/paths.ts';
 
@@ -19,7 +21,9 @@ export class DaemonFixture {
 
   async start(options: Partial<DaemonOptions> = {}): Promise<Daemon> {
     const log = new DaemonLog({ level: 'debug', file: this.paths.logFile });
-    this.#daemon = await Daemon.start({ paths: this.paths, env: this.env, log, ...options });
+    const { paths, env } = this;
+    const limits = daemonLimits(env);
+    this.#daemon = await Daemon.start({ paths, env, log, limits, createDynos, ...options });
     return this.#daemon;
   }
 

@@ -36,6 +36,7 @@ export interface Round {
   readonly tell: (result: CheckResult) => void;
   /** Goes before ids and titles: the dyno. */
   readonly dyno?: string;
+  /** For each check: 45 s unless told. */
   readonly limitMs?: number;
 }
 

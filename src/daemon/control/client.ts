@@ -55,7 +55,7 @@ export class ControlClient {
     socket.on('close', () => this.#end(undefined));
   }
 
-  /** Fails with DAEMON_NOT_RUNNING, PERMISSION_DENIED or TIMEOUT. */
+  /** Waits 5 s unless told otherwise. Fails with DAEMON_NOT_RUNNING, PERMISSION_DENIED or TIMEOUT. */
   static connect(
     path: string,
     options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { fileError, systemCode } from '../file-error.ts';
-import { type DaemonLimits, STANDARD_LIMITS } from '../limits.ts';
+import type { DaemonLimits } from '../limits.ts';
 import { socketAnswers } from '../lock.ts';
 import { ControlConnection } from './connection.ts';
 import { type ControlHandlers, handlerFinder } from './handlers.ts';
@@ -67,7 +67,7 @@ export class ControlServer {
     path: string,
     handlers: ControlHandlers,
     logger: Logger,
-    limits: DaemonLimits = STANDARD_LIMITS,
+    limits: DaemonLimits,
   ): Promise<ControlServer> {
     const control = new ControlServer(path, handlers, logger, limits);
     await control.#open();

@@ -7,7 +7,6 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { RemoteProcess } from '../../transport/transport.ts';
 import { fileError } from '../file-error.ts';
-import { STANDARD_LIMITS } from '../limits.ts';
 import { bridgeProcess } from './bridge.ts';
 
 /** Whoever asked for a process connects at once, or is gone. */
@@ -17,8 +16,8 @@ export interface ExecBrokerOptions {
   /** 0700, with room in a socket's path for a name as long as `control.sock`. */
   readonly folder: string;
   readonly clock: Clock;
-  /** At once; default: the standard limit. */
-  readonly most?: number;
+  /** Processes at once. */
+  readonly most: number;
 }
 
 /** Hands processes in the dynos over to commands, each on a one-off socket that only this user can reach. */
@@ -32,7 +31,7 @@ export class ExecBroker {
 
   /** Starts the process and gives the path of its socket, good for one connection. Throws BUSY, what `start` throws, or what the file system has against it. */
   async open(start: () => Promise<RemoteProcess>): Promise<string> {
-    const { most = STANDARD_LIMITS.execProcesses } = this.#options;
+    const { most } = this.#options;
     if (this.#ends.size >= most) {
       throw new EpmuxError('BUSY', `${most} commands run through the daemon already`);
     }

@@ -3,7 +3,7 @@ import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { LinkState } from '../control/api.ts';
-import { type DaemonLimits, STANDARD_LIMITS } from '../limits.ts';
+import type { DaemonLimits } from '../limits.ts';
 import { LinkStateMachine } from './link-state.ts';
 
 /** A connection that held for less does not prove that the next will: the waits grow, within a small bound. */
@@ -70,7 +70,7 @@ export interface ConnectionLoopOptions {
   readonly onAttemptFailed: (error: EpmuxError) => void;
   readonly random?: () => number;
   /** `attemptMs`: for one whole attempt: carrier, pipe, handshake and attach. */
-  readonly limits?: Pick<DaemonLimits, 'attemptMs' | 'reconnectFirstMs' | 'reconnectMaxMs'>;
+  readonly limits: Pick<DaemonLimits, 'attemptMs' | 'reconnectFirstMs' | 'reconnectMaxMs'>;
   /** Codes that are fatal elsewhere, and here go by themselves. */
   readonly passing?: ReadonlySet<ErrorCode>;
 }
@@ -117,7 +117,7 @@ export class ConnectionLoop {
     this.machine = new LinkStateMachine(options.clock);
     this.#downSince = options.clock.now();
     const random = options.random ?? Math.random;
-    const { attemptMs, reconnectFirstMs, reconnectMaxMs } = options.limits ?? STANDARD_LIMITS;
+    const { attemptMs, reconnectFirstMs, reconnectMaxMs } = options.limits;
     this.#attemptMs = attemptMs;
     this.#firstMs = reconnectFirstMs;
     const waits = { random, firstMs: reconnectFirstMs, maxMs: reconnectMaxMs };

@@ -5,9 +5,9 @@ import type { BytePipe } from '../../runtime/pipe.ts';
 import type { SessionPort } from '../../session/types.ts';
 import type { Carrier, Transport } from '../../transport/transport.ts';
 import type { AgentChoice, LinkStatus } from '../control/api.ts';
-import { type DaemonLimits, STANDARD_LIMITS } from '../limits.ts';
+import type { DaemonLimits } from '../limits.ts';
 import type { LinkMemory } from '../memory.ts';
-import { type AgentBundle, ownAgent } from './agent-bundle.ts';
+import type { AgentBundle } from './agent-bundle.ts';
 import { AgentSearch } from './agent-search.ts';
 import { AgentWay } from './agent-way.ts';
 import { type Connection, ConnectionLoop } from './connection-loop.ts';
@@ -26,11 +26,11 @@ export interface DynoLinkOptions {
   /** Asked for each attempt anew; undefined: there is none. */
   readonly secret: () => Promise<string | undefined>;
   readonly createSession: (id: Uint8Array) => SessionPort;
-  readonly limits?: DaemonLimits;
+  readonly limits: DaemonLimits;
   /** What the worker before this one knew of this dyno. */
   readonly inherited?: Omit<LinkMemory, 'id'> | undefined;
-  /** The agent to push, if not the one beside this program. */
-  readonly bundle?: AgentBundle;
+  /** The agent to push. */
+  readonly bundle: AgentBundle;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly handlers: LinkHandlers;
@@ -67,8 +67,7 @@ export class DynoLink implements Link {
 
   constructor(options: DynoLinkOptions) {
     this.#options = options;
-    const { clock, logger, handlers, createSession, epmdPort } = options;
-    const limits = options.limits ?? STANDARD_LIMITS;
+    const { clock, logger, handlers, createSession, epmdPort, limits } = options;
     const { helloMs, nodes: most } = limits;
     this.#agent = new AgentWay({ createSession, helloMs, clock, logger, events: handlers });
     this.#direct = new DirectWay({ epmdPort, most, clock, logger, events: handlers });
@@ -202,7 +201,7 @@ export class DynoLink implements Link {
       agent: this.#agent,
       secret,
       epmdPort,
-      bundle: bundle ?? ownAgent,
+      bundle,
       inherited,
       clock,
       logger,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { ControlClient } from '../../../src/daemon/control/client.ts';
 import { ControlServer } from '../../../src/daemon/control/server.ts';
 import { EpmuxError } from '../../../src/protocol/errors.ts';
+import { STANDARD_LIMITS } from '../../support/standard-limits.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { ControlRig, handlers, never, UP } from './support.ts';
 
@@ -48,7 +49,9 @@ describe('the control socket', () => {
   });
 
   it('is taken over from a daemon that died, not from one that lives', async () => {
-    await assert.rejects(ControlServer.listen(rig.path, handlers(never), rig.logger), {
+    const listen = (path: string) =>
+      ControlServer.listen(path, handlers(never), rig.logger, STANDARD_LIMITS);
+    await assert.rejects(listen(rig.path), {
       code: 'DAEMON_BUSY',
     });
     const stale = join(folder.path, 'stale.sock');
@@ -58,7 +61,7 @@ describe('the control socket', () => {
     renameSync(stale, `${stale}.kept`);
     dead.close();
     renameSync(`${stale}.kept`, stale);
-    const next = await ControlServer.listen(stale, handlers(never), rig.logger);
+    const next = await listen(stale);
     await (await ControlClient.connect(stale)).call('hello', {});
     await next.close();
   });

@@ -8,6 +8,7 @@ import { ControlServer } from '../../../src/daemon/control/server.ts';
 import { object, optional, text } from '../../../src/daemon/validate.ts';
 import { EpmuxError } from '../../../src/protocol/errors.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
+import { STANDARD_LIMITS } from '../../support/standard-limits.ts';
 
 export const UP = { spec: {}, secrets: {} } as unknown as ControlMethods['up'][0];
 
@@ -96,6 +97,7 @@ export class ControlRig {
       path,
       handlers((call) => heard.onUp(call)),
       logger,
+      STANDARD_LIMITS,
     );
     return new ControlRig(path, logger, server, heard);
   }

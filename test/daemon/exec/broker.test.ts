@@ -9,6 +9,7 @@ import type { ProcessExit, RemoteProcess } from '../../../src/transport/transpor
 import { ManualClock } from '../../support/manual-clock.ts';
 import { MemoryPipe } from '../../support/memory-pipe.ts';
 import { own } from '../../support/recording-pipe.ts';
+import { STANDARD_LIMITS } from '../../support/standard-limits.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
@@ -55,7 +56,7 @@ describe('a process that the daemon hands over', () => {
 
   beforeEach(() => {
     clock = new ManualClock();
-    broker = new ExecBroker({ folder: folder.path, clock });
+    broker = new ExecBroker({ folder: folder.path, clock, most: STANDARD_LIMITS.execProcesses });
     remote = new ScriptedProcess();
   });
   afterEach(() => {

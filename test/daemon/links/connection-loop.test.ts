@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type Connection, ConnectionLoop } from '../../../src/daemon/links/connection-loop.ts';
 import { EpmuxError, type ErrorCode, type ErrorDetails } from '../../../src/protocol/errors.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { STANDARD_LIMITS } from '../../support/standard-limits.ts';
 
 /** Attempts that the test settles one by one. */
 class Attempts {
@@ -59,6 +60,7 @@ describe('a connection that is kept alive', () => {
       attempt: attempts.begin,
       onChange: (state) => states.push(state),
       onAttemptFailed: ({ code }) => failures.push(code),
+      limits: STANDARD_LIMITS,
       // The longest wait that the jitter may draw.
       random: () => 0.999,
     });
@@ -279,6 +281,7 @@ describe('a connection that is kept alive', () => {
       attempt: () => Promise.reject(new TypeError('a bug')),
       onChange: () => undefined,
       onAttemptFailed: ({ code }) => failures.push(code),
+      limits: STANDARD_LIMITS,
     });
     failed.start();
     await turn();

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ControlClient } from '../../../src/daemon/control/client.ts';
+import { oneDyno } from '../../../src/daemon/dynos.ts';
 import { DirectDirectory } from '../../../src/daemon/links/direct-directory.ts';
 import { EpmuxError } from '../../../src/protocol/errors.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
@@ -88,17 +89,16 @@ describe('a tunnel without an agent', function () {
       HOME: laptop.home,
       ERL_EPMD_PORT: String(laptop.epmdPort),
     });
-    await daemon.start({
-      createTransport: (): Transport => ({
-        target: 'fake',
-        connect: async () => {
-          if (!reachable) throw new EpmuxError('CONNECT_FAILED', 'away');
-          const carrier = new FakeCarrier(agentPort);
-          carriers.push(carrier);
-          return carrier;
-        },
-      }),
-    });
+    const transport: Transport = {
+      target: 'fake',
+      connect: async () => {
+        if (!reachable) throw new EpmuxError('CONNECT_FAILED', 'away');
+        const carrier = new FakeCarrier(agentPort);
+        carriers.push(carrier);
+        return carrier;
+      },
+    };
+    await daemon.start({ createDynos: () => oneDyno(() => transport) });
     client = await daemon.client();
   });
   afterEach(() => daemon.stop());

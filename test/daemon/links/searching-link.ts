@@ -8,6 +8,7 @@ import { SESSION_DEFAULTS } from '../../../src/session/config.ts';
 import { Session } from '../../../src/session/session.ts';
 import type { Transport } from '../../../src/transport/transport.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
+import { STANDARD_LIMITS } from '../../support/standard-limits.ts';
 
 /** What links have told. */
 export class SeenOfLink {
@@ -33,6 +34,7 @@ export function searchingLink(options: SearchingLinkOptions, seen: SeenOfLink): 
     dyno: null,
     secret: async () => options.secret,
     createSession: (id) => new Session('daemon', SESSION_DEFAULTS, id, systemClock.now()),
+    limits: STANDARD_LIMITS,
     clock: systemClock,
     logger: seen.log,
     handlers: {
