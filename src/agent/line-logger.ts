@@ -1,7 +1,6 @@
 import { quotedText } from '../protocol/text.ts';
-import type { LogFields, Logger, LogLevel } from '../runtime/logger.ts';
+import { type LogFields, type Logger, type LogLevel, leveledLogger } from '../runtime/logger.ts';
 
-const RANK = { error: 0, warn: 1, info: 2, debug: 3 } as const satisfies Record<LogLevel, number>;
 const PLAIN_VALUE = /^[^\s"=\\\p{Cc}\p{Cf}]+$/u;
 const MAX_VALUE_CHARS = 512;
 
@@ -10,17 +9,14 @@ const MAX_VALUE_CHARS = 512;
  * control characters is written as a JSON string, so no value can fake a line.
  */
 export function createLineLogger(lowest: LogLevel, write: (line: string) => void): Logger {
-  const log =
-    (level: LogLevel) =>
-    (message: string, fields?: LogFields): void => {
-      if (RANK[level] <= RANK[lowest]) write(`epmux agent: ${level} ${message}${tail(fields)}\n`);
-    };
-  return { error: log('error'), warn: log('warn'), info: log('info'), debug: log('debug') };
+  return leveledLogger(lowest, (level, message, fields) =>
+    write(`epmux agent: ${level} ${message}${tail(fields)}\n`),
+  );
 }
 
-function tail(fields: LogFields | undefined): string {
+function tail(fields: LogFields): string {
   let text = '';
-  for (const [key, value] of Object.entries(fields ?? {})) {
+  for (const [key, value] of Object.entries(fields)) {
     if (value !== undefined) text += ` ${key}=${show(value)}`;
   }
   return text;

@@ -12,4 +12,17 @@ export interface Logger {
   debug(message: string, fields?: LogFields): void;
 }
 
+/** Writes what is as grave as `lowest` or graver. */
+export function leveledLogger(
+  lowest: LogLevel,
+  write: (level: LogLevel, message: string, fields: LogFields) => void,
+): Logger {
+  const log =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}): void => {
+      if (LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(lowest)) write(level, message, fields);
+    };
+  return { error: log('error'), warn: log('warn'), info: log('info'), debug: log('debug') };
+}
+
 export const silentLogger: Logger = { error() {}, warn() {}, info() {}, debug() {} };
