@@ -1,5 +1,6 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { ControlCall } from './control/handlers.ts';
 import { isBreach } from './links/connection-loop.ts';
 import type { Tunnel } from './tunnel.ts';
 
@@ -9,16 +10,11 @@ const NAMES_WAIT_MS = 3_000;
 /** How long the other dynos may take once the nodes of one can be reached. */
 const OTHERS_WAIT_MS = 5_000;
 
-export interface ReadyCall {
-  readonly signal: AbortSignal;
-  progress(step: string, done?: boolean): void;
-}
-
 /**
  * Resolves when a link is up, a node can be reached, and what is behind each other link is known or fails; or when a bound is reached before. Fails with the
  * error of the first attempt that fails wherever nothing is up (an agent that breaks the protocol once attached counts as one), INTERRUPTED when the caller is gone, TUNNEL_DOWN when the tunnel is taken down meanwhile.
  */
-export function tunnelReady(tunnel: Tunnel, call: ReadyCall, clock: Clock): Promise<void> {
+export function tunnelReady(tunnel: Tunnel, call: ControlCall, clock: Clock): Promise<void> {
   return new Promise((resolve, reject) => {
     let cancelLimit: () => void = () => undefined;
     let limitAt = Number.POSITIVE_INFINITY;

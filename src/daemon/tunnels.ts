@@ -3,6 +3,7 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
+import type { ControlCall } from './control/handlers.ts';
 import type { LinkMemory, TunnelMemory } from './memory.ts';
 import { otherTunnel } from './other-tunnel.ts';
 import type { Redactor } from './redact.ts';
@@ -10,7 +11,7 @@ import type { SecretStore } from './secrets.ts';
 import type { StateStore } from './state.ts';
 import { Tunnel } from './tunnel.ts';
 import type { TunnelParts } from './tunnel-parts.ts';
-import { type ReadyCall, tunnelReady } from './tunnel-ready.ts';
+import { tunnelReady } from './tunnel-ready.ts';
 import { TunnelSecrets } from './tunnel-secrets.ts';
 
 export interface TunnelsOptions {
@@ -66,7 +67,7 @@ export class Tunnels {
   async up(
     spec: TunnelSpec,
     given: UpSecrets,
-    call: ReadyCall,
+    call: ControlCall,
     ahead?: HerokuAhead,
   ): Promise<{ readonly tunnel: Tunnel; readonly alreadyUp: boolean }> {
     const known = this.#entries.get(spec.name);
