@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBounded } from './bounded-file.ts';
+import { parseEnviron } from './environ.ts';
 
 /** One running BEAM as the system shows it to its own user. */
 export interface BeamProcess {
@@ -78,7 +79,7 @@ async function describe(proc: string, pid: number): Promise<BeamProcess> {
   const folder = join(proc, String(pid));
   const { commandLineBytes, environmentBytes } = PROCESS_LIMITS;
   const words = split(await readText(join(folder, 'cmdline'), commandLineBytes));
-  const env = environment(await readText(join(folder, 'environ'), environmentBytes));
+  const env = parseEnviron((await readText(join(folder, 'environ'), environmentBytes)) ?? '');
   const short = flag(words, '-sname');
   const node = short ?? flag(words, '-name') ?? env.get('RELEASE_NODE');
   const setCookie = flag(words, '-setcookie');
@@ -91,16 +92,6 @@ async function readText(path: string, maxBytes: number): Promise<string | undefi
 
 function split(text: string | undefined): readonly string[] {
   return (text ?? '').split('\0');
-}
-
-function environment(text: string | undefined): ReadonlyMap<string, string> {
-  const pairs = split(text).filter((pair) => pair.indexOf('=') > 0);
-  return new Map(
-    pairs.map((pair) => {
-      const at = pair.indexOf('=');
-      return [pair.slice(0, at), pair.slice(at + 1)] as const;
-    }),
-  );
 }
 
 /** The one value of a flag of the emulator; the last one counts. With two values `-setcookie` is about another node. */

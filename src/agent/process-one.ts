@@ -1,6 +1,8 @@
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Environment } from '../runtime/environment.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { isExecutable } from '../runtime/programs.ts';
+import { parseEnviron } from './environ.ts';
 
 const SHELL = '/bin/sh';
 
@@ -66,23 +68,9 @@ export function givenEnvironment(env: Environment): Environment {
 
 /** Undefined where /proc does not tell. */
 function environmentOf(pid: number): Environment | undefined {
-  let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/environ`, 'utf8');
+    return Object.fromEntries(parseEnviron(readFileSync(`/proc/${pid}/environ`, 'utf8')));
   } catch {
     return undefined;
-  }
-  const pairs = text.split('\0').map((pair) => [pair, pair.indexOf('=')] as const);
-  return Object.fromEntries(
-    pairs.filter(([, at]) => at > 0).map(([pair, at]) => [pair.slice(0, at), pair.slice(at + 1)]),
-  );
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { Environment } from './environment.ts';
 import { isOldNode } from './node-version.ts';
+import { isExecutable } from './programs.ts';
 
 /** For another Node to say its version. */
 const ASK_MS = 5_000;
@@ -41,15 +42,6 @@ function nodesOnPath(env: Environment): readonly string[] {
     .filter((folder) => isAbsolute(folder))
     .map((folder) => join(folder, 'node'))
     .filter(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function realPath(path: string): string | undefined {

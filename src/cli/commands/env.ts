@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { Exit, type ExitCode } from '../../protocol/errors.ts';
 import { jsonText } from '../../protocol/text.ts';
 import type { Environment } from '../../runtime/environment.ts';
+import { shellQuoted } from '../../runtime/programs.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
 import { leadingVariables } from '../erlang/environment.ts';
@@ -59,7 +60,7 @@ export function exportLines(variables: Readonly<Record<string, string>>, shell: 
 }
 
 const EXPORT: Readonly<Record<Shell, (name: string, value: string) => string>> = {
-  sh: (name, value) => `export ${name}='${value.replaceAll("'", "'\\''")}'`,
+  sh: (name, value) => `export ${name}=${shellQuoted(value)}`,
   fish: (name, value) => `set -gx ${name} '${value.replace(/[\\']/g, '\\$&')}'`,
   powershell: (name, value) => `$env:${name} = '${value.replaceAll("'", "''")}'`,
 };

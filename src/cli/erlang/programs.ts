@@ -1,7 +1,7 @@
-import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Environment } from '../../runtime/environment.ts';
+import { isExecutable } from '../../runtime/programs.ts';
 
 /** The full path of a program on the PATH, or undefined. */
 export function findProgram(name: string, env: Environment): string | undefined {
@@ -18,13 +18,4 @@ export function requireProgram(name: string, env: Environment): string {
   const path = findProgram(name, env);
   if (path !== undefined) return path;
   throw new EpmuxError('ERLANG_MISSING', `${name} is not on the PATH`);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,4 @@
-import { shellQuoted } from './words.ts';
+import { shellQuoted } from '../../runtime/programs.ts';
 
 /** What a shell takes as a variable's name, and not what it keeps to itself: to set such a one would end it. */
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;

@@ -1,12 +1,8 @@
 import { EpmuxError } from '../../protocol/errors.ts';
+import { shellQuoted } from '../../runtime/programs.ts';
 
 /** The most that Linux takes as one argument, and so as a login shell's `-c`, with its end. */
 const MOST_LINE_BYTES = 128 * 1024 - 1;
-
-/** One word for any POSIX shell (and fish), whatever is in it. */
-export function shellQuoted(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
-}
 
 /**
  * The line for the login shell there: one word is a line already, of several each stays one word. Undefined: nothing is to be run but the shell itself.

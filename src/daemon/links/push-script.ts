@@ -1,4 +1,5 @@
 import { LEAST_NODE, NODE_PLACES } from '../../runtime/dyno-node.ts';
+import { shellQuoted } from '../../runtime/programs.ts';
 import type { ExecRequest } from '../../transport/transport.ts';
 
 /**
@@ -133,7 +134,7 @@ echo "${PUSH_MARK}none $old"
 
 /** For any login shell: the dyno's may be no POSIX shell. Nothing secret stands in it. */
 export const PUSH_REQUEST: ExecRequest = {
-  command: `exec sh -c '${oneLine(SHELL).replaceAll("'", `'\\''`)}'`,
+  command: `exec sh -c ${shellQuoted(oneLine(SHELL))}`,
 };
 
 function oneLine(text: string): string {

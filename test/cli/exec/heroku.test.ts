@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { shellQuoted } from '../../../src/cli/exec/words.ts';
+import { shellQuoted } from '../../../src/runtime/programs.ts';
 import { CliHome, type CliRun, outcome } from '../../support/cli.ts';
 import { EPMUX } from '../../support/dyno.ts';
 import type { StandInApp } from '../../support/heroku/app.ts';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { shellQuoted } from '../../../src/cli/exec/words.ts';
+import { shellQuoted } from '../../../src/runtime/programs.ts';
 import { CliHome, type CliRun, outcome } from '../../support/cli.ts';
 import { EPMUX } from '../../support/dyno.ts';
 import { within } from '../../support/erlang.ts';
