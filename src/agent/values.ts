@@ -1,11 +1,9 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import { type Address, portOf, splitHostPort } from '../runtime/address.ts';
 import { LOG_LEVELS, type LogLevel } from '../runtime/logger.ts';
 
-export interface ListenAddress {
-  readonly host: string;
-  /** 0: any free port, which the log then names. */
-  readonly port: number;
-}
+/** Port 0: any free one, which the log then names. */
+export type ListenAddress = Address;
 
 /** Where to listen, or a socket that listens already, by its descriptor. */
 export type ListenWay = ListenAddress | { readonly fd: number };
@@ -16,10 +14,8 @@ const LONGEST_MS = 24 * UNIT_MS.h;
 const ALLOW_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
 export function parsePort(what: string, text: string, lowest: 0 | 1): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(port >= lowest && port <= 65_535)) {
-    throw usage(`${what}: ${text} is not a port (${lowest} to 65535)`);
-  }
+  const port = portOf(text, lowest);
+  if (port === undefined) throw usage(`${what}: ${text} is not a port (${lowest} to 65535)`);
   return port;
 }
 
@@ -32,12 +28,11 @@ export function parseDescriptor(what: string, text: string): number {
 
 /** `HOST:PORT`, with brackets around an IPv6 address. */
 export function parseAddress(what: string, text: string): ListenAddress {
-  const match = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^:[\]\s]+)):([^:]*)$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  if (match === null || host === undefined) {
+  const { host, port } = splitHostPort(text) ?? {};
+  if (host === undefined || port === undefined) {
     throw usage(`${what}: ${text} is not HOST:PORT, such as 127.0.0.1:9001 or [::1]:9001`);
   }
-  return { host, port: parsePort(what, match[3] ?? '', 0) };
+  return { host, port: parsePort(what, port, 0) };
 }
 
 /** In milliseconds: at least 1 ms, at most a day. A bare number counts seconds. */

@@ -1,4 +1,4 @@
-import { type Address, EPMD_PORT, LOOPBACK } from '../runtime/address.ts';
+import { type Address, EPMD_PORT, LOOPBACK, portOf } from '../runtime/address.ts';
 import type { Environment } from '../runtime/environment.ts';
 
 /** What leads local nodes to us: the port of our epmd, where one is known from before, and the inetrc file. */
@@ -12,9 +12,7 @@ interface Ours {
  * is no epmd to pass questions on to.
  */
 export function upstreamEpmd(env: Environment, { epmdPort, inetrc }: Ours): Address {
-  const told = env['ERL_EPMD_PORT'] ?? '';
-  const port = /^\d{1,5}$/.test(told) ? Number(told) : EPMD_PORT;
+  const port = portOf(env['ERL_EPMD_PORT'] ?? '') ?? EPMD_PORT;
   const isOurs = port === epmdPort || env['ERL_INETRC'] === inetrc;
-  const usable = port > 0 && port < 65_536 && !isOurs;
-  return { host: LOOPBACK, port: usable ? port : EPMD_PORT };
+  return { host: LOOPBACK, port: isOurs ? EPMD_PORT : port };
 }

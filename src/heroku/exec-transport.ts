@@ -1,5 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
-import { type Address, hostPort } from '../runtime/address.ts';
+import { type Address, hostPort, portOf, splitHostPort } from '../runtime/address.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Dialer } from '../transport/dial.ts';
@@ -69,10 +69,9 @@ export function herokuTransport(options: HerokuTransportOptions): Transport {
 
 /** `host` or `host:port`, an IPv6 address in brackets. */
 export function tunnelAddress(tunnelHost: string): Address {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(tunnelHost);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3] ?? SSH_PORT);
-  if (host !== undefined && port >= 1 && port <= 65_535) return { host, port };
+  const { host, port: digits } = splitHostPort(tunnelHost) ?? {};
+  const port = digits === undefined ? SSH_PORT : portOf(digits);
+  if (host !== undefined && port !== undefined) return { host, port };
   throw new EpmuxError(
     'HEROKU_ANSWER_INVALID',
     'Heroku’s exec manager named a tunnel_host that is none',

@@ -21,3 +21,18 @@ export function hostPort(address: Address): string {
 export function hostOf({ hostname }: Pick<URL, 'hostname'>): string {
   return hostname.replace(/^\[|\]$/g, '');
 }
+
+/** `host` or `host:port` in its parts, an IPv6 host in brackets. Undefined: the text is none of these. */
+export function splitHostPort(
+  text: string,
+): { readonly host: string; readonly port: string | undefined } | undefined {
+  const match = /^(?:\[([\w:.%]+)\]|([^\s[\]:/@]+))(?::(.*))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  return host === undefined ? undefined : { host, port: match?.[3] };
+}
+
+/** A port in digits. Undefined: it is none, or below `least`. */
+export function portOf(text: string, least: 0 | 1 = 1): number | undefined {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  return port >= least && port <= 65_535 ? port : undefined;
+}

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connectDaemon } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
-import { EPMD_PORT, LOOPBACK } from '../../runtime/address.ts';
+import { EPMD_PORT, LOOPBACK, portOf } from '../../runtime/address.ts';
 import type { Environment } from '../../runtime/environment.ts';
 import { askNames } from '../../runtime/epmd-client.ts';
 import { erlangConfig, homeFolder } from '../../runtime/home.ts';
@@ -23,7 +23,7 @@ export function localPorts(env: Environment): LocalPorts {
     nodeVersion: process.versions.node,
     ask: (program, args, signal) => ask(program, args, env, signal),
     cookieFile: () => cookieFile(env),
-    epmdPort: Number(env['ERL_EPMD_PORT']) || EPMD_PORT,
+    epmdPort: portOf(env['ERL_EPMD_PORT'] ?? '') ?? EPMD_PORT,
     epmdNames: (port) => askNames({ host: LOOPBACK, port }),
     daemon: (signal) => daemonSide(env, signal),
     canListen,

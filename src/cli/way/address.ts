@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { LONGEST } from '../../daemon/control/api.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
-import type { Address } from '../../runtime/address.ts';
+import { type Address, portOf, splitHostPort } from '../../runtime/address.ts';
 
 export interface SshAddress extends Address {
   readonly user: string;
@@ -11,16 +11,14 @@ const SSH_PORT = 22;
 
 /** A TCP port, 1 to 65535. `label` is what the person wrote it behind: `--agent-port`. */
 export function parsePort(label: string, text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65_535) {
-    throw new EpmuxError('USAGE', `${label} takes a port from 1 to 65535, not ${quoted(text)}`);
-  }
-  return port;
+  const port = portOf(text);
+  if (port !== undefined) return port;
+  throw new EpmuxError('USAGE', `${label} takes a port from 1 to 65535, not ${quoted(text)}`);
 }
 
 /** `host:port`, an IPv6 host in brackets. */
 export function parseHostPort(label: string, text: string): Address {
-  const { host, port } = splitHost(text);
+  const { host = '', port } = splitHostPort(text) ?? {};
   if (host === '' || port === undefined) {
     throw new EpmuxError('USAGE', `${label} takes host:port, not ${quoted(text)}`);
   }
@@ -32,7 +30,7 @@ export function parseHostPort(label: string, text: string): Address {
 export function parseSshAddress(label: string, text: string): SshAddress {
   const at = text.lastIndexOf('@');
   const user = at < 0 ? userInfo().username : text.slice(0, at);
-  const { host, port } = splitHost(text.slice(at + 1));
+  const { host = '', port } = splitHostPort(text.slice(at + 1)) ?? {};
   if (host === '' || user === '' || host.startsWith('-')) {
     throw new EpmuxError('USAGE', `${label} takes [user@]host[:port], not ${quoted(text)}`);
   }
@@ -45,12 +43,6 @@ export function parseSshAddress(label: string, text: string): SshAddress {
 export function assertShort(label: string, what: string, text: string, longest: number): void {
   if (text.length <= longest) return;
   throw new EpmuxError('USAGE', `${label} takes a ${what} of at most ${longest} characters`);
-}
-
-/** The host is empty when the text is no address. */
-function splitHost(text: string): { host: string; port: string | undefined } {
-  const match = /^(?:\[([\w:.%]+)\]|([^\s[\]:/@]+))(?::(.*))?$/.exec(text);
-  return { host: match?.[1] ?? match?.[2] ?? '', port: match?.[3] };
 }
 
 export function quoted(text: string): string {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { portOf } from '../../runtime/address.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { LEAST_NODE, NODE_VERSION } from '../../runtime/dyno-node.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -112,8 +113,8 @@ async function converse(
 }
 
 function portIn({ word, text }: PushAnswer): number {
-  const port = word === 'port' ? Number(text) : 0;
-  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  const port = word === 'port' ? portOf(text) : undefined;
+  if (port !== undefined) return port;
   throw cannot(text);
 }
 
