@@ -1,6 +1,7 @@
 /** Builds dist/ anew. A build that fails leaves the old dist/ alone. */
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../src/protocol/errors.ts';
 import { buildPackage } from './build-package.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -14,7 +15,7 @@ try {
   renameSync(FRESH, DIST);
   console.log(`built dist/; dist/agent.mjs has ${Math.ceil(size / 1024)} KiB`);
 } catch (error) {
-  console.error(`build: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`build: ${messageOf(error)}`);
   process.exitCode = 1;
 } finally {
   rmSync(FRESH, { recursive: true, force: true });

@@ -13,6 +13,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../src/protocol/errors.ts';
 import { isPeer, measurePeer, missingFor, PEERS } from './chaos/peers.ts';
 import { type Act, schedule, stop } from './chaos/schedule.ts';
 import { asText, scorecard } from './chaos/scorecard.ts';
@@ -96,7 +97,7 @@ async function exitCode(): Promise<number> {
   try {
     return await main();
   } catch (error) {
-    console.error(`chaos: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`chaos: ${messageOf(error)}`);
     return 2;
   }
 }

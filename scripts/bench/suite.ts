@@ -1,4 +1,5 @@
 /** Runs a suite: every way is started once, then all are measured in turn, round after round, so that what disturbs the machine disturbs all. */
+import { messageOf } from '../../src/protocol/errors.ts';
 import type { Stage } from './stage.ts';
 import { type Figure, figureOf } from './stats.ts';
 import type { Hop, Way, WayKind } from './ways.ts';
@@ -51,10 +52,7 @@ export async function runSuite(
     try {
       await act();
     } catch (error) {
-      absent.set(
-        kind,
-        error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error),
-      );
+      absent.set(kind, messageOf(error).split('\n')[0] ?? '');
       await ways.get(kind)?.stop();
       ways.delete(kind);
     }

@@ -10,8 +10,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../../src/protocol/errors.ts';
 import { findNode, npmInstall } from '../../test/support/other-node.ts';
-import { messageOf, type PairResult, type PartResult, runChecks } from './result.ts';
+import { type PairResult, type PartResult, runChecks } from './result.ts';
 import { checkCarriers } from './tunnel-checks.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');

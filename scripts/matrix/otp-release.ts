@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from './result.ts';
+import { messageOf } from '../../src/protocol/errors.ts';
 
 /** The Debian suites that have these releases of OTP. */
 const SUITES = { '25': 'bookworm', '27': 'trixie', '29': 'sid' } as const;

@@ -1,7 +1,8 @@
+import { messageOf } from '../../src/protocol/errors.ts';
 import { TestDyno } from '../../test/support/dyno.ts';
 import { Laptop } from '../../test/support/laptop.ts';
 import { findRelease, OTPS, type OtpRelease, shareTmp } from './otp-release.ts';
-import { messageOf, type PairResult, type PartResult } from './result.ts';
+import type { PairResult, PartResult } from './result.ts';
 import { ALL_CHECKS, checkTunnel } from './tunnel-checks.ts';
 
 /** Every release of OTP at the laptop with every one in the dyno, `epmux` and its agent from the sources. */

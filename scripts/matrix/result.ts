@@ -1,3 +1,5 @@
+import { messageOf } from '../../src/protocol/errors.ts';
+
 /** What one part of the matrix has to say of one pair: what it is, and how each check ended. */
 export interface PairResult {
   /** Such as `local 25, remote 27`. */
@@ -43,10 +45,6 @@ export async function runChecks<P>(
     if (!result.ok) break;
   }
   return { pair: title, checks: results };
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 const MARKS = { true: 'ok', false: 'FAILED' } as const;

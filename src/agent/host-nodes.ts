@@ -129,7 +129,7 @@ function accepts(options: NodeProbeOptions, cookie: string): Promise<boolean> {
   return pingNode(options, cookie).then(
     () => true,
     (error: unknown) => {
-      if (error instanceof EpmuxError && error.code === 'COOKIE_REFUSED') return false;
+      if (EpmuxError.is(error, 'COOKIE_REFUSED')) return false;
       throw error;
     },
   );
@@ -145,7 +145,7 @@ async function nameInstead(
   error: unknown,
   surroundings: CookieSurroundings,
 ): Promise<NodeIdentity> {
-  const isFinal = error instanceof EpmuxError && error.code === 'HANDSHAKE_REFUSED';
+  const isFinal = EpmuxError.is(error, 'HANDSHAKE_REFUSED');
   const name = isFinal ? await givenName(short, surroundings) : undefined;
   if (name === undefined) throw error;
   return { name, creation: 0, isMute: true };

@@ -1,4 +1,4 @@
-import { EpmuxError, ERROR_CODES } from '../protocol/errors.ts';
+import { EpmuxError, ERROR_CODES, stackOf } from '../protocol/errors.ts';
 import type { Environment } from '../runtime/environment.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { keepHeapSmall } from '../runtime/small-heap.ts';
@@ -142,6 +142,5 @@ function tell(error: unknown): number {
 
 function described(error: unknown): EpmuxError {
   if (error instanceof EpmuxError) return error;
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return new EpmuxError('INTERNAL', text);
+  return new EpmuxError('INTERNAL', stackOf(error));
 }

@@ -1,5 +1,5 @@
 import type { EpmdName } from '../erlang/epmd.ts';
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { CookieCandidate, CookieSearch } from './cookie-places.ts';
@@ -118,8 +118,8 @@ export class NodeCookies {
         }
         entry.refused.add(candidate.cookie);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        if (error instanceof EpmuxError && error.code === 'PERMISSION_DENIED') {
+        const reason = messageOf(error);
+        if (EpmuxError.is(error, 'PERMISSION_DENIED')) {
           entry.search = `shows it none: ${reason}`;
           log.info('a node is shown no cookie', { ...fields, why: reason });
           return true;

@@ -55,10 +55,7 @@ export async function serveTarget(stream: IncomingStream, options: TargetOptions
     await options.descriptors.opening(() => open(stream, options, gone.signal));
   } catch (error) {
     if (gone.signal.aborted) return;
-    const known =
-      error instanceof EpmuxError
-        ? error
-        : new EpmuxError('INTERNAL', String(error), { cause: error });
+    const known = EpmuxError.from(error, 'INTERNAL', 'the agent failed');
     options.log.info('a stream is rejected', { target, code: known.code, why: known.message });
     stream.reject(wireReason(known));
   }

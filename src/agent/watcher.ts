@@ -1,5 +1,5 @@
 import type { EpmdName } from '../erlang/epmd.ts';
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import type { Cancel, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Directory } from '../session/types.ts';
@@ -116,7 +116,7 @@ export class NodeWatcher {
     try {
       names = await this.#source.names();
     } catch (error) {
-      unasked = error instanceof EpmuxError && error.code === 'BUSY';
+      unasked = EpmuxError.is(error, 'BUSY');
       if (!this.#epmdDown) this.#log.info('epmd does not answer', { reason: String(error) });
     }
     // Stopped, or stopped and started again, while epmd was asked.
@@ -162,12 +162,12 @@ export class NodeWatcher {
       node.cookieKnown = known === true;
       node.askAt = known === undefined ? this.#later(node) : Number.POSITIVE_INFINITY;
     } catch (error) {
-      const isFinal = error instanceof EpmuxError && error.code === 'HANDSHAKE_REFUSED';
+      const isFinal = EpmuxError.is(error, 'HANDSHAKE_REFUSED');
       node.askAt = isFinal ? Number.POSITIVE_INFINITY : this.#later(node);
       this.#log.info('a node did not tell its full name', {
         node: node.name,
         port: node.port,
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
       });
     }
     node.attempts += 1;

@@ -1,12 +1,12 @@
 import { systemError } from '../daemon/file-error.ts';
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf, stackOf } from '../protocol/errors.ts';
 import { printable } from './terminal/printable.ts';
 import type { Paint } from './terminal/style.ts';
 
 /** Whatever was thrown, as an error with a code. */
 export function asEpmuxError(thrown: unknown): EpmuxError {
   if (thrown instanceof EpmuxError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = messageOf(thrown);
   if (isMissingPart(thrown)) {
     return new EpmuxError('INTERNAL', message, { cause: thrown, hint: 'install epmux again' });
   }
@@ -34,7 +34,7 @@ function stacks(error: EpmuxError): string[] {
   const lines: string[] = [];
   let cause: unknown = error;
   for (let depth = 0; cause !== undefined && depth < 8; depth += 1) {
-    const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    const text = stackOf(cause);
     lines.push(...text.split('\n').map(printable));
     cause = cause instanceof Error ? cause.cause : undefined;
   }

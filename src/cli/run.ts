@@ -37,8 +37,7 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
 function withHelpOf(command: string, thrown: unknown): unknown {
   const isBare = thrown instanceof EpmuxError && thrown.hint === ERROR_CODES.USAGE.hint;
   if (!isBare) return thrown;
-  const hint = `see \`epmux ${command} --help\``;
-  return new EpmuxError(thrown.code, thrown.message, { cause: thrown, hint });
+  return thrown.with({ hint: `see \`epmux ${command} --help\`` });
 }
 
 function watchInterrupts(signal: AbortSignal): {

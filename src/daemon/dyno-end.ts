@@ -41,12 +41,7 @@ export interface DynoEndHandlers {
 /** Says which dyno it is about. */
 function errorOf(dyno: string | null, error: EpmuxError): EpmuxError {
   if (dyno === null || error.message.includes(dyno)) return error;
-  const { code, message, cause, hint, details } = error;
-  return new EpmuxError(code, `${dyno}: ${message}`, {
-    cause,
-    hint,
-    ...(details === undefined ? {} : { details }),
-  });
+  return error.with({ message: `${dyno}: ${error.message}` });
 }
 
 /** One dyno of a tunnel: the link to it, and the nodes behind it under local names. Its id says which life of the dyno it is. */

@@ -1,4 +1,5 @@
 import { cookieOfVariables } from '../erlang/cookie.ts';
+import { messageOf } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { within } from '../runtime/wait.ts';
@@ -66,7 +67,7 @@ export class DynoSecrets {
     try {
       return await this.#variables();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#logger.warn('no cookie can be looked for in the config vars', { reason });
       return {};
     }

@@ -70,7 +70,7 @@ export async function daemonVersion(
       .then(({ version }) => version)
       .finally(() => client.close());
   } catch (error) {
-    if (error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING') return undefined;
+    if (EpmuxError.is(error, 'DAEMON_NOT_RUNNING')) return undefined;
     throw error;
   }
 }
@@ -81,7 +81,7 @@ async function whomToAsk(paths: DaemonPaths, signal: AbortSignal): Promise<numbe
   try {
     client = await connectDaemon(paths, { signal });
   } catch (error) {
-    if (error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING') return supervisor;
+    if (EpmuxError.is(error, 'DAEMON_NOT_RUNNING')) return supervisor;
     throw error;
   }
   try {

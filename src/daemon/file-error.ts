@@ -1,4 +1,4 @@
-import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
+import { EpmuxError, type ErrorCode, messageOf } from '../protocol/errors.ts';
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -34,6 +34,6 @@ export function systemError(cause: unknown, message: string): EpmuxError {
 /** What went wrong with a file, in epmux's codes. */
 export function fileError(error: unknown, path: string): EpmuxError {
   if (error instanceof EpmuxError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return systemError(error, `${path}: ${reason}`);
 }

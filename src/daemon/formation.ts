@@ -10,7 +10,7 @@ import type { Transport } from '../transport/transport.ts';
 import type { ErrorStatus, LinkState } from './control/api.ts';
 import type { Dynos, DynosHandlers, WantedDyno } from './dynos.ts';
 import {
-  asEpmuxError,
+  attemptError,
   type Connection,
   ConnectionLoop,
   type ConnectionLoopOptions,
@@ -161,7 +161,7 @@ export class Formation implements Dynos {
       requireRunning(app.name, dynos, selectors);
     } catch (error) {
       if (!this.#begun) throw error;
-      this.#loop.machine.failedWith(asEpmuxError(error));
+      this.#loop.machine.failedWith(attemptError(error));
     }
   }
 
@@ -193,7 +193,7 @@ export class Formation implements Dynos {
       if (this.#looks) this.#take(dynos);
       waitMs = this.#pace.waitMs;
     } catch (error) {
-      waitMs = this.#afterFailure(asEpmuxError(error));
+      waitMs = this.#afterFailure(attemptError(error));
     } finally {
       this.#looking = false;
     }

@@ -1,5 +1,5 @@
 import { WireCode, type WireCodeName } from '../protocol/constants.ts';
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import type { EndReason } from '../protocol/frames.ts';
 import { wireError } from '../protocol/wire-codes.ts';
 import { NodeCoupling, type NodeCouplingOptions } from '../runtime/node-coupling.ts';
@@ -56,7 +56,7 @@ export async function leadOn(local: BytePipe, options: LeadOnOptions): Promise<v
     });
     logger.info('a local node connects', { node: short });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     logger.warn('a local connection can not be led on', { node: short, reason });
     local.close(error instanceof EpmuxError ? error : undefined);
   }
@@ -65,7 +65,7 @@ export async function leadOn(local: BytePipe, options: LeadOnOptions): Promise<v
 /** A node that brings the production cookie needs none of this user's. */
 function ownCookie({ localCookie, logger }: LeadOnOptions['parts']): Promise<string | undefined> {
   return localCookie().catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     logger.warn('cookies are not translated, for this user has none', { reason });
     return undefined;
   });

@@ -41,7 +41,7 @@ export class NodePort {
       try {
         onConnection(duplexPipe(socket, `a local connection to ${node}`));
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         logger.warn('a local connection is refused', { node, reason });
         socket.destroy();
       }

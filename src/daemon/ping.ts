@@ -61,7 +61,5 @@ async function choose({ node, tunnel }: FoundNode, options: PingOptions): Promis
 
 function explained(error: EpmuxError, shown: string): EpmuxError {
   if (error.code !== 'COOKIE_REFUSED' || shown === '') return error;
-  return new EpmuxError(error.code, `${error.message}; the cookie shown was ${shown}`, {
-    cause: error,
-  });
+  return error.with({ message: `${error.message}; the cookie shown was ${shown}` });
 }

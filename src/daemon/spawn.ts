@@ -51,7 +51,7 @@ async function tryDaemon(paths: DaemonPaths, signal: AbortSignal): Promise<Greet
   try {
     return await greet(await connectDaemon(paths, { signal }), signal);
   } catch (error) {
-    if (error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING') return undefined;
+    if (EpmuxError.is(error, 'DAEMON_NOT_RUNNING')) return undefined;
     throw error;
   }
 }
@@ -150,7 +150,7 @@ async function connectPatiently(
     try {
       return await connectDaemon(paths, options);
     } catch (error) {
-      const isAway = error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING';
+      const isAway = EpmuxError.is(error, 'DAEMON_NOT_RUNNING');
       if (!isAway || !isHeld(paths)) throw error;
       if (patience.aborted) throw unreachable('DAEMON_BUSY', paths, error) ?? error;
       await delay(POLL_MS);

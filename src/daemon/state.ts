@@ -1,5 +1,5 @@
 import { readFile, rename } from 'node:fs/promises';
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TunnelSpec } from './control/api.ts';
 import { fileError, systemCode } from './file-error.ts';
@@ -34,7 +34,7 @@ export function readState(text: string): State {
     const { epmdPort, tunnels } = stateFile(JSON.parse(text), 'state');
     return epmdPort === undefined ? { tunnels } : { epmdPort, tunnels };
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new EpmuxError('STATE_UNREADABLE', why, { cause });
   }
 }
@@ -111,7 +111,7 @@ export class StateStore {
 
   async #putAside(error: unknown): Promise<void> {
     const aside = `${this.#path}.unreadable`;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#problem = new EpmuxError('STATE_UNREADABLE', `${this.#path}: ${reason}`);
     try {
       await rename(this.#path, aside);

@@ -1,5 +1,5 @@
 import type { HerokuAhead } from '../heroku/ahead.ts';
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
@@ -115,7 +115,7 @@ export class Tunnels {
         entry.established = true;
         entry.tunnel.start(true);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         this.#options.logger.error('a tunnel can not come back', { name: spec.name, reason });
       }
     }

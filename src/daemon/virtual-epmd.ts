@@ -8,7 +8,7 @@ import {
   encodeNamesAnswer,
   encodePortAnswer,
 } from '../erlang/epmd-server.ts';
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import { type Address, LOOPBACK } from '../runtime/address.ts';
 import { askNames, askNode } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -163,7 +163,7 @@ export class VirtualEpmd {
   }
 
   #drop(socket: net.Socket, error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#options.logger.warn('a client of the virtual epmd is closed', { reason });
     socket.destroy();
   }

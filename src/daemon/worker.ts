@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { EpmuxError, Exit } from '../protocol/errors.ts';
+import { EpmuxError, Exit, messageOf, stackOf } from '../protocol/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../runtime/logger.ts';
 import { keepHeapSmall } from '../runtime/small-heap.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
@@ -86,13 +86,9 @@ interface Running {
   readonly startedAt: number;
 }
 
-function errorText(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
 /** The error that nothing caught, as a report and as what the process ends with: neither holds a secret. */
 function crash(error: unknown, { paths, log, startedAt }: Running): EpmuxError {
-  const stack = log.redactor.text(errorText(error));
+  const stack = log.redactor.text(stackOf(error));
   const reason = stack.split('\n', 1)[0] ?? '';
   const at = Date.now();
   reportCrash(paths, { pid: process.pid, reason, startedAt, at, stack }, log.redactor);
@@ -106,7 +102,7 @@ async function untilEnded(daemon: Daemon, running: Running): Promise<StopSignal 
   const { log } = running;
   // Before an update can put another in its place, or take it away.
   ownAgent.read().catch((error: unknown) => {
-    log.debug('there is no agent to push', { error: errorText(error) });
+    log.debug('there is no agent to push', { error: stackOf(error) });
   });
   let signalled: StopSignal | undefined;
   const onSignal = (signal: StopSignal) => {
@@ -119,7 +115,7 @@ async function untilEnded(daemon: Daemon, running: Running): Promise<StopSignal 
   let onCrash: (error: unknown) => void = () => undefined;
   const crashed = new Promise<never>((_, reject) => {
     onCrash = (error) => {
-      log.error('the daemon fails', { error: errorText(error) });
+      log.error('the daemon fails', { error: stackOf(error) });
       reject(error);
     };
   });
@@ -151,7 +147,7 @@ export async function runWorker(args: readonly string[], env: NodeJS.ProcessEnv)
   const log = new DaemonLog({ level, file: paths.logFile, fileOptions: logFileOptions(limits) });
   const options = { paths, env, log, limits, stay, restarts, memory, createDynos };
   const daemon = await Daemon.start(options).catch(async (error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     log.error('the daemon can not start', { reason });
     await log.close();
     throw error;

@@ -1,4 +1,4 @@
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../protocol/errors.ts';
 
 /** What has to be undone at the end, whatever happens in between. */
 export class Cleanup {
@@ -15,7 +15,7 @@ export class Cleanup {
       try {
         await next.undo();
       } catch (error) {
-        failures.push(`${next.what}: ${error instanceof Error ? error.message : String(error)}`);
+        failures.push(`${next.what}: ${messageOf(error)}`);
       }
     }
     if (failures.length > 0) {

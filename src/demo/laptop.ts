@@ -134,7 +134,7 @@ async function reach(epmuxHome: string): Promise<ControlClient | undefined> {
   try {
     return await connectDaemon(daemonPaths({ EPMUX_HOME: epmuxHome }));
   } catch (error) {
-    if (error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING') return undefined;
+    if (EpmuxError.is(error, 'DAEMON_NOT_RUNNING')) return undefined;
     throw error;
   }
 }

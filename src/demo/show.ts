@@ -76,8 +76,7 @@ export class Show {
   #failed(step: string, error: unknown): unknown {
     if (!(error instanceof EpmuxError) || error.code === 'INTERRUPTED') return error;
     this.line(`  ${this.#io.paintOut('red', '✗')} ${step}`);
-    const { code, message, hint } = error;
-    return new EpmuxError(code, `step "${step}": ${message}`, { hint, cause: error });
+    return error.with({ message: `step "${step}": ${error.message}` });
   }
 
   #bold(text: string): string {

@@ -77,7 +77,7 @@ export async function withApiKey<T>(
   try {
     return await call(apiKey);
   } catch (error) {
-    if (!(error instanceof EpmuxError) || error.code !== 'HEROKU_AUTH_REFUSED') throw error;
+    if (!EpmuxError.is(error, 'HEROKU_AUTH_REFUSED')) throw error;
     const other = await credentials.renewed(apiKey).catch(() => undefined);
     if (other === undefined) throw error;
     return call(other);

@@ -167,5 +167,5 @@ function stateHint(app: string): string {
 /** `what`: how far it got. */
 function halfDone(error: unknown, what: string, hint: string): unknown {
   if (!(error instanceof EpmuxError)) return error;
-  return new EpmuxError(error.code, `${what}: ${error.message}`, { cause: error, hint });
+  return error.with({ message: `${what}: ${error.message}`, hint });
 }

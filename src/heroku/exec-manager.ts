@@ -94,11 +94,8 @@ function asker({ app, settings, addonUrl, credentials, http }: ExecManagerOption
 
 /** Another key of the person's is no help: the add-on has credentials of its own. */
 function withAddonHint(error: unknown, app: string): unknown {
-  if (!(error instanceof EpmuxError)) return error;
-  const { code, message, cause } = error;
-  if (code !== 'HEROKU_AUTH_REFUSED' && code !== 'HEROKU_FORBIDDEN') return error;
-  return new EpmuxError(code, message, {
-    cause,
+  if (!EpmuxError.is(error, 'HEROKU_AUTH_REFUSED', 'HEROKU_FORBIDDEN')) return error;
+  return error.with({
     hint: `remove the add-on of old with \`heroku addons:destroy heroku-exec -a ${app}\`, then run \`epmux up -a ${app} --yes\`: it enables Heroku Exec, and ALL dynos restart`,
   });
 }
@@ -117,7 +114,7 @@ function credentialsOf(url: URL): { user: string; password: string } {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof EpmuxError && error.code === 'APP_NOT_FOUND';
+  return EpmuxError.is(error, 'APP_NOT_FOUND');
 }
 
 function notRegistered(app: string, dyno: string, cause: unknown): EpmuxError {

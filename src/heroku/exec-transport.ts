@@ -80,23 +80,19 @@ export function tunnelAddress(tunnelHost: string): Address {
 
 /** What SSH advises, such as other key files, helps nobody here. */
 function withOwnHint(error: unknown, app: string, dyno: string): unknown {
-  if (!(error instanceof EpmuxError)) return error;
-  const { code, message, cause } = error;
-  if (code === 'SSH_AUTH_REFUSED') {
-    return new EpmuxError(code, message, {
-      cause,
+  if (EpmuxError.is(error, 'SSH_AUTH_REFUSED')) {
+    return error.with({
       hint: `${dyno} may have just restarted: try again; \`heroku ps -a ${app}\` shows its state`,
     });
   }
-  if (code === 'CONNECT_FAILED') {
-    return new EpmuxError(code, `${dyno} of ${app} could not be reached: ${message}`, {
-      cause,
+  if (EpmuxError.is(error, 'CONNECT_FAILED')) {
+    return error.with({
+      message: `${dyno} of ${app} could not be reached: ${error.message}`,
       hint: 'a firewall may let nothing but HTTP through port 80, or the dyno has just restarted: try again, another network, or --via a SOCKS proxy',
     });
   }
-  if (code === 'HOST_KEY_MISMATCH') {
-    return new EpmuxError(code, message, {
-      cause,
+  if (EpmuxError.is(error, 'HOST_KEY_MISMATCH')) {
+    return error.with({
       hint: `nothing was sent; ${dyno} may have just restarted: try again, and if it stays so, somebody may be in between: try another network`,
     });
   }

@@ -137,7 +137,7 @@ async function readableVars(platform: Platform, signal: AbortSignal) {
   try {
     return await platform.configVars(signal);
   } catch (error) {
-    if (error instanceof EpmuxError && error.code === 'HEROKU_FORBIDDEN') return undefined;
+    if (EpmuxError.is(error, 'HEROKU_FORBIDDEN')) return undefined;
     throw error;
   }
 }

@@ -11,23 +11,11 @@ const NOT_THIS_AGENT: Partial<Record<ErrorCode, string>> = {
   UNSUPPORTED: 'the agent that listens there is of another version',
 };
 /** With these `--agent auto` goes without one; with the others a person would want to know. */
-export const GOES_WITHOUT: readonly ErrorCode[] = [
-  'AGENT_MISSING',
-  'NOT_AN_AGENT',
-  'SECRET_MISSING',
-];
+export const GOES_WITHOUT = ['AGENT_MISSING', 'NOT_AN_AGENT', 'SECRET_MISSING'] as const;
 /** By these an agent shows that it is not the one that knows the session. */
-export const ANOTHER_AGENT: readonly ErrorCode[] = ['SECRET_REFUSED', 'VERSION_MISMATCH'];
+export const ANOTHER_AGENT = ['SECRET_REFUSED', 'VERSION_MISMATCH'] as const;
 /** The agent that was pushed is gone, or something else has its port now. */
-export const PUSHED_IS_GONE: readonly ErrorCode[] = [
-  'AGENT_MISSING',
-  'NOT_AN_AGENT',
-  ...ANOTHER_AGENT,
-];
-
-export function hasCode(error: unknown, codes: readonly ErrorCode[]): error is EpmuxError {
-  return error instanceof EpmuxError && codes.includes(error.code);
-}
+export const PUSHED_IS_GONE = ['AGENT_MISSING', 'NOT_AN_AGENT', ...ANOTHER_AGENT] as const;
 
 export function isNotThisAgent(error: unknown): error is EpmuxError {
   return error instanceof EpmuxError && Object.hasOwn(NOT_THIS_AGENT, error.code);
@@ -48,8 +36,8 @@ export function withoutAny(
 ): EpmuxError {
   if (refusal.code !== 'AGENT_MISSING') return refusal;
   const pushed = cannotPush === undefined ? '' : `, and none can be pushed: ${cannotPush}`;
-  return new EpmuxError('AGENT_MISSING', `${refusal.message}${pushed}`, {
-    cause: refusal,
-    ...(isByChoice ? { hint: OR_WITHOUT } : {}),
+  return refusal.with({
+    message: `${refusal.message}${pushed}`,
+    hint: isByChoice ? OR_WITHOUT : undefined,
   });
 }

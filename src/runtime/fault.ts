@@ -1,8 +1,8 @@
-import { EpmuxError } from '../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../protocol/errors.ts';
 
 /** What somebody else's code threw while it was called: a bug there. */
 export function faultOf(what: string, cause: unknown): EpmuxError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   return new EpmuxError('INTERNAL', `${what} failed: ${why}`, { cause });
 }
 

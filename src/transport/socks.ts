@@ -8,6 +8,7 @@ import type { Dialer } from './dial.ts';
 import { MAX_TEXT_BYTES, type SocksProxy } from './socks-url.ts';
 
 const HANDSHAKE_LIMIT_MS = 10_000;
+
 /** Connections through the proxy, which also looks the host names up. `direct` reaches the proxy itself. */
 export function socksDialer(proxy: SocksProxy, direct: Dialer, clock: Clock): Dialer {
   return async (to, signal) => {
@@ -16,7 +17,8 @@ export function socksDialer(proxy: SocksProxy, direct: Dialer, clock: Clock): Di
     }
     const library = await import('socks');
     const socket = await direct(proxy, signal).catch((error: unknown) => {
-      throw signal.aborted ? error : aboutProxy(error);
+      if (signal.aborted || !(error instanceof EpmuxError)) throw error;
+      throw error.with({ message: `SOCKS proxy: ${error.message}` });
     });
     const at = hostPort(proxy);
     return attempt<Socket>(
@@ -87,9 +89,4 @@ function failed(proxy: SocksProxy, to: Address, why: string): EpmuxError {
       ? { hint: `check user and password in ${proxy.label}`, details: { refused: 'credentials' } }
       : {},
   );
-}
-
-function aboutProxy(error: unknown): unknown {
-  if (!(error instanceof EpmuxError)) return error;
-  return new EpmuxError(error.code, `SOCKS proxy: ${error.message}`, { cause: error });
 }

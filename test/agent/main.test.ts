@@ -185,7 +185,7 @@ describe('the agent as a program', () => {
     it('ends with 5 when the secret is wrong', async () => {
       const { attached, exited } = await overStdio('another secret altogether');
       await assert.rejects(attached, (error) => {
-        return error instanceof EpmuxError && error.code === 'SECRET_REFUSED';
+        return EpmuxError.is(error, 'SECRET_REFUSED');
       });
       assert.equal(await exited, 5);
     });

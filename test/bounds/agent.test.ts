@@ -128,7 +128,7 @@ describe('a bound of the agent that was set', () => {
       busy.then((loss) => {
         throw loss;
       }),
-      (error) => error instanceof EpmuxError && error.code === 'BUSY',
+      (error) => EpmuxError.is(error, 'BUSY'),
     );
   });
 

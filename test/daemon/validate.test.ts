@@ -65,7 +65,7 @@ describe('what comes over the control socket or from the state file', () => {
           try {
             tunnelSpec(input, 'spec');
           } catch (error) {
-            assert.ok(error instanceof EpmuxError && error.code === 'CONTROL_PROTOCOL');
+            assert.ok(EpmuxError.is(error, 'CONTROL_PROTOCOL'));
           }
         }
       }),

@@ -56,6 +56,7 @@ describe('every code', () => {
     const asserting = [
       "assert.rejects(f, { code: 'A' });",
       "const is = (e) => e.code === 'A';",
+      "const is = (e) => EpmuxError.is(e, 'A');",
       'expects(/x \\(A\\)$/);',
     ];
     for (const source of asserting) assert.deepEqual(codesOf(source), { asserted, made: none });

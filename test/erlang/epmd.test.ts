@@ -47,8 +47,7 @@ function feed<T>(push: (chunk: Uint8Array) => T | undefined, bytes: Uint8Array):
   return last;
 }
 
-const isEpmdProtocol = (error: unknown): boolean =>
-  error instanceof EpmuxError && error.code === 'EPMD_PROTOCOL';
+const isEpmdProtocol = (error: unknown): boolean => EpmuxError.is(error, 'EPMD_PROTOCOL');
 
 describe("epmd's messages", () => {
   it('come out of the parser as they went in, whole or byte by byte, whatever follows', () => {

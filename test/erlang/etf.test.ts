@@ -33,8 +33,7 @@ function decode(bytes: Uint8Array): Term {
   return decodeTerm(new ByteReader(bytes, 'PROTOCOL'));
 }
 
-const isProtocol = (error: unknown): boolean =>
-  error instanceof EpmuxError && error.code === 'PROTOCOL';
+const isProtocol = (error: unknown): boolean => EpmuxError.is(error, 'PROTOCOL');
 
 describe('external terms', () => {
   it('come out of the decoder as they went in', () => {

@@ -68,7 +68,7 @@ describe('handshake frames', () => {
             try {
               decode(frame);
             } catch (error) {
-              assert.ok(error instanceof EpmuxError && error.code === 'HANDSHAKE_REFUSED');
+              assert.ok(EpmuxError.is(error, 'HANDSHAKE_REFUSED'));
             }
           }
         }

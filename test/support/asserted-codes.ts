@@ -53,7 +53,7 @@ function placeOf(node: Node, field: string, around: Place): Place {
   if (node.type === 'NewExpression' && nameOf(node['callee']) === 'EpmuxError') return 'made';
   if (node.type === 'CallExpression' && field === 'arguments' && isAssertion(node))
     return 'asserted';
-  if (node.type === 'BinaryExpression') return 'compared';
+  if (node.type === 'BinaryExpression' || isQuestion(node)) return 'compared';
   if (around === 'asserted' || around === 'made') return around;
   const isCode = node.type === 'Property' && field === 'value' && nameOf(node['key']) === 'code';
   return isCode ? 'code' : 'elsewhere';
@@ -64,6 +64,12 @@ function isAssertion(call: Node): boolean {
   const { callee } = call;
   if (!isNode(callee)) return false;
   return nameOf(callee.type === 'MemberExpression' ? callee['object'] : callee) === 'assert';
+}
+
+/** `EpmuxError.is(…)`. */
+function isQuestion({ type, callee }: Node): boolean {
+  if (type !== 'CallExpression' || !isNode(callee)) return false;
+  return nameOf(callee['object']) === 'EpmuxError' && nameOf(callee['property']) === 'is';
 }
 
 function nameOf(value: unknown): string | undefined {

@@ -106,7 +106,8 @@ async function targetOf(name: string | undefined, way: WayInput, io: Io): Promis
     }
     if (error.code !== 'TUNNEL_NOT_FOUND') throw error;
     const spec = await runningSpec(name, io);
-    if (spec === undefined) throw asNoCommand(error, name);
+    // Who left `--` out meant a command.
+    if (spec === undefined) throw error.with({ hint: commandHint(name, '') });
     return inDyno(spec, way);
   }
 }
@@ -127,11 +128,6 @@ function isUnsaid({ dyno: _, ...others }: WayInput): boolean {
 function inDyno(spec: TunnelSpec, { dyno }: WayInput): TunnelSpec {
   if (dyno === undefined || spec.way.kind !== 'heroku') return spec;
   return { ...spec, way: { ...spec.way, dynos: [dyno].flat() } };
-}
-
-/** Who left `--` out meant a command. */
-function asNoCommand(cause: EpmuxError, word: string): EpmuxError {
-  return new EpmuxError(cause.code, cause.message, { cause, hint: commandHint(word, '') });
 }
 
 function commandHint(word: string, options: string): string {

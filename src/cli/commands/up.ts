@@ -104,7 +104,7 @@ async function bringUp(
     return result;
   } catch (error) {
     // Heroku has answered: what comes next is the question whether to enable it.
-    if (error instanceof EpmuxError && error.code === 'EXEC_DISABLED') steps.finish();
+    if (EpmuxError.is(error, 'EXEC_DISABLED')) steps.finish();
     else steps.fail();
     throw error;
   } finally {

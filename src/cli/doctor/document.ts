@@ -1,4 +1,4 @@
-import { EpmuxError, Exit, type ExitCode } from '../../protocol/errors.ts';
+import { ERROR_CODES, Exit, type ExitCode } from '../../protocol/errors.ts';
 import { printable } from '../terminal/printable.ts';
 import type { Paint } from '../terminal/style.ts';
 import { count } from '../terminal/units.ts';
@@ -33,7 +33,7 @@ export function doctorDocument(checks: readonly CheckResult[]): DoctorDocument {
 export function exitOf(checks: readonly CheckResult[]): ExitCode {
   const first = checks.find(({ state }) => state === 'broken');
   if (first === undefined) return Exit.done;
-  return new EpmuxError(first.code ?? 'INTERNAL', '').exitCode;
+  return ERROR_CODES[first.code ?? 'INTERNAL'].exit;
 }
 
 export function summary(checks: readonly CheckResult[]): string {

@@ -10,7 +10,7 @@ import {
   execObstacle,
   execWarnings,
 } from '../../heroku/preflight.ts';
-import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
 import { broken, type Check, type Finding, ok, warning } from './check.ts';
 
 export interface HerokuContext {
@@ -31,7 +31,7 @@ export interface HerokuContext {
   reachable?: readonly WantedDyno[];
 }
 
-const KEY_REFUSED: readonly ErrorCode[] = ['HEROKU_AUTH_REFUSED', 'HEROKU_AUTH_MISSING'];
+const KEY_REFUSED = ['HEROKU_AUTH_REFUSED', 'HEROKU_AUTH_MISSING'] as const;
 const MANY = 8;
 
 /** Leaves the dynos that can be reached in the context when none is broken. */
@@ -55,7 +55,7 @@ async function lookAtKey(context: HerokuContext, signal: AbortSignal): Promise<F
     () => undefined,
     (reason: unknown) => reason,
   );
-  if (error instanceof EpmuxError && KEY_REFUSED.includes(error.code)) throw error;
+  if (EpmuxError.is(error, ...KEY_REFUSED)) throw error;
   return ok(`from ${source}`);
 }
 

@@ -96,7 +96,7 @@ async function daemonSide(env: Environment, signal: AbortSignal): Promise<Daemon
       client.close();
     }
   } catch (error) {
-    if (error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING') return undefined;
+    if (EpmuxError.is(error, 'DAEMON_NOT_RUNNING')) return undefined;
     throw error;
   }
 }

@@ -42,7 +42,7 @@ async function lookAtEpmd(context: DynoContext, signal: AbortSignal): Promise<Fi
 async function namesThere(context: DynoContext, signal: AbortSignal): Promise<readonly EpmdName[]> {
   const { clock, epmdPort } = context;
   const pipe = await dialOf(context)(epmdPort, signal).catch((cause: unknown) => {
-    const isRefused = cause instanceof EpmuxError && cause.code === 'CONNECT_FAILED';
+    const isRefused = EpmuxError.is(cause, 'CONNECT_FAILED');
     if (!isRefused) throw cause;
     throw new EpmuxError('NO_EPMD', `nothing listens on ${epmdPort} there`, { cause });
   });
@@ -176,7 +176,7 @@ async function lookAtCookie(context: DynoContext, signal: AbortSignal): Promise<
     try {
       await pingNode({ open, clock, expected: name, timeoutMs: ANSWER_MS }, found.cookie);
     } catch (error) {
-      if (!(error instanceof EpmuxError) || error.code !== 'COOKIE_REFUSED') throw error;
+      if (!EpmuxError.is(error, 'COOKIE_REFUSED')) throw error;
       return broken(
         new EpmuxError('COOKIE_REFUSED', `${name} refuses that of ${found.source}${seen}`),
       );

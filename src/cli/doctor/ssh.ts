@@ -1,13 +1,13 @@
 import { lookup } from 'node:dns/promises';
 import type { Socket } from 'node:net';
-import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
 import { type Address, hostPort } from '../../runtime/address.ts';
 import { connectError, type Dialer } from '../../transport/dial.ts';
 import type { Carrier, Transport } from '../../transport/transport.ts';
 import { type Check, type Finding, ok } from './check.ts';
 
-const HOST_KEY_WRONG: readonly ErrorCode[] = ['HOST_KEY_UNKNOWN', 'HOST_KEY_MISMATCH'];
-const LOGIN_WRONG: readonly ErrorCode[] = ['SSH_AUTH_REFUSED', 'SSH_KEY_UNUSABLE'];
+const HOST_KEY_WRONG = ['HOST_KEY_UNKNOWN', 'HOST_KEY_MISMATCH'] as const;
+const LOGIN_WRONG = ['SSH_AUTH_REFUSED', 'SSH_KEY_UNUSABLE'] as const;
 
 export interface SshContext {
   readonly transport: Transport;
@@ -82,9 +82,9 @@ export async function lookAtHostKey(
   );
   if (error === undefined) return ok(good);
   if (!(error instanceof EpmuxError)) throw error;
-  if (HOST_KEY_WRONG.includes(error.code)) throw error;
+  if (EpmuxError.is(error, ...HOST_KEY_WRONG)) throw error;
   // Keys are tried only after the host's was taken.
-  return LOGIN_WRONG.includes(error.code) ? ok(good) : undefined;
+  return EpmuxError.is(error, ...LOGIN_WRONG) ? ok(good) : undefined;
 }
 
 export async function lookAtLogin({ attempt, transport }: SshContext): Promise<Finding> {

@@ -52,8 +52,7 @@ async function lookForTarget(context: TargetContext, signal: AbortSignal): Promi
     context.isAsItRuns = context.spec === itself;
     return ok(`${running.name}: ${context.isAsItRuns ? running.target : wayOf(context.spec)}`);
   } catch (error) {
-    const isNothingNamed =
-      name === undefined && !isWayNamed && error instanceof EpmuxError && error.code === 'USAGE';
+    const isNothingNamed = name === undefined && !isWayNamed && EpmuxError.is(error, 'USAGE');
     if (!isNothingNamed) throw error;
     return warning(`${error.message}: only this machine is checked`, error.hint);
   }

@@ -228,11 +228,6 @@ function exitCode({ code, signal }: ProcessExit): number {
 }
 
 function lost(error: EpmuxError): EpmuxError {
-  return new EpmuxError(error.code, error.message, {
-    cause: error,
-    hint:
-      error.code === 'PIPE_LOST'
-        ? 'the command may go on there: look before you run it again'
-        : error.hint,
-  });
+  if (error.code !== 'PIPE_LOST') return error;
+  return error.with({ hint: 'the command may go on there: look before you run it again' });
 }

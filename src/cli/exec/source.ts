@@ -1,7 +1,7 @@
 import type { ExecParams, TunnelSpec } from '../../daemon/control/api.ts';
 import { connectProcess } from '../../daemon/exec/client.ts';
 import { enableHint } from '../../heroku/preflight.ts';
-import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Carrier, ExecRequest, RemoteProcess } from '../../transport/transport.ts';
 import { withDaemon } from '../daemon.ts';
@@ -40,17 +40,15 @@ export async function startProcess(
 }
 
 /** Why a connection of its own is the better try. Nothing was started there. */
-const NOT_THERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  ...([
-    'DAEMON_NOT_RUNNING',
-    'DAEMON_BUSY',
-    'PERMISSION_DENIED',
-    'TUNNEL_NOT_FOUND',
-    'BUSY',
-  ] as const),
+const NOT_THERE = [
+  'DAEMON_NOT_RUNNING',
+  'DAEMON_BUSY',
+  'PERMISSION_DENIED',
+  'TUNNEL_NOT_FOUND',
+  'BUSY',
   // A daemon of another version.
   'CONTROL_PROTOCOL',
-]);
+] as const;
 
 async function startOverTunnel(
   { spec: { way, via }, io, logger }: ExecSource,
@@ -69,7 +67,7 @@ async function startOverTunnel(
     logger.debug('runs over the connection of a tunnel');
     return { process, close: () => process.close() };
   } catch (error) {
-    if (!(error instanceof EpmuxError) || !NOT_THERE.has(error.code)) throw error;
+    if (!EpmuxError.is(error, ...NOT_THERE)) throw error;
     logger.debug('runs over a connection of its own', { why: error.message });
     return undefined;
   }
@@ -91,9 +89,8 @@ async function startAlone(source: ExecSource, request: ExecRequest): Promise<Run
 
 /** This command enables Exec as well as `up` does. */
 function withOwnHint(error: unknown, app: string): unknown {
-  if (!(error instanceof EpmuxError) || error.code !== 'EXEC_DISABLED') return error;
-  const hint = enableHint(`epmux exec -a ${app}`);
-  return new EpmuxError(error.code, error.message, { cause: error, hint });
+  if (!EpmuxError.is(error, 'EXEC_DISABLED')) return error;
+  return error.with({ hint: enableHint(`epmux exec -a ${app}`) });
 }
 
 function connect(source: ExecSource, request: ExecRequest): Promise<Carrier> {

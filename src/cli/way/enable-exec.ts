@@ -26,7 +26,7 @@ export async function withExecEnabled<T>(
   try {
     return await work();
   } catch (error) {
-    if (way.kind !== 'heroku' || !(error instanceof EpmuxError) || error.code !== 'EXEC_DISABLED') {
+    if (way.kind !== 'heroku' || !EpmuxError.is(error, 'EXEC_DISABLED')) {
       throw error;
     }
     if (!(yes || (await agrees(way.app, io)))) throw error;

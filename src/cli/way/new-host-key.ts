@@ -15,7 +15,7 @@ export async function withHostKeyAccepted<T>(
   try {
     return await work({});
   } catch (error) {
-    if (!(error instanceof EpmuxError) || error.code !== 'HOST_KEY_UNKNOWN') throw error;
+    if (!EpmuxError.is(error, 'HOST_KEY_UNKNOWN')) throw error;
     const acceptHostKey = error.details?.['fingerprint'];
     if (acceptHostKey === undefined || !io.interactive) throw error;
     beforeAsking();

@@ -56,7 +56,7 @@ async function impliedApp(cwd: string, env: Environment): Promise<string> {
   try {
     return await usualApp(cwd, env);
   } catch (cause) {
-    if (!(cause instanceof EpmuxError) || cause.code !== 'USAGE') throw cause;
+    if (!EpmuxError.is(cause, 'USAGE')) throw cause;
     throw new EpmuxError('USAGE', `it is not said where the tunnel leads (${cause.message})`, {
       cause,
       hint: `${WAYS_HINT}, or write a [tunnels.NAME] into epmux.toml`,
@@ -134,7 +134,7 @@ async function inFile<T>(
   try {
     return await read();
   } catch (cause) {
-    if (!(cause instanceof EpmuxError) || cause.code !== 'USAGE') throw cause;
+    if (!EpmuxError.is(cause, 'USAGE')) throw cause;
     const { message, hint, details } = cause;
     const key = details?.['key'];
     const line = lineOfKey(text, ['tunnels', name, ...(key === undefined ? [] : [key])]);

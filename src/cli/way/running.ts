@@ -1,6 +1,6 @@
 import { TUNNEL_NAME, type TunnelSpec, type Way } from '../../daemon/control/api.ts';
 import type { ControlClient } from '../../daemon/control/client.ts';
-import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
 import { hostPort } from '../../runtime/address.ts';
 import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
@@ -19,7 +19,7 @@ export async function planOrRunning(
   try {
     return await planTunnel(name, input, io.cwd, io.env);
   } catch (error) {
-    if (!(error instanceof EpmuxError) || error.code !== 'TUNNEL_NOT_FOUND') throw error;
+    if (!EpmuxError.is(error, 'TUNNEL_NOT_FOUND')) throw error;
     const isAlone = name !== undefined && saysNothing(input);
     const spec = isAlone ? await runningSpec(name, io) : undefined;
     if (spec === undefined) throw error;
@@ -85,11 +85,14 @@ export async function runningSpec(
   try {
     return await withDaemon(io, ask);
   } catch (error) {
-    if (error instanceof EpmuxError && NO_TUNNEL.has(error.code)) return undefined;
+    if (EpmuxError.is(error, ...NO_TUNNEL)) return undefined;
     throw error;
   }
 }
 
-const NO_TUNNEL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  ...(['DAEMON_NOT_RUNNING', 'DAEMON_BUSY', 'TUNNEL_NOT_FOUND', 'CONTROL_PROTOCOL'] as const),
-]);
+const NO_TUNNEL = [
+  'DAEMON_NOT_RUNNING',
+  'DAEMON_BUSY',
+  'TUNNEL_NOT_FOUND',
+  'CONTROL_PROTOCOL',
+] as const;

@@ -76,8 +76,7 @@ function checked<T>(key: keyof WayInput, check: () => T): T {
     return check();
   } catch (error) {
     if (!(error instanceof EpmuxError) || error.details !== undefined) throw error;
-    const { code, message, cause, hint } = error;
-    throw new EpmuxError(code, message, { cause, hint, details: { key } });
+    throw error.with({ details: { key } });
   }
 }
 

@@ -193,7 +193,7 @@ export async function connectDaemon(
     return await ControlClient.connect(paths.controlSocket, options);
   } catch (error) {
     const elsewhere = readLockHolder(paths.lockFile)?.controlSocket;
-    const notRunning = error instanceof EpmuxError && error.code === 'DAEMON_NOT_RUNNING';
+    const notRunning = EpmuxError.is(error, 'DAEMON_NOT_RUNNING');
     if (!notRunning || elsewhere === undefined || elsewhere === paths.controlSocket) throw error;
     return ControlClient.connect(elsewhere, options);
   }

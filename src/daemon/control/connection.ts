@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { EpmuxError } from '../../protocol/errors.ts';
+import { EpmuxError, messageOf, stackOf } from '../../protocol/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { DaemonLimits } from '../limits.ts';
 import type { Progress } from './api.ts';
@@ -74,8 +74,7 @@ export class ControlConnection {
         if (!this.#closing && line.trim() !== '') this.#onLine(line);
       }
     } catch (error) {
-      const message = error instanceof EpmuxError ? error.message : String(error);
-      this.#refuse(RpcCode.invalidRequest, message);
+      this.#refuse(RpcCode.invalidRequest, messageOf(error));
     }
   }
 
@@ -134,10 +133,10 @@ export class ControlConnection {
   }
 
   #asEpmuxError(method: string, error: unknown): EpmuxError {
-    if (error instanceof EpmuxError) return error;
-    const stack = error instanceof Error ? error.stack : undefined;
-    this.#logger.error('a control call failed', { method, stack: stack ?? String(error) });
-    return new EpmuxError('INTERNAL', `the daemon failed in ${method}: ${String(error)}`);
+    if (!(error instanceof EpmuxError)) {
+      this.#logger.error('a control call failed', { method, stack: stackOf(error) });
+    }
+    return EpmuxError.from(error, 'INTERNAL', `the daemon failed in ${method}`);
   }
 
   #fail(id: RequestId, error: RpcError): void {

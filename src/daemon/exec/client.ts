@@ -127,11 +127,7 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
     try {
       for (const frame of this.#frames.push(chunk)) this.#onFrame(frame);
     } catch (error) {
-      this.#finish(
-        error instanceof EpmuxError
-          ? error
-          : new EpmuxError('CONTROL_PROTOCOL', String(error), { cause: error }),
-      );
+      this.#finish(EpmuxError.from(error, 'CONTROL_PROTOCOL', 'the daemon sends what is no frame'));
       this.#socket.destroy();
     }
   }

@@ -3,7 +3,6 @@ import {
   ANOTHER_AGENT,
   foundInstead,
   GOES_WITHOUT,
-  hasCode,
   isNotThisAgent,
   PUSHED_IS_GONE,
   withoutAny,
@@ -148,7 +147,7 @@ export class AgentSearch {
     onStep('looking for the agent');
     const pipe = await carrier.openAgentPipe(signal).catch((error: unknown) => {
       // The dyno itself says that nothing listens: the agent that knew the session is gone.
-      if (hasCode(error, ['AGENT_MISSING'])) agent.abandon(error);
+      if (EpmuxError.is(error, 'AGENT_MISSING')) agent.abandon(error);
       throw error;
     });
     if (secret === undefined) {
@@ -159,7 +158,7 @@ export class AgentSearch {
       );
     }
     const connection = await this.#attach(pipe, secret, signal).catch((error: unknown) => {
-      if (hasCode(error, ANOTHER_AGENT)) agent.abandon(error);
+      if (EpmuxError.is(error, ...ANOTHER_AGENT)) agent.abandon(error);
       throw error;
     });
     this.#found = 'listening';
@@ -188,9 +187,9 @@ export class AgentSearch {
       onStep(`attached to the pushed agent (${agent.agentSoftware}, Node.js ${node})`);
       return connection;
     } catch (error) {
-      this.#wordless = isOpen && hasCode(error, ['AGENT_MISSING']) ? this.#wordless + 1 : 0;
+      this.#wordless = isOpen && EpmuxError.is(error, 'AGENT_MISSING') ? this.#wordless + 1 : 0;
       const mayBeFull = this.#wordless > 0 && this.#wordless < WORDLESS_CLOSES;
-      if (mayBeFull || !hasCode(error, PUSHED_IS_GONE)) throw error;
+      if (mayBeFull || !EpmuxError.is(error, ...PUSHED_IS_GONE)) throw error;
       this.#wordless = 0;
       this.#pushed = undefined;
       this.#found = undefined;
@@ -244,7 +243,7 @@ export class AgentSearch {
         (opened) => opened.close(),
         () => undefined,
       );
-      if (!hasCode(error, ['AGENT_MISSING', 'PIPE_LOST'])) throw error;
+      if (!EpmuxError.is(error, 'AGENT_MISSING', 'PIPE_LOST')) throw error;
       if (broken !== undefined) throw broken;
       logger.debug('no agent can be pushed', { reason: error.message, code: error.code });
       this.#cannotPush = { error, until: clock.now() + PUSH_AGAIN_MS };
@@ -255,7 +254,8 @@ export class AgentSearch {
   #goWithout(refusal: EpmuxError, cannotPush: EpmuxError | undefined, carrier: Carrier): undefined {
     const { choice, logger, onStep } = this.#options;
     const reason = cannotPush?.message;
-    if (choice === 'auto' && carrier.dial !== undefined && hasCode(refusal, GOES_WITHOUT)) {
+    const mayGoWithout = choice === 'auto' && carrier.dial !== undefined;
+    if (mayGoWithout && EpmuxError.is(refusal, ...GOES_WITHOUT)) {
       const found = foundInstead(refusal);
       const why = reason === undefined ? found : `${found}, and none can be pushed (${reason})`;
       this.#whyNone = why;

@@ -75,18 +75,15 @@ export interface ConnectionLoopOptions {
   readonly passing?: ReadonlySet<ErrorCode>;
 }
 
-export function asEpmuxError(error: unknown): EpmuxError {
-  if (error instanceof EpmuxError) return error;
-  const text = error instanceof Error ? error.message : String(error);
-  return new EpmuxError('INTERNAL', `a connection attempt failed: ${text}`, { cause: error });
+export function attemptError(error: unknown): EpmuxError {
+  return EpmuxError.from(error, 'INTERNAL', 'a connection attempt failed');
 }
 
 /** Who looks at the status learns why nothing happens for so long. */
 function withNextTry(error: EpmuxError, waitMs: number): EpmuxError {
   if (waitMs < FLAPPING_MAX_MS) return error;
-  const { code, message, cause, hint } = error;
   const next = `tried again after ${Math.round(waitMs / 1_000)} s`;
-  return new EpmuxError(code, `${message}; ${next}`, { cause, hint });
+  return error.with({ message: `${error.message}; ${next}` });
 }
 
 interface Attempting {
@@ -177,7 +174,7 @@ export class ConnectionLoop {
     try {
       return await attempt(abort.signal);
     } catch (error) {
-      return asEpmuxError(error);
+      return attemptError(error);
     } finally {
       cancel();
       this.#attempting = undefined;

@@ -55,10 +55,8 @@ export class DirectDirectory {
       const { names } = await askEpmdOver(pipe, { kind: 'names' }, namesAnswer(), limits);
       return names;
     } catch (error) {
-      const dead =
-        !(error instanceof EpmuxError) ||
-        ['TIMEOUT', 'PIPE_LOST', 'INTERRUPTED'].includes(error.code);
-      if (dead) throw error;
+      const isOurs = error instanceof EpmuxError;
+      if (!isOurs || EpmuxError.is(error, 'TIMEOUT', 'PIPE_LOST', 'INTERRUPTED')) throw error;
       return undefined;
     }
   }

@@ -1,4 +1,4 @@
-import { EpmuxError } from '../../protocol/errors.ts';
+import { EpmuxError, messageOf } from '../../protocol/errors.ts';
 import { abortError } from '../../runtime/attempt.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -161,7 +161,7 @@ export class DirectWay implements NodeWay {
     } catch (error) {
       if (this.#line !== line) return;
       line.failure = error;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#options.logger.warn('the carrier does not answer any more', { reason });
       line.carrier.close();
       return;

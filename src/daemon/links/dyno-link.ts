@@ -44,11 +44,6 @@ const RESTARTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SSH_AUTH_REFUSED',
   'HOST_KEY_MISMATCH',
 ]);
-const MISSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AGENT_MISSING']);
-
-function hasCode(error: unknown, codes: ReadonlySet<ErrorCode>): error is EpmuxError {
-  return error instanceof EpmuxError && codes.has(error.code);
-}
 
 /**
  * One dyno: a carrier, and on it an agent's session or, where there is none and the choice allows it, straight connections. Once an
@@ -153,7 +148,7 @@ export class DynoLink implements Link {
       };
     } catch (error) {
       // The carrier works, only nobody listens at its end: asked again on it.
-      if (!hasCode(error, MISSING)) this.#dropCarrier();
+      if (!EpmuxError.is(error, 'AGENT_MISSING')) this.#dropCarrier();
       throw error;
     }
   }

@@ -88,11 +88,7 @@ export class LazyPipe implements BytePipe {
 
   #failed(error: unknown): void {
     if (this.#closed !== undefined) return;
-    this.#finish(
-      error instanceof EpmuxError
-        ? error
-        : new EpmuxError('CONNECT_FAILED', `${this.label}: ${String(error)}`, { cause: error }),
-    );
+    this.#finish(EpmuxError.from(error, 'CONNECT_FAILED', this.label));
   }
 
   #finish(error: EpmuxError | undefined): void {

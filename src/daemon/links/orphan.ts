@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { encodeFrame } from '../../protocol/encode.ts';
-import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { openDaemonPipe } from '../../runtime/open-session-pipe.ts';
@@ -13,7 +13,7 @@ const NO_POSITION = Number.MAX_SAFE_INTEGER;
 const HELLO_TIMEOUT_MS = 5_000;
 const ANSWER_MS = 2_000;
 /** Who answers so is not the agent that had the session. */
-const NOT_ITS_AGENT: readonly ErrorCode[] = ['AGENT_MISSING', 'NOT_AN_AGENT', 'SECRET_REFUSED'];
+const NOT_ITS_AGENT = ['AGENT_MISSING', 'NOT_AN_AGENT', 'SECRET_REFUSED'] as const;
 
 export interface OrphansOptions {
   readonly sessions: readonly string[];
@@ -49,12 +49,11 @@ export class Orphans {
         logger.info('a session from before the crash is ended');
       }
     } catch (error) {
-      const { code, message } = error as EpmuxError;
       if (!(error instanceof EpmuxError)) throw error;
-      if (NOT_ITS_AGENT.includes(code)) this.#left.clear();
+      if (EpmuxError.is(error, ...NOT_ITS_AGENT)) this.#left.clear();
       logger.info('a session from before the crash may go on for its grace', {
-        code,
-        reason: message,
+        code: error.code,
+        reason: error.message,
       });
     } finally {
       this.#busy = false;

@@ -131,7 +131,7 @@ function cannot(why: string, cause?: unknown): EpmuxError {
 /** PIPE_LOST stays what it is: whether the carrier broke, or only that process, its owner knows. */
 function asReason(error: unknown): unknown {
   if (!(error instanceof EpmuxError)) return error;
-  if (error.code === 'AGENT_MISSING' || error.code === 'PIPE_LOST') return error;
+  if (EpmuxError.is(error, 'AGENT_MISSING', 'PIPE_LOST')) return error;
   return cannot(error.message, error);
 }
 

@@ -182,11 +182,7 @@ function hostVerifier(check: HostKeyCheck, settle: Settle<Outcome>) {
         verify(true);
       },
       (error: unknown) => {
-        settle.fail(
-          error instanceof EpmuxError
-            ? error
-            : new EpmuxError('INTERNAL', 'the host key could not be checked', { cause: error }),
-        );
+        settle.fail(EpmuxError.from(error, 'INTERNAL', 'the host key could not be checked'));
         verify(false);
       },
     );
