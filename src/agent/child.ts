@@ -2,8 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
+import { messageOf } from '../protocol/errors.ts';
 import type { Environment } from '../runtime/environment.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { systemCode } from '../runtime/system-error.ts';
 
 /** What a shell answers when a command is not there, and when it is there and can't be run. */
 const NOT_FOUND = 127;
@@ -86,10 +88,10 @@ function exitCode(code: number | null, signal: NodeJS.Signals | null): number {
 }
 
 function spawnFailure(command: readonly string[], error: unknown, log: Logger): number {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const code = systemCode(error);
   log.error('the command could not be started', {
     command: command[0] ?? '',
-    reason: code ?? message,
+    reason: code ?? messageOf(error),
   });
   return code === 'ENOENT' || code === 'ENOTDIR' ? NOT_FOUND : NOT_RUNNABLE;
 }

@@ -5,6 +5,7 @@ import { attempt } from '../runtime/attempt.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isExhaustion } from '../runtime/descriptors.ts';
 import { knownInterfaces } from '../runtime/interfaces.ts';
+import { systemCode } from '../runtime/system-error.ts';
 
 /** A connection within one host is there at once or not at all. */
 const DIAL_MS = 3_000;
@@ -47,8 +48,8 @@ async function dialFirst(
       return await dial(host, port, clock, signal);
     } catch (error) {
       first ??= error;
-      const { code = '' } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
-      if (!TRY_NEXT.has(code)) break;
+      const code = error instanceof EpmuxError ? systemCode(error.cause) : undefined;
+      if (!TRY_NEXT.has(code ?? '')) break;
     }
   }
   throw first;

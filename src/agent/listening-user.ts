@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
+import { systemCode } from '../runtime/system-error.ts';
 import { readBounded } from './bounded-file.ts';
 
 /** Some seventeen hundred sockets; those that listen come first. */
@@ -105,7 +106,7 @@ async function isWithheld(table: string): Promise<boolean> {
     await (await open(table)).close();
     return false;
   } catch (error) {
-    return WITHHELD.has((error as NodeJS.ErrnoException).code ?? '');
+    return WITHHELD.has(systemCode(error) ?? '');
   }
 }
 

@@ -1,5 +1,6 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { systemCode } from '../runtime/system-error.ts';
 
 const STDERR = 2;
 const MAX_WAITING_BYTES = 256 * 1024;
@@ -90,7 +91,7 @@ export class LogOutput {
     try {
       return writeSync(this.#fd, bytes);
     } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 0 : bytes.length;
+      return systemCode(error) === 'EAGAIN' ? 0 : bytes.length;
     }
   }
 }

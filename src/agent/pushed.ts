@@ -4,6 +4,7 @@ import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Cancel, Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { systemCode } from '../runtime/system-error.ts';
 import { deferred } from '../runtime/wait.ts';
 import type { EndReason } from '../session/types.ts';
 import { loadSecret } from './secret.ts';
@@ -38,7 +39,7 @@ function refuseUnlessPrivate(folder: string): void {
     else if (stat.uid !== process.getuid?.()) why = 'it is another user’s';
     else if ((stat.mode & PRIVATE) !== 0) why = 'others may enter it';
   } catch (error) {
-    why = (error as NodeJS.ErrnoException).code ?? String(error);
+    why = systemCode(error) ?? String(error);
   }
   if (why !== undefined) {
     throw new EpmuxError('PERMISSION_DENIED', `the folder ${folder} is not used: ${why}`);

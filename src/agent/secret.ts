@@ -3,6 +3,7 @@ import { MIN_SECRET_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Environment } from '../runtime/environment.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { systemCode } from '../runtime/system-error.ts';
 
 const MAX_SECRET_BYTES = 4_096;
 const HOW_TO_MAKE =
@@ -59,7 +60,7 @@ function readSecretFile(file: string, log: Logger): string {
 }
 
 function unreadable(file: string, cause: unknown): EpmuxError {
-  const why = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+  const why = systemCode(cause) ?? 'unknown';
   return new EpmuxError('SECRET_MISSING', `the secret file ${file} can't be read (${why})`, {
     cause,
     hint: HOW_TO_MAKE,

@@ -1,3 +1,5 @@
+import { systemCode } from '../runtime/system-error.ts';
+
 const TROUBLE: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'permission is denied',
@@ -7,6 +9,6 @@ const TROUBLE: Readonly<Record<string, string>> = {
 
 /** Why the operating system refused a file, for a person. */
 export function fileTrouble(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  return TROUBLE[code] ?? (code || String(cause));
+  const code = systemCode(cause);
+  return TROUBLE[code ?? ''] ?? code ?? String(cause);
 }

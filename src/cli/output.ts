@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { fileError } from '../daemon/file-error.ts';
+import { fileError } from '../runtime/system-error.ts';
 
 /**
  * Fails once a result can't be written, as to a full disk; never resolves. `onUnread`: nobody reads results any more. Talk that nobody hears ends nothing: a

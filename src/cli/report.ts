@@ -1,5 +1,5 @@
-import { systemError } from '../daemon/file-error.ts';
 import { EpmuxError, messageOf, stackOf } from '../protocol/errors.ts';
+import { systemCode, systemError } from '../runtime/system-error.ts';
 import { printable } from './terminal/printable.ts';
 import type { Paint } from './terminal/style.ts';
 
@@ -15,9 +15,7 @@ export function asEpmuxError(thrown: unknown): EpmuxError {
 
 /** Much is loaded when it is needed: it may have been removed, or half replaced, since. */
 function isMissingPart(thrown: unknown): boolean {
-  return (
-    thrown instanceof Error && (thrown as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND'
-  );
+  return systemCode(thrown) === 'ERR_MODULE_NOT_FOUND';
 }
 
 /** The lines on stderr; where the error came from only for who asked to see it. */

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EpmuxError } from '../protocol/errors.ts';
+import { systemCode } from '../runtime/system-error.ts';
 import { VERSION } from '../runtime/version.ts';
 import { type ControlClient, connectDaemon } from './control/client.ts';
-import { systemCode } from './file-error.ts';
 import { isHeld, livingHolder } from './lock.ts';
 import type { DaemonPaths } from './paths.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { cookieOfFile, MAX_COOKIE_BYTES } from '../erlang/cookie.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { erlangConfig } from '../runtime/home.ts';
-import { fileError, systemCode } from './file-error.ts';
+import { fileError, systemCode } from '../runtime/system-error.ts';
 
 const COOKIE_LENGTH = 20;
 

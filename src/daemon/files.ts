@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fileError } from './file-error.ts';
+import { fileError } from '../runtime/system-error.ts';
 
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { EpmuxError } from '../protocol/errors.ts';
-import { fileError, systemCode } from './file-error.ts';
+import { fileError, systemCode } from '../runtime/system-error.ts';
 import type { DaemonPaths } from './paths.ts';
 
 /** A holder whose process lives but whose socket refuses is starting; after this long it is another process with a used pid. */

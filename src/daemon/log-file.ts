@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, truncate } from 'node:fs/promises';
 import { Writable } from 'node:stream';
-import { fileError } from './file-error.ts';
+import { fileError } from '../runtime/system-error.ts';
 import { DAEMON_LIMITS } from './limits.ts';
 
 export interface LogFileOptions {

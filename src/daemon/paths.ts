@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Environment } from '../runtime/environment.ts';
 import { homeFolder, xdgFolder } from '../runtime/home.ts';
-import { fileError } from './file-error.ts';
+import { fileError } from '../runtime/system-error.ts';
 
 /**
  * Longest path of a unix socket that every system takes (macOS: 104 bytes with the final NUL). Some systems cut a longer one

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { givenCookie } from '../erlang/cookie.ts';
-import { fileError, systemCode } from './file-error.ts';
+import { fileError, systemCode } from '../runtime/system-error.ts';
 import { writeFileAtomic } from './files.ts';
 
 /** A secret or a cookie is short; a longer file is something else. */

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
+import { fileError } from '../runtime/system-error.ts';
 import { VERSION } from '../runtime/version.ts';
 import { type ControlClient, connectDaemon } from './control/client.ts';
-import { fileError } from './file-error.ts';
 import { isHeld, livingHolder } from './lock.ts';
 import { type DaemonPaths, ensureFolders } from './paths.ts';
 import { assertStartable, type StartedDaemon, startDetached } from './start-detached.ts';

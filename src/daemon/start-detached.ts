@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { withoutSecrets } from '../runtime/environment.ts';
 import { enterableHome } from '../runtime/home.ts';
-import { fileError } from './file-error.ts';
+import { fileError } from '../runtime/system-error.ts';
 import { daemonLimits } from './limits.ts';
 import { type DaemonPaths, ensureFolders, withResolvedPaths } from './paths.ts';
 

@@ -1,8 +1,8 @@
 import { readFile, rename } from 'node:fs/promises';
 import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { fileError, systemCode } from '../runtime/system-error.ts';
 import type { TunnelSpec } from './control/api.ts';
-import { fileError, systemCode } from './file-error.ts';
 import { writeFileAtomic } from './files.ts';
 import { DAEMON_LIMITS } from './limits.ts';
 import { Rerun } from './rerun.ts';

@@ -12,9 +12,10 @@ import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import { type Address, LOOPBACK } from '../runtime/address.ts';
 import { askNames, askNode } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { systemCode } from '../runtime/system-error.ts';
 import type { Opened } from './addresses.ts';
-import { systemCode } from './file-error.ts';
 import type { DaemonLimits } from './limits.ts';
+import { type DaemonLimits, STANDARD_LIMITS } from './limits.ts';
 
 /** Name already in use, or no room. */
 const REFUSED = 1;

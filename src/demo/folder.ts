@@ -3,9 +3,9 @@ import { existsSync, rmSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemCode } from '../daemon/file-error.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { homeFolder } from '../runtime/home.ts';
+import { systemCode } from '../runtime/system-error.ts';
 import type { Cleanup } from './cleanup.ts';
 
 const COOKIE_LENGTH = 20;

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EpmuxError } from '../protocol/errors.ts';
+import { systemCode } from '../runtime/system-error.ts';
 import { netrcEntry } from './netrc.ts';
 
 /** An API key and where it came from. The key is a secret. */
@@ -107,7 +108,7 @@ async function readNetrc(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = systemCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return '';
     throw new EpmuxError('PERMISSION_DENIED', `~/.netrc can't be read: ${code}`, { cause: error });
   }

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { EpmuxError } from '../protocol/errors.ts';
+import { systemCode } from '../runtime/system-error.ts';
 
 /** Node reads it when a process starts, and never again: a daemon that runs is told the file. */
 export const EXTRA_CA_VARIABLE = 'NODE_EXTRA_CA_CERTS';
@@ -44,7 +45,7 @@ function read(path: string): string {
     return content.toString('utf8', 0, readSync(file, content, 0, size, 0));
   } catch (cause) {
     if (cause instanceof EpmuxError) throw cause;
-    const { code } = cause as NodeJS.ErrnoException;
+    const code = systemCode(cause);
     throw wrong(path, `which can not be read${code === undefined ? '' : ` (${code})`}`, cause);
   } finally {
     if (file !== undefined) closeSync(file);

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { EpmuxError } from '../protocol/errors.ts';
+import { systemCode } from './system-error.ts';
 
 /** For files, epmd and whatever else a process opens for a moment, and for a connection to it that says what is wrong. */
 const RESERVE = 16;
@@ -26,7 +27,7 @@ function countDescriptors(): DescriptorCount | undefined {
 
 /** No descriptor was left, in this process or in the whole system. */
 export function isExhaustion(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  const code = systemCode(error);
   return code === 'EMFILE' || code === 'ENFILE';
 }
 

@@ -10,7 +10,6 @@ import {
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TunnelSpec } from '../../src/daemon/control/api.ts';
-import { fileError } from '../../src/daemon/file-error.ts';
 import { writeFileAtomic } from '../../src/daemon/files.ts';
 import { SecretStore } from '../../src/daemon/secrets.ts';
 import { StateStore } from '../../src/daemon/state.ts';
@@ -91,21 +90,6 @@ describe('the state file', () => {
     await writeFileAtomic(path, 'old');
     await assert.rejects(writeFileAtomic(join(path, 'below-a-file'), 'new'));
     assert.equal(readFileSync(path, 'utf8'), 'old');
-  });
-});
-
-describe('a failed file', () => {
-  it('has a code of ours', () => {
-    const error = (code: string) => Object.assign(new Error('x'), { code });
-    assert.equal(fileError(error('ENOSPC'), '/f').code, 'DISK_FULL');
-    assert.equal(fileError(error('EDQUOT'), '/f').code, 'DISK_FULL');
-    assert.equal(fileError(error('EROFS'), '/f').code, 'PERMISSION_DENIED');
-    assert.equal(fileError(error('EISDIR'), '/f').code, 'INTERNAL');
-    for (const code of ['EEXIST', 'ENOTDIR']) {
-      const { code: ours, hint } = fileError(error(code), '/f');
-      assert.equal(ours, 'CONFIG_INVALID');
-      assert.match(hint, /^a folder is needed there/);
-    }
   });
 });
 

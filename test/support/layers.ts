@@ -52,7 +52,6 @@ const DAEMON_FOR_CLI = [
   'daemon/control/client.ts',
   'daemon/end-daemon.ts',
   'daemon/exec/client.ts',
-  'daemon/file-error.ts',
   'daemon/main.ts',
   'daemon/paths.ts',
   'daemon/spawn.ts',

@@ -9,6 +9,7 @@ import { EPMD_PORT, LOOPBACK, portOf } from '../../runtime/address.ts';
 import type { Environment } from '../../runtime/environment.ts';
 import { askNames } from '../../runtime/epmd-client.ts';
 import { erlangConfig, homeFolder } from '../../runtime/home.ts';
+import { systemCode } from '../../runtime/system-error.ts';
 import { findProgram } from '../erlang/programs.ts';
 import type { CookieFile, DaemonSide, LocalPorts } from './local.ts';
 
@@ -78,7 +79,7 @@ async function statOf(path: string) {
   try {
     return await stat(path);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
+    const code = systemCode(cause);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new EpmuxError('PERMISSION_DENIED', `${path} can't be read: ${code}`, { cause });
   }

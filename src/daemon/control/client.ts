@@ -1,6 +1,6 @@
 import net from 'node:net';
 import { EpmuxError } from '../../protocol/errors.ts';
-import { systemCode } from '../file-error.ts';
+import { systemCode } from '../../runtime/system-error.ts';
 import { readLockHolder } from '../lock.ts';
 import type { DaemonPaths } from '../paths.ts';
 import type { ControlMethod, ControlMethods, Progress } from './api.ts';

@@ -5,8 +5,9 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { fileError } from '../../runtime/system-error.ts';
 import type { RemoteProcess } from '../../transport/transport.ts';
-import { fileError } from '../file-error.ts';
+import { STANDARD_LIMITS } from '../limits.ts';
 import { bridgeProcess } from './bridge.ts';
 
 /** Whoever asked for a process connects at once, or is gone. */

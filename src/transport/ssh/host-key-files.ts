@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Address } from '../../runtime/address.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { systemCode } from '../../runtime/system-error.ts';
 import { algorithmsFor, type HostKeys } from './host-keys.ts';
 import {
   entriesFor,
@@ -58,7 +59,7 @@ async function readText(path: string, logger: Logger): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = systemCode(error);
     if (code !== 'ENOENT' && code !== 'ENOTDIR') logger.warn(`${path} can't be read`, { code });
     return '';
   }
@@ -83,7 +84,7 @@ async function remember(
     }
     return true;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = systemCode(error);
     logger.warn('the accepted host key could not be written down', { file, code });
     return false;
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import ssh2, { type ParsedKey } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { systemCode } from '../../runtime/system-error.ts';
 import { AgentIdentities } from './agent-identities.ts';
 
 export type Identity =
@@ -97,7 +98,7 @@ async function readKey(file: string): Promise<ParsedKey | string> {
   try {
     text = await readFile(file);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = systemCode(error);
     return code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : `it can't be read: ${code}`;
   }
   const parsed = ssh2.utils.parseKey(text) as ParsedKey | ParsedKey[] | Error;
