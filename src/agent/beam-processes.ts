@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readBounded } from './bounded-file.ts';
 import { parseEnviron } from './environ.ts';
+import { readPlain } from './plain-file.ts';
 
 /** One running BEAM as the system shows it to its own user. */
 export interface BeamProcess {
@@ -87,7 +87,7 @@ async function describe(proc: string, pid: number): Promise<BeamProcess> {
 }
 
 async function readText(path: string, maxBytes: number): Promise<string | undefined> {
-  return (await readBounded(path, maxBytes))?.toString('utf8');
+  return (await readPlain(path, maxBytes))?.toString('utf8');
 }
 
 function split(text: string | undefined): readonly string[] {

@@ -8,7 +8,7 @@ import {
 } from '../erlang/cookie.ts';
 import type { Environment } from '../runtime/environment.ts';
 import { type BeamProcess, beamProcesses } from './beam-processes.ts';
-import { readBounded } from './bounded-file.ts';
+import { readPlain } from './plain-file.ts';
 
 /** Where to look; a test brings its own. */
 export interface CookieSurroundings {
@@ -99,7 +99,7 @@ async function ofFiles(
   const found = await Promise.all(
     files.map(async ([folder, name, cookieIn]) => {
       if (!folder?.startsWith('/')) return [];
-      const bytes = await readBounded(join(folder, name), MAX_FILE_BYTES);
+      const bytes = await readPlain(join(folder, name), MAX_FILE_BYTES);
       const cookie = bytes === undefined ? undefined : cookieIn(bytes);
       return cookie === undefined ? [] : [{ cookie, where: `${name} of ${whose}` }];
     }),

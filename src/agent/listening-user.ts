@@ -3,7 +3,7 @@ import { BlockList, isIPv6 } from 'node:net';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { systemCode } from '../runtime/system-error.ts';
-import { readBounded } from './bounded-file.ts';
+import { readPlain } from './plain-file.ts';
 
 /** Some seventeen hundred sockets; those that listen come first. */
 const TABLE_BYTES = 262_144;
@@ -77,7 +77,7 @@ export class ListeningUser {
 /** What listens in this host, as the kernel's tables have it at this moment. Undefined: the system does not tell, for it has no such tables in its `proc`, or lets nobody read them. Never fails. */
 export async function listenersNow(proc: string): Promise<readonly Listener[] | undefined> {
   const tables = TABLES.map((name) => join(proc, name));
-  const read = await Promise.all(tables.map((path) => readBounded(path, TABLE_BYTES)));
+  const read = await Promise.all(tables.map((path) => readPlain(path, TABLE_BYTES)));
   if (read.every((table) => table === undefined)) {
     const withheld = await Promise.all(tables.map(isWithheld));
     if (withheld.every(Boolean)) return undefined;

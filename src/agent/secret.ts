@@ -1,11 +1,11 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { MIN_SECRET_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
+import { type BoundedFile, readBoundedSync } from '../runtime/bounded-file.ts';
 import type { Environment } from '../runtime/environment.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { MAX_SECRET_BYTES, MAX_SECRET_FILE_BYTES } from '../runtime/secret-file.ts';
 import { systemCode } from '../runtime/system-error.ts';
 
-const MAX_SECRET_BYTES = 4_096;
 const HOW_TO_MAKE =
   'make one with `head -c 32 /dev/urandom | base64`, and give it to both ends by EPMUX_SECRET or --secret-file';
 
@@ -35,28 +35,16 @@ function check(text: string, what: string): Uint8Array {
 }
 
 function readSecretFile(file: string, log: Logger): string {
-  let fd: number;
+  let found: BoundedFile;
   try {
-    fd = openSync(file, 'r');
+    found = readBoundedSync(file, MAX_SECRET_FILE_BYTES, true);
   } catch (cause) {
     throw unreadable(file, cause);
   }
-  try {
-    if ((fstatSync(fd).mode & 0o077) !== 0) {
-      log.warn('others may read the secret file: chmod 600 it', { file });
-    }
-    // One byte more than may be there, so that a longer file is told from a full one.
-    const buffer = Buffer.alloc(MAX_SECRET_BYTES * 2 + 1);
-    let length = 0;
-    for (let read = -1; read !== 0 && length < buffer.length; length += read) {
-      read = readSync(fd, buffer, length, buffer.length - length, null);
-    }
-    return buffer.toString('utf8', 0, length);
-  } catch (cause) {
-    throw unreadable(file, cause);
-  } finally {
-    closeSync(fd);
+  if ((found.stat.mode & 0o077) !== 0) {
+    log.warn('others may read the secret file: chmod 600 it', { file });
   }
+  return found.bytes.toString('utf8');
 }
 
 function unreadable(file: string, cause: unknown): EpmuxError {

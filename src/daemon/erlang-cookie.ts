@@ -1,16 +1,19 @@
 import { randomInt } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cookieOfFile, MAX_COOKIE_BYTES } from '../erlang/cookie.ts';
 import { EpmuxError } from '../protocol/errors.ts';
+import { readBounded } from '../runtime/bounded-file.ts';
 import { erlangConfig } from '../runtime/home.ts';
 import { fileError, systemCode } from '../runtime/system-error.ts';
 
 const COOKIE_LENGTH = 20;
+/** Of a cookie and the white space around it. */
+const MAX_FILE_BYTES = 4_096;
 
 async function read(path: string): Promise<string | undefined> {
   try {
-    const bytes = await readFile(path);
+    const { bytes } = await readBounded(path, MAX_FILE_BYTES);
     // With a file that Erlang refuses no node starts, but one that was given its cookie: what it holds is nobody's.
     const text = cookieOfFile(bytes) ?? bytes.toString('latin1').trim().slice(0, MAX_COOKIE_BYTES);
     return text === '' ? undefined : text;

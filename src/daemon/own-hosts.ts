@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { readBoundedSync } from '../runtime/bounded-file.ts';
 import { isLeadable } from './addresses.ts';
 
 /** Of /etc/hosts and /etc/resolv.conf; what is behind is a list of blocked hosts, mostly. */
@@ -71,14 +71,9 @@ function thisMachine(): Machine {
 }
 
 function startOf(path: string): string {
-  let file: number | undefined;
   try {
-    file = openSync(path, 'r');
-    const bytes = Buffer.allocUnsafe(MAX_FILE_BYTES);
-    return bytes.toString('latin1', 0, readSync(file, bytes, 0, MAX_FILE_BYTES, 0));
+    return readBoundedSync(path, MAX_FILE_BYTES).bytes.toString('latin1');
   } catch {
     return '';
-  } finally {
-    if (file !== undefined) closeSync(file);
   }
 }

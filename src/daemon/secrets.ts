@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { givenCookie } from '../erlang/cookie.ts';
+import { readBounded } from '../runtime/bounded-file.ts';
+import { MAX_SECRET_FILE_BYTES, secretIn } from '../runtime/secret-file.ts';
 import { fileError, systemCode } from '../runtime/system-error.ts';
 import { writeFileAtomic } from './files.ts';
 
-/** A secret or a cookie is short; a longer file is something else. */
-const MAX_SECRET_FILE_BYTES = 4_096;
 /** Without capitals: macOS takes `Prod` and `prod` for one file. */
 const SAFE_FILE_NAME = /^[a-z0-9][a-z0-9._@:+-]*$/;
 
-/** The text of a file that holds one secret, without the white space around it. Undefined: there is none. */
+/** The text of a file that holds one secret, without the white space around it. Undefined: there is none. Fails with USAGE where it is too long. */
 export async function readSecretFile(path: string): Promise<string | undefined> {
-  return (await read(path)).trim() || undefined;
+  return (await read(path)) || undefined;
 }
 
-/** The cookie in a file that a person named. Undefined: there is none. */
+/** The cookie in a file that a person named. Undefined: there is none. Fails with USAGE where it is too long. */
 export async function readCookieFile(path: string): Promise<string | undefined> {
   return givenCookie(await read(path)) || undefined;
 }
@@ -23,7 +23,7 @@ export async function readCookieFile(path: string): Promise<string | undefined> 
 /** Empty where there is no such file. */
 async function read(path: string): Promise<string> {
   try {
-    return (await readFile(path)).subarray(0, MAX_SECRET_FILE_BYTES).toString('utf8');
+    return secretIn(await readBounded(path, MAX_SECRET_FILE_BYTES), path);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return '';
     throw fileError(error, path);

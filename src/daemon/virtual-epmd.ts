@@ -15,7 +15,6 @@ import type { Logger } from '../runtime/logger.ts';
 import { systemCode } from '../runtime/system-error.ts';
 import type { Opened } from './addresses.ts';
 import type { DaemonLimits } from './limits.ts';
-import { type DaemonLimits, STANDARD_LIMITS } from './limits.ts';
 
 /** Name already in use, or no room. */
 const REFUSED = 1;

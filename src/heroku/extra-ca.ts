@@ -1,5 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { EpmuxError } from '../protocol/errors.ts';
+import { type BoundedFile, readBoundedSync } from '../runtime/bounded-file.ts';
 import { systemCode } from '../runtime/system-error.ts';
 
 /** Node reads it when a process starts, and never again: a daemon that runs is told the file. */
@@ -35,21 +35,15 @@ export class ExtraCa {
 }
 
 function read(path: string): string {
-  let file: number | undefined;
+  let file: BoundedFile;
   try {
-    // A pipe in the file's place must not keep this process waiting for its writer.
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const { size } = fstatSync(file);
-    if (size > MAX_FILE_BYTES) throw wrong(path, `which is larger than ${MAX_FILE_BYTES} bytes`);
-    const content = Buffer.alloc(size);
-    return content.toString('utf8', 0, readSync(file, content, 0, size, 0));
+    file = readBoundedSync(path, MAX_FILE_BYTES);
   } catch (cause) {
-    if (cause instanceof EpmuxError) throw cause;
     const code = systemCode(cause);
     throw wrong(path, `which can not be read${code === undefined ? '' : ` (${code})`}`, cause);
-  } finally {
-    if (file !== undefined) closeSync(file);
   }
+  if (!file.isWhole) throw wrong(path, `which is larger than ${MAX_FILE_BYTES} bytes`);
+  return file.bytes.toString('utf8');
 }
 
 function wrong(path: string, why: string, cause?: unknown): EpmuxError {

@@ -11,7 +11,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TunnelSpec } from '../../src/daemon/control/api.ts';
 import { writeFileAtomic } from '../../src/daemon/files.ts';
-import { SecretStore } from '../../src/daemon/secrets.ts';
+import { readCookieFile, readSecretFile, SecretStore } from '../../src/daemon/secrets.ts';
 import { StateStore } from '../../src/daemon/state.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -104,6 +104,17 @@ describe("the tunnels' secrets", () => {
     await store.remove('prod');
     assert.equal(await store.read('prod'), undefined);
     await store.remove('prod');
+  });
+
+  it('are refused where a file holds more than a secret', async () => {
+    const path = join(folder.path, 'long');
+    writeFileSync(path, 'x'.repeat(5_000));
+    const refusal = {
+      code: 'USAGE',
+      message: /long holds 5000 bytes, and a secret has at most 4096/,
+    };
+    await assert.rejects(readSecretFile(path), refusal);
+    await assert.rejects(readCookieFile(path), refusal);
   });
 
   it('stay in their folder and apart whatever the tunnel is called', async () => {

@@ -1,7 +1,8 @@
-import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { type BoundedFile, readBoundedSync } from '../../runtime/bounded-file.ts';
 import type { Environment } from '../../runtime/environment.ts';
 import { configHome } from '../../runtime/home.ts';
 import { fileTrouble } from '../file-trouble.ts';
@@ -31,7 +32,7 @@ function findConfiguration(cwd: string, env: Environment): string | undefined {
 export function loadConfiguration(cwd: string, env: Environment): ConfigurationFile | undefined {
   const path = findConfiguration(cwd, env);
   if (path === undefined) return undefined;
-  const text = readBounded(path, env);
+  const text = readTrusted(path, env);
   return { path, text, configuration: parseConfiguration(path, text) };
 }
 
@@ -64,21 +65,17 @@ function foreign(path: string, uid: number): EpmuxError {
   );
 }
 
-function readBounded(path: string, env: Environment): string {
-  let file: number | undefined;
+function readTrusted(path: string, env: Environment): string {
+  let file: BoundedFile;
   try {
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const { size, uid } = fstatSync(file);
-    if (!isTrusted(uid, env)) throw foreign(path, uid);
-    if (size > MAX_FILE_BYTES) {
-      throw new EpmuxError('CONFIG_INVALID', `${path} is larger than ${MAX_FILE_BYTES} bytes`);
-    }
-    const content = Buffer.alloc(size);
-    return content.toString('utf8', 0, readSync(file, content, 0, size, 0));
+    file = readBoundedSync(path, MAX_FILE_BYTES);
   } catch (cause) {
-    if (cause instanceof EpmuxError) throw cause;
     throw new EpmuxError('CONFIG_INVALID', `can't read ${path}: ${fileTrouble(cause)}`, { cause });
-  } finally {
-    if (file !== undefined) closeSync(file);
   }
+  const { bytes, isWhole, stat } = file;
+  if (!isTrusted(stat.uid, env)) throw foreign(path, stat.uid);
+  if (!isWhole) {
+    throw new EpmuxError('CONFIG_INVALID', `${path} is larger than ${MAX_FILE_BYTES} bytes`);
+  }
+  return bytes.toString('utf8');
 }

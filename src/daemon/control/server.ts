@@ -5,7 +5,6 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { fileError, systemCode } from '../../runtime/system-error.ts';
 import type { DaemonLimits } from '../limits.ts';
-import { type DaemonLimits, STANDARD_LIMITS } from '../limits.ts';
 import { socketAnswers } from '../lock.ts';
 import { ControlConnection } from './connection.ts';
 import { type ControlHandlers, handlerFinder } from './handlers.ts';

@@ -7,7 +7,6 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { fileError } from '../../runtime/system-error.ts';
 import type { RemoteProcess } from '../../transport/transport.ts';
-import { STANDARD_LIMITS } from '../limits.ts';
 import { bridgeProcess } from './bridge.ts';
 
 /** Whoever asked for a process connects at once, or is gone. */
