@@ -111,7 +111,7 @@ function withoutThisAgent(context: DynoContext, error: EpmuxError): Finding {
     return isExpected ? ok(told) : warning(told, error.hint);
   }
   const mayGoWithout = choice === 'auto' && carrier.dial !== undefined;
-  if (mayGoWithout && GOES_WITHOUT.includes(code)) return warning(what, WITHOUT_AGENT);
+  if (mayGoWithout && EpmuxError.is(error, ...GOES_WITHOUT)) return warning(what, WITHOUT_AGENT);
   return broken(error);
 }
 

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ssh2, { type ParsedKey } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { type BoundedFile, readBounded } from '../../runtime/bounded-file.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { systemCode } from '../../runtime/system-error.ts';
 import { AgentIdentities } from './agent-identities.ts';
@@ -42,7 +42,8 @@ export function registeredKey(privateKey: string, name: string): Identities {
 }
 
 const DEFAULT_FILES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
-const PASSPHRASE = 'it has a passphrase';
+/** The longest key that OpenSSH makes, of 16,384 bits, takes 13 KB. */
+const MAX_KEY_BYTES = 65_536;
 
 /** A person's keys as `ssh` finds them: the identity file alone; else ssh-agent's keys, then the default files. */
 export function personalIdentities(options: PersonalOptions): Identities {
@@ -61,11 +62,11 @@ async function everything(options: PersonalOptions): Promise<IdentitySet> {
   for (const name of DEFAULT_FILES) {
     const file = join(options.folder, name);
     const found = await readKey(file);
-    if (found === 'missing') continue;
-    if (typeof found !== 'string') identities.push({ kind: 'key', name: file, key: found });
+    if (found.kind === 'missing') continue;
+    if (found.kind === 'key') identities.push({ kind: 'key', name: file, key: found.key });
     else {
-      unusable.push(`${file} (${found})`);
-      options.logger.debug('a key is left out', { file, why: found });
+      unusable.push(`${file} (${found.why})`);
+      options.logger.debug('a key is left out', { file, why: found.why });
     }
   }
   return setOf(identities, unusable);
@@ -74,41 +75,46 @@ async function everything(options: PersonalOptions): Promise<IdentitySet> {
 /** A key with a passphrase, or a public key, stands for the one that ssh-agent holds. */
 async function onlyFile(file: string, sshAuthSock: string | undefined): Promise<IdentitySet> {
   const found = await readKey(file);
-  if (typeof found !== 'string' && found.isPrivateKey()) {
-    return setOf([{ kind: 'key', name: file, key: found }], []);
+  if (found.kind === 'key' && found.key.isPrivateKey()) {
+    return setOf([{ kind: 'key', name: file, key: found.key }], []);
   }
-  const why =
-    found === 'missing'
-      ? 'there is no such file'
-      : typeof found === 'string'
-        ? found
-        : 'it is a public key';
-  const publicKey = typeof found === 'string' ? await readKey(`${file}.pub`) : found;
-  const inAgent = found === PASSPHRASE || typeof found !== 'string';
-  if (!inAgent || sshAuthSock === undefined || typeof publicKey === 'string') {
+  const why = found.kind === 'key' ? 'it is a public key' : found.why;
+  const publicKey = found.kind === 'locked' ? await readKey(`${file}.pub`) : found;
+  if (sshAuthSock === undefined || publicKey.kind !== 'key') {
     throw new EpmuxError('SSH_KEY_UNUSABLE', `${file} can't be used: ${why}`);
   }
-  const agent = new AgentIdentities(sshAuthSock, publicKey.getPublicSSH());
+  const agent = new AgentIdentities(sshAuthSock, publicKey.key.getPublicSSH());
   return setOf([{ kind: 'agent', agent }], [`${file} (${why}, and ssh-agent does not hold it)`]);
 }
 
-/** The key, or why there is none. */
-async function readKey(file: string): Promise<ParsedKey | string> {
-  let text: Buffer;
+/** What a key file gives, or why it gives nothing; `locked`: by a passphrase. */
+type KeyFile =
+  | { readonly kind: 'key'; readonly key: ParsedKey }
+  | { readonly kind: 'missing' | 'locked' | 'unusable'; readonly why: string };
+
+async function readKey(file: string): Promise<KeyFile> {
+  let found: BoundedFile;
   try {
-    text = await readFile(file);
+    found = await readBounded(file, MAX_KEY_BYTES);
   } catch (error) {
     const code = systemCode(error);
-    return code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : `it can't be read: ${code}`;
+    return code === 'ENOENT' || code === 'ENOTDIR'
+      ? { kind: 'missing', why: 'there is no such file' }
+      : noKey(`it can't be read: ${code}`);
   }
-  const parsed = ssh2.utils.parseKey(text) as ParsedKey | ParsedKey[] | Error;
+  if (!found.isWhole) return noKey(`it is larger than ${MAX_KEY_BYTES} bytes`);
+  const parsed = ssh2.utils.parseKey(found.bytes) as ParsedKey | ParsedKey[] | Error;
   if (parsed instanceof Error) {
     return /passphrase|encrypted/i.test(parsed.message)
-      ? PASSPHRASE
-      : 'it is no private key of a kind that is known here';
+      ? { kind: 'locked', why: 'it has a passphrase' }
+      : noKey('it is no private key of a kind that is known here');
   }
   const key = Array.isArray(parsed) ? parsed[0] : parsed;
-  return key ?? 'it holds no key';
+  return key === undefined ? noKey('it holds no key') : { kind: 'key', key };
+}
+
+function noKey(why: string): KeyFile {
+  return { kind: 'unusable', why };
 }
 
 function setOf(identities: readonly Identity[], unusable: readonly string[]): IdentitySet {

@@ -156,6 +156,8 @@ describe('what a person proves to an SSH server', () => {
     );
     writeFileSync(file, 'nothing of a key');
     assert.match(await refused('SSH_KEY_UNUSABLE', { identityFile: file }), /no private key/);
+    writeFileSync(file, '#'.repeat(100_000));
+    assert.match(await refused('SSH_KEY_UNUSABLE', { identityFile: file }), /larger than 65536/);
   });
 
   it('is cut short by a server that counts tries, and its words are passed on', async () => {
