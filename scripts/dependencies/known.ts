@@ -6,7 +6,7 @@ export const WHY: Readonly<Record<string, string>> = {
   undici:
     "HTTP through a proxy (`--via`, `HTTPS_PROXY`); Node's own `fetch` takes none. Loaded only where there is one",
   valibot:
-    "checks configuration and Heroku's answers; no dependencies. Control messages, the state and what a supervisor keeps have checks of their own (`daemon/validate.ts`): a supervisor would hold 1.1 MiB for it as long as somebody is logged in, and the wrappers for absent fields and for words a person reads are most of what is there",
+    "checks configuration and Heroku's answers; no dependencies. Control messages, the state and what a supervisor keeps have checks of their own (`daemon/validate.ts`): a supervisor would hold 1.1 MiB more for it as long as it lives, and the wrappers for absent fields and for words a person reads are most of what is there",
   winston: "the daemon's log: levels, formats, to several places",
   yargs: 'the command line: parsing, help, and that they agree',
   'yocto-spinner': 'the step that is under way, in a terminal',

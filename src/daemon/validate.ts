@@ -17,7 +17,10 @@ import {
 /** Turns what came from outside into a T, or throws CONTROL_PROTOCOL saying which field is wrong (never its value). */
 export type Check<T> = (value: unknown, at: string) => T;
 
-type Shape<T> = { readonly [K in keyof T]-?: Check<T[K]> };
+/** A check for each field; one that may give undefined for those alone that may be absent. */
+type Shape<T> = {
+  readonly [K in keyof T]-?: Check<T[K] | (object extends Pick<T, K> ? undefined : never)>;
+};
 
 function wrong(at: string, expected: string): EpmuxError {
   return new EpmuxError('CONTROL_PROTOCOL', `${at} has to be ${expected}`);
@@ -30,7 +33,7 @@ export function object<T extends object>(shape: Shape<T>): Check<T> {
       throw wrong(at, 'an object');
     }
     const checked: Record<string, unknown> = {};
-    for (const [key, check] of Object.entries<Check<unknown>>(shape as never)) {
+    for (const [key, check] of Object.entries<Check<unknown>>(shape)) {
       const field = check((value as Record<string, unknown>)[key], `${at}.${key}`);
       if (field !== undefined) checked[key] = field;
     }
@@ -38,10 +41,9 @@ export function object<T extends object>(shape: Shape<T>): Check<T> {
   };
 }
 
-/** `T | undefined` stands for an optional field: `object` leaves it out. */
-export function optional<T>(check: Check<T>): Check<T> {
-  return (value, at) =>
-    value === undefined || value === null ? (undefined as T) : check(value, at);
+/** Undefined stands for a field that is absent: `object` leaves it out. */
+export function optional<T>(check: Check<T>): Check<T | undefined> {
+  return (value, at) => (value === undefined || value === null ? undefined : check(value, at));
 }
 
 export function list<T>(check: Check<T>, most: number): Check<readonly T[]> {
