@@ -34,6 +34,8 @@ export interface StreamPort {
   finish(stream: number): void;
   reset(stream: number, reason: EndReason): void;
   consumed(stream: number, bytes: number): void;
+  /** The owner was told all there is to tell. */
+  over(stream: number): void;
   /** The stream's owner threw; the stream is over. */
   fault(error: EpmuxError): void;
 }
@@ -142,7 +144,15 @@ export class DrivenStream implements IncomingStream {
     if (this.#outcome === undefined) {
       this.#port.reset(this.id, reason);
       this.#closedHere(wireError(reason));
-    } else this.#letGo();
+    } else {
+      if (this.isUntaken) this.#port.reset(this.id, reason);
+      this.#letGo();
+    }
+  }
+
+  /** Over, and its owner has not taken all of it. */
+  get isUntaken(): boolean {
+    return this.#outcome !== undefined && this.#queue !== undefined;
   }
 
   onAccepted(): void {
@@ -168,12 +178,19 @@ export class DrivenStream implements IncomingStream {
     if (this.#outcome === undefined) this.#guard(() => this.#handlers?.onWritable());
   }
 
-  /** The session has let go of the stream. In order: the owner still takes what is queued; else that is dropped. */
+  /**
+   * The stream is over. In order: the owner still takes what is queued, for as long as the session lives; else that is dropped, as is what came
+   * for an owner that had not accepted it.
+   */
   onClosed(error: EpmuxError | undefined): void {
-    if (this.#outcome !== undefined) return;
+    if (this.#outcome !== undefined && !(this.isUntaken && error !== undefined)) return;
     this.#outcome = { error };
     this.#settle(error ?? new EpmuxError('NODE_UNREACHABLE', `${this.label} is closed`));
-    if (error !== undefined) this.#queue = undefined;
+    if (this.isUntaken && (error !== undefined || this.#undecided)) {
+      this.#queue = undefined;
+      this.#finished = 'told';
+      this.#port.reset(this.id, NO_REASON);
+    }
     this.#deliver();
   }
 
@@ -221,6 +238,7 @@ export class DrivenStream implements IncomingStream {
     }
     if (this.#outcome !== undefined && !this.#toldClosed) {
       this.#toldClosed = true;
+      this.#port.over(this.id);
       handlers.onClosed(this.#outcome.error);
     }
   }
@@ -231,7 +249,7 @@ export class DrivenStream implements IncomingStream {
       call();
     } catch (cause) {
       const error = faultOf(`the owner of ${this.label}`, cause);
-      if (this.#outcome === undefined) this.#port.reset(this.id, wireReason(error));
+      this.#port.reset(this.id, wireReason(error));
       this.#outcome = { error };
       this.#queue = undefined;
       this.#finished = 'told';

@@ -42,8 +42,12 @@ export class StreamTable implements StreamPort {
 
   onClosed(id: number, reason: EndReason): void {
     const stream = this.#streams.get(id);
-    this.#streams.delete(id);
     stream?.onClosed(reason.code === WireCode.NONE ? undefined : wireError(reason));
+    if (stream?.isUntaken !== true) this.#streams.delete(id);
+  }
+
+  over(id: number): void {
+    this.#streams.delete(id);
   }
 
   closeAll(error: EpmuxError): void {

@@ -34,6 +34,8 @@ export class Streams {
   readonly #memory: FrameMemory;
   readonly #pool: WindowPool;
   readonly #live = new Map<number, Stream>();
+  /** Over in order, and not all that has arrived is consumed. */
+  readonly #untaken = new Map<number, Stream>();
   readonly ids: StreamIds;
   #bytesOut = 0;
   /** In all send buffers. */
@@ -55,7 +57,7 @@ export class Streams {
     return this.#live.size;
   }
   get isFull(): boolean {
-    return this.#live.size >= this.#config.maxStreams;
+    return this.#live.size + this.#untaken.size >= this.#config.maxStreams;
   }
   /** Payload bytes put into frames. */
   get bytesOut(): number {
@@ -66,6 +68,7 @@ export class Streams {
   heldBytes(): number {
     let bytes = this.#bufferedBytes;
     for (const { window } of this.#live.values()) bytes += window.heldBytes;
+    for (const { window } of this.#untaken.values()) bytes += window.heldBytes;
     return bytes;
   }
 
@@ -98,7 +101,7 @@ export class Streams {
     if (stream === undefined) return;
     if (stream.openedHere || !stream.step('reject')) throw misuse('reject', stream);
     this.#control.end({ type: 'REJECT', stream: id, ...reason });
-    this.end(stream, reason);
+    this.#over(stream, reason, false);
   }
 
   write(id: number, chunk: Uint8Array): boolean {
@@ -121,13 +124,15 @@ export class Streams {
 
   reset(id: number, reason: EndReason): void {
     const stream = this.get(id);
+    if (stream === undefined) this.#letGo(id);
     if (stream === undefined || !stream.step('reset')) return;
     this.#control.end({ type: 'RESET', stream: id, ...reason });
-    this.end(stream, reason);
+    this.#over(stream, reason, false);
   }
 
   consumed(id: number, bytes: number, now: number, rttMs: number): void {
     const stream = this.get(id);
+    if (stream === undefined) this.#onTaken(id, bytes, now, rttMs);
     if (stream === undefined || !stream.window.onConsumed(bytes, now, rttMs)) return;
     // Behind the other end's FIN credit is of no use any more.
     if (stream.state !== 'halfClosedRemote') this.#control.credit(id, stream.window.limit);
@@ -149,16 +154,19 @@ export class Streams {
     if (stream.state === 'closed') this.end(stream, FINISHED);
   }
 
-  /** The stream is over; what is still to be said of it stays with the control queue. */
+  /** The other end has ended the stream, or both have; what is still to be said of it stays with the control queue. */
   end(stream: Stream, reason: EndReason): void {
-    this.#live.delete(stream.id);
-    this.#free(stream);
-    this.#events.push({ type: 'closed', stream: stream.id, reason });
+    this.#over(stream, reason, reason.code === WireCode.NONE);
   }
 
   clear(): void {
-    for (const stream of this.#live.values()) this.#free(stream);
+    for (const stream of this.#live.values()) {
+      this.#free(stream);
+      stream.window.release();
+    }
+    for (const { window } of this.#untaken.values()) window.release();
     this.#live.clear();
+    this.#untaken.clear();
   }
 
   /** From now on nothing leaves: who writes shall not have to wait for that as long as there is room. */
@@ -191,7 +199,25 @@ export class Streams {
     this.#bufferedBytes -= stream.buffer.bytes;
     this.#scheduler.drop(stream);
     stream.buffer.clear();
-    stream.window.release();
+  }
+
+  #over(stream: Stream, reason: EndReason, isStillTaken: boolean): void {
+    this.#live.delete(stream.id);
+    this.#free(stream);
+    if (isStillTaken && stream.window.heldBytes > 0) this.#untaken.set(stream.id, stream);
+    else stream.window.release();
+    this.#events.push({ type: 'closed', stream: stream.id, reason });
+  }
+
+  #onTaken(id: number, bytes: number, now: number, rttMs: number): void {
+    const window = this.#untaken.get(id)?.window;
+    window?.onConsumed(bytes, now, rttMs);
+    if (window?.heldBytes === 0) this.#letGo(id);
+  }
+
+  #letGo(id: number): void {
+    this.#untaken.get(id)?.window.release();
+    this.#untaken.delete(id);
   }
 }
 

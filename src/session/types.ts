@@ -27,7 +27,7 @@ export type SessionEvent =
   | { readonly type: 'data'; readonly stream: number; readonly chunk: Uint8Array }
   | { readonly type: 'finished'; readonly stream: number }
   | { readonly type: 'writable'; readonly stream: number }
-  /** Once for each stream, whichever end ended it: rejected, reset, or finished both ways (code NONE). Data told before may still be taken. */
+  /** Once for each stream, whichever end ended it: rejected, reset, or finished both ways (code NONE). With NONE data told before is still to be `consumed`, or let go of by `reset`. */
   | { readonly type: 'closed'; readonly stream: number; readonly reason: EndReason }
   | { readonly type: 'directory'; readonly directory: Directory }
   | { readonly type: 'rtt'; readonly ms: number };

@@ -87,7 +87,7 @@ describe('a stream of a session', () => {
 
   it('that closed in order lets go of what is queued when its owner, who takes no more, closes it', async () => {
     for (const letGo of ['close', 'reset'] as const) {
-      const { driver, happen } = setUp();
+      const { driver, session, happen } = setUp();
       const stream = driver.open('node/a', 'interactive');
       const owner = own(stream);
       await turn();
@@ -98,11 +98,44 @@ describe('a stream of a session', () => {
         { type: 'closed', stream: 1, reason: { code: 0, text: '' } },
       );
       assert.deepEqual(owner.calls, []);
+      assert.ok(!session.calls.some((call) => call.startsWith('reset')));
       if (letGo === 'close') stream.close(new EpmuxError('PIPE_LOST', 'gone'));
       else stream.reset({ code: 14, text: '' });
       await owner.called('closed');
       assert.deepEqual(owner.calls, ['closed']);
+      assert.ok(session.calls.some((call) => call.startsWith('reset 1')));
     }
+  });
+
+  it('that closed in order and was not taken is dropped when the session ends', async () => {
+    const { driver, session, happen } = setUp();
+    const stream = driver.open('node/a', 'interactive');
+    const owner = own(stream);
+    await turn();
+    stream.pause();
+    await happen(
+      { type: 'data', stream: 1, chunk: bytes('not taken') },
+      { type: 'finished', stream: 1 },
+      { type: 'closed', stream: 1, reason: { code: 0, text: '' } },
+    );
+    await happen({ type: 'ended', reason: { code: 9, text: '' }, error: undefined });
+    await owner.called('closed');
+    stream.resume();
+    await turn();
+    assert.deepEqual([owner.calls, owner.text], [['closed'], '']);
+    assert.ok(owner.error !== undefined);
+    assert.ok(!session.calls.some((call) => call.startsWith('consumed')));
+  });
+
+  it('that closes before it was accepted tells the session that nobody takes what came', async () => {
+    const { session, incoming, happen } = setUp();
+    await happen({ type: 'opened', stream: 2, target: 'node/a', streamClass: 'bulk' });
+    assert.equal(incoming.length, 1);
+    await happen(
+      { type: 'data', stream: 2, chunk: bytes('early') },
+      { type: 'closed', stream: 2, reason: { code: 0, text: '' } },
+    );
+    assert.deepEqual(session.calls, ['reset 2 0']);
   });
 
   it('tells no end before its owner took what is queued', async () => {

@@ -72,6 +72,51 @@ describe('a stream', () => {
     );
   });
 
+  for (const how of ['RESET', 'FIN'] as const) {
+    /** It has sent all that it may, and is over in order. */
+    const sentAndOver = (lone: LoneSession, stream: number): void => {
+      lone.receive({ type: 'OPEN', stream, streamClass: 'bulk', target: 'port/a' });
+      lone.session.accept(stream);
+      lone.receive({ type: 'DATA', stream, payload: new Uint8Array(INITIAL_CREDIT_BYTES) });
+      if (how === 'RESET') lone.receive({ type: 'RESET', stream, code: 0, text: '' });
+      else {
+        lone.receive({ type: 'FIN', stream });
+        lone.session.finish(stream);
+        lone.sent();
+      }
+    };
+    const isRejected = (lone: LoneSession, stream: number): boolean => {
+      lone.receive({ type: 'OPEN', stream, streamClass: 'bulk', target: 'port/a' });
+      return typesOn(lone.sent(), stream).includes('REJECT');
+    };
+
+    it(`keeps its place until what came before its ${how} is consumed`, () => {
+      const lone = LoneSession.attached('agent', { maxStreams: 2 });
+      for (const stream of [1, 3]) sentAndOver(lone, stream);
+      const held = (): number => {
+        const { heldBytes, unackedBytes } = lone.session.stats(lone.now);
+        return heldBytes - unackedBytes;
+      };
+      assert.equal(held(), 2 * INITIAL_CREDIT_BYTES);
+      assert.equal(isRejected(lone, 5), true);
+      lone.session.consumed(1, INITIAL_CREDIT_BYTES - 1, lone.now);
+      assert.equal(isRejected(lone, 7), true);
+      lone.session.consumed(1, 1, lone.now);
+      assert.equal(held(), INITIAL_CREDIT_BYTES);
+      assert.equal(isRejected(lone, 9), false);
+    });
+
+    it(`gives it up when what came before its ${how} is not wanted, and with the session`, () => {
+      const lone = LoneSession.attached('agent', { maxStreams: 2 });
+      for (const stream of [1, 3]) sentAndOver(lone, stream);
+      lone.session.reset(1, REASON);
+      assert.deepEqual(typesOn(lone.sent(), 1).includes('RESET'), false);
+      assert.equal(isRejected(lone, 5), false);
+      lone.session.goodbye(REASON);
+      assert.equal(lone.session.stats(lone.now).heldBytes, 0);
+    });
+  }
+
   it('leaves its part of the windows to the next one', () => {
     const pair = new Pair({ config: { maxWindowsTotalBytes: 1 << 20 }, latencyMs: 50 });
     pair.connect();
