@@ -6,6 +6,7 @@ import { sessionConfigOf } from '../runtime/session-limits.ts';
 import { VERSION } from '../runtime/version.ts';
 import { deferred, within } from '../runtime/wait.ts';
 import { Session } from '../session/session.ts';
+import { lookUps } from '../transport/look-up.ts';
 import { endCommands } from '../transport/process-group.ts';
 import type { Leading } from './control/api.ts';
 import { ControlServer } from './control/server.ts';
@@ -114,6 +115,7 @@ export class Daemon {
       clock,
       onChanged: (what) => {
         log.info(`${what}: looking at every link`);
+        lookUps.outdate();
         for (const tunnel of this.tunnels.all) tunnel.onSurroundingsChanged();
       },
       eager: () => this.tunnels.all.some((tunnel) => tunnel.isReconnecting),

@@ -3,6 +3,8 @@ import type { buildConnector, Dispatcher } from 'undici';
 import { hostOf } from '../runtime/address.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createDialer } from '../transport/create.ts';
+import type { Dialer } from '../transport/dial.ts';
+import { straightDialer } from './connections.ts';
 import { isSocks, type ProxySettings } from './proxy.ts';
 import type { Trust } from './trust.ts';
 
@@ -38,11 +40,16 @@ export async function proxiedFetch(
   const undici = await import('undici');
   const secure = trust && { secureContext: trust.secureContext };
   const connector = undici.buildConnector({ ...secure });
+  const dial = isSocks(proxy.url)
+    ? createDialer(proxy.url.href, clock, proxy.source)
+    : straightDialer(clock);
+  const connect = dialledConnector(dial, connector, signal);
   const dispatcher: Dispatcher = isSocks(proxy.url)
-    ? new undici.Agent({ connect: socksConnector(proxy, connector, clock, signal) })
+    ? new undici.Agent({ connect })
     : new undici.ProxyAgent({
         ...httpProxy(proxy.url),
-        ...(secure && { requestTls: secure, proxyTls: secure }),
+        ...(secure && { requestTls: secure }),
+        clientFactory: (origin, options) => new undici.Pool(origin, { ...options, connect }),
       });
   return {
     fetch: (url, init) => undici.fetch(url, { ...init, dispatcher }),
@@ -58,23 +65,24 @@ function httpProxy(url: URL): { uri: string; token?: string } {
   return { uri, token: `Basic ${Buffer.from(basic).toString('base64')}` };
 }
 
-function socksConnector(
-  { url, source }: ProxySettings,
+function dialledConnector(
+  dial: Dialer,
   secure: buildConnector.connector,
-  clock: Clock,
   signal: AbortSignal,
 ): buildConnector.connector {
-  const dial = createDialer(url.href, clock, source);
   const closeWith = (socket: Socket): void => {
     const close = (): void => void socket.destroy();
     signal.addEventListener('abort', close);
     socket.once('close', () => signal.removeEventListener('abort', close));
   };
   return (options, callback) => {
-    dial({ host: hostOf(options), port: Number(options.port || 443) }, signal).then(
+    const isSecure = options.protocol === 'https:';
+    const to = { host: hostOf(options), port: Number(options.port || (isSecure ? 443 : 80)) };
+    dial(to, signal).then(
       (socket) => {
         closeWith(socket);
-        secure({ ...options, httpSocket: socket }, callback);
+        if (isSecure) secure({ ...options, httpSocket: socket }, callback);
+        else callback(null, socket);
       },
       (error: Error) => callback(error, null),
     );

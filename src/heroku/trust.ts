@@ -1,8 +1,6 @@
-import https from 'node:https';
+import type https from 'node:https';
 import tls, { type SecureContext } from 'node:tls';
-
-/** A connection that nothing travels on is kept for so long. */
-export const IDLE_MS = 4_000;
+import { Connections, KEPT } from './connections.ts';
 
 /** Whom calls trust that are told more certificates than this process knows by itself. */
 export interface Trust {
@@ -14,7 +12,7 @@ export interface Trust {
 /** Who is trusted anyway, and those of `extraCa`, certificates in PEM. */
 export function trustIn(extraCa: string): Trust {
   const secureContext = tls.createSecureContext({ ca: [...usualAuthorities(), extraCa] });
-  return { secureContext, agent: new https.Agent({ keepAlive: true, timeout: IDLE_MS }) };
+  return { secureContext, agent: new Connections(KEPT) };
 }
 
 /** With those of the system where Node is told to trust them; it says so from 22.15 on. */

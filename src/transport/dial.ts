@@ -1,8 +1,10 @@
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { EpmuxError } from '../protocol/errors.ts';
 import { type Address, hostPort } from '../runtime/address.ts';
 import { attempt } from '../runtime/attempt.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { ConnectionRace } from './connection-race.ts';
+import { type LookUp, lookUps } from './look-up.ts';
 
 /**
  * Gives a connected socket with TCP_NODELAY that may be half closed and that nobody reads yet. Throws HOST_UNKNOWN, CONNECT_FAILED or the
@@ -15,12 +17,6 @@ const CONNECT_LIMIT_MS = 10_000;
 /** The operating system's own look whether the other end is still there, for sockets on which nothing moves. */
 const KEEPALIVE_MS = 15_000;
 
-/**
- * What the system's own repetitions (after 1, 3, 7 s) would take seconds to notice: a path that has just come back. So after a second of
- * silence another connection is tried beside the first, and so on.
- */
-const AGAIN_MS = 1_000;
-
 function openSocket({ host, port }: Address): Socket {
   return connect({
     host,
@@ -32,41 +28,65 @@ function openSocket({ host, port }: Address): Socket {
   });
 }
 
-export function directDialer(clock: Clock, limitMs = CONNECT_LIMIT_MS): Dialer {
+export interface DialPorts {
+  readonly lookUp?: LookUp;
+  /** Begins to connect to an address. */
+  readonly open?: (to: Address) => Socket;
+}
+
+export function directDialer(
+  clock: Clock,
+  { lookUp = lookUps.find, open = openSocket }: DialPorts = {},
+): Dialer {
   return (to, signal) => {
-    const at = hostPort(to);
+    let race: ConnectionRace | undefined;
     return attempt<Socket>(
       {
-        what: `connecting to ${at}`,
+        what: `connecting to ${hostPort(to)}`,
         signal,
         clock,
-        limitMs,
-        late: () =>
-          new EpmuxError('CONNECT_FAILED', `${at} did not answer within ${limitMs / 1_000} s`),
+        limitMs: CONNECT_LIMIT_MS,
+        late: () => lateError(race, to),
       },
       ({ succeed, fail }) => {
-        const sockets = new Set<Socket>();
-        const endOthers = (than?: Socket) => {
-          cancelNext();
-          for (const socket of sockets) if (socket !== than) socket.destroy();
-        };
-        let cancelNext = (): void => {};
-        const dialOnce = (): void => {
-          const socket = openSocket(to);
-          sockets.add(socket);
-          // Stays on: between two owners a socket's error shows in `destroyed`, and is no uncaught exception.
-          socket.on('error', (error: NodeJS.ErrnoException) => fail(connectError(error, to)));
-          socket.once('connect', () => {
-            endOthers(socket);
-            succeed(socket);
+        const onFailed = (error: Error): void => fail(connectError(error, to));
+        const { port } = to;
+        let isOver = false;
+        const begin = (addresses: readonly string[]): void => {
+          if (isOver) return;
+          race = new ConnectionRace({
+            addresses,
+            port,
+            clock,
+            open,
+            onConnected: succeed,
+            onFailed,
           });
-          cancelNext = clock.wakeAt(clock.now() + AGAIN_MS, dialOnce);
         };
-        dialOnce();
-        return () => endOthers();
+        if (isIP(to.host) > 0) begin([to.host]);
+        else lookUp(to.host).then(begin).catch(onFailed);
+        return () => {
+          isOver = true;
+          race?.end();
+        };
       },
     );
   };
+}
+
+function lateError(race: ConnectionRace | undefined, to: Address): EpmuxError {
+  const seconds = CONNECT_LIMIT_MS / 1_000;
+  if (race === undefined) return notLookedUp(to, `was not looked up within ${seconds} s`);
+  return race.failure === undefined
+    ? new EpmuxError('CONNECT_FAILED', `${hostPort(to)} did not answer within ${seconds} s`)
+    : connectError(race.failure, to);
+}
+
+function notLookedUp({ host }: Address, why: string, cause?: Error): EpmuxError {
+  return new EpmuxError('CONNECT_FAILED', `the name ${host} ${why}`, {
+    cause,
+    hint: 'check that this machine has a network and a name server',
+  });
 }
 
 /** What a person has to know of each, the most telling first where several addresses failed in different ways. */
@@ -94,10 +114,7 @@ export function connectError(error: NodeJS.ErrnoException, to: Address): EpmuxEr
     return new EpmuxError('HOST_UNKNOWN', `no host is called ${to.host}`, { cause: error });
   }
   if (codes.some((code) => code.startsWith('EAI_'))) {
-    return new EpmuxError('CONNECT_FAILED', `the name ${to.host} can't be looked up now`, {
-      cause: error,
-      hint: 'check that this machine has a network and a name server',
-    });
+    return notLookedUp(to, "can't be looked up now", error);
   }
   const known = Object.keys(REASONS).find((code) => codes.includes(code));
   const why = known === undefined ? `failed: ${error.message}` : REASONS[known];

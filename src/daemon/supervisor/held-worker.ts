@@ -9,10 +9,22 @@ export function missingProgram(): string | undefined {
   return existsSync(script) ? undefined : script;
 }
 
+/**
+ * Of libuv's threads look-ups of names may have half; of the four that it has by itself two silent name servers would hold all, and every tunnel would
+ * wait for them.
+ */
+const THREADS = '16';
+
+/** What a worker has of its supervisor's environment, and besides. */
+export function workerEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  // It is this process that systemd hears of, not the worker and what that starts.
+  const { NOTIFY_SOCKET: _, WATCHDOG_PID: __, WATCHDOG_USEC: ___, ...rest } = env;
+  return { UV_THREADPOOL_SIZE: THREADS, ...rest };
+}
+
 /** A worker on this supervisor's own program; `args` are the worker's. */
 export function spawnWorker(args: readonly string[]): ChildProcess {
-  // It is this process that systemd hears of, not the worker and what that starts.
-  const { NOTIFY_SOCKET: _, WATCHDOG_PID: __, WATCHDOG_USEC: ___, ...env } = process.env;
+  const env = workerEnv(process.env);
   const script = process.argv[1] ?? '';
   const child = spawn(
     presentNode(env) ?? process.execPath,
