@@ -112,7 +112,7 @@ export type Cookie = string | typeof RELAYED_COOKIE;
 
 const MARK: Uint8Array = new Uint8Array(DIGEST_BYTES);
 
-/** As `digest`; for the cookie of the other relay the mark that it replaces by a digest (docs/protocol.md, 8). */
+/** As `digest`; for the cookie of the other relay the mark that it replaces by a digest (docs/protocol.md, 8.2). */
 export function proof(cookie: Cookie, challenge: number): Uint8Array {
   return cookie === RELAYED_COOKIE ? MARK : digest(cookie, challenge);
 }

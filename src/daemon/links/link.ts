@@ -32,7 +32,7 @@ export interface NodeWay {
   readonly ticks: 'feed' | 'pass';
   /** A byte pipe to the node's distribution port; what fails later closes it. Throws TUNNEL_DOWN or NODE_NOT_FOUND. */
   openNode(short: string): BytePipe;
-  /** There is an agent that proves this node's cookie for whoever proved the local one here (docs/protocol.md, 8). */
+  /** There is an agent that proves this node's cookie for whoever proved the local one here (docs/protocol.md, 8.2). */
   knowsCookie(short: string): boolean;
   figures(): LinkFigures;
   /** Finds out soon whether the connection is alive. */
