@@ -171,6 +171,19 @@ describe('handshake', () => {
     failed(agent.receive(hex('80 000001 00000000')), 'PROTOCOL');
   });
 
+  it('takes nothing between proof and ATTACH, optional frames included', () => {
+    for (const between of [encodeFrame({ type: 'PING', token: 1n }), hex('b1 000000 00000000')]) {
+      const [daemon, agent] = [newDaemon(), newAgent()];
+      const { send } = daemon.receive(agent.start());
+      const proof = send.subarray(0, 40);
+      const { state } = agent.receive(Buffer.concat([daemon.start(), proof]));
+      assert.equal(state, 'waiting');
+      const step = agent.receive(between);
+      failed(step, 'PROTOCOL');
+      assert.equal(refusal(step.send), 1);
+    }
+  });
+
   it('refuses a length that a proof can not have, at its header', () => {
     const agent = newAgent();
     const step = agent.receive(Buffer.concat([newDaemon().start(), hex('01 000021 00000000')]));

@@ -206,6 +206,53 @@ describe('a session whose other end breaks the protocol', () => {
     expectEnd(lone, WireCode.BUSY, 'BUSY');
   });
 
+  it('skips an unknown optional frame before ATTACHED, and ends when that is reliable', () => {
+    const lone = new LoneSession('daemon');
+    lone.session.beginAttach(lone.now);
+    lone.receiveBytes(Uint8Array.of(0xb1, 0, 0, 1, 0, 0, 0, 0, 9));
+    assert.equal(lone.session.stats(lone.now).state, 'attaching');
+    lone.receiveBytes(Uint8Array.of(0xf1, 0, 0, 1, 0, 0, 0, 0, 9));
+    expectEnd(lone, WireCode.PROTOCOL, 'PROTOCOL');
+  });
+
+  it('loses the pipe alone when the daemon’s REFUSE crosses ATTACHED', () => {
+    const lone = LoneSession.attached('agent');
+    lone.receive({ type: 'REFUSE', code: WireCode.UNSUPPORTED, text: '' });
+    assert.deepEqual(
+      lone.events().map((event) => event.type),
+      ['pipe-failed'],
+    );
+    assert.equal(lone.session.stats(lone.now).state, 'detached');
+  });
+
+  it('takes no position or limit back', () => {
+    const lone = LoneSession.attached('daemon');
+    openOne(lone);
+    const { unackedBytes: opened } = lone.session.stats(lone.now);
+    lone.receive({ type: 'ACCEPT', stream: 1 }, { type: 'ACK', received: opened });
+    lone.receive({ type: 'CREDIT', stream: 1, limit: INITIAL_CREDIT_BYTES - 1 });
+    lone.receive({ type: 'ACK', received: opened - 1 });
+    lone.session.write(1, new Uint8Array(INITIAL_CREDIT_BYTES));
+    const sent = lone
+      .sent()
+      .reduce((sum, one) => sum + ('payload' in one ? one.payload.length : 0), 0);
+    assert.equal(sent, INITIAL_CREDIT_BYTES);
+  });
+
+  it('drops frames on an id that was passed over, or of a stream that both have finished', () => {
+    const lone = LoneSession.attached('agent');
+    lone.receive({ ...OPEN, stream: 3 }, DATA, FIN, RESET);
+    lone.session.accept(3);
+    lone.session.finish(3);
+    lone.sent();
+    lone.receive({ ...FIN, stream: 3 }, { ...FIN, stream: 3 }, { ...DATA, stream: 3 });
+    assert.deepEqual(
+      lone.events().map((event) => event.type),
+      ['opened', 'finished', 'closed'],
+    );
+    assert.equal(lone.session.stats(lone.now).state, 'attached');
+  });
+
   it('drops frames for a stream that it has closed itself', () => {
     const lone = LoneSession.attached('daemon');
     openOne(lone);
