@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import { hostPort } from '../runtime/address.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import { duplexPipe } from '../runtime/socket-pipe.ts';
+import { deferred } from '../runtime/wait.ts';
 import { Connections } from './connections.ts';
 import type { AgentOptions } from './options.ts';
 import type { PipeSource } from './pipe-source.ts';
@@ -15,6 +17,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 /** `onPipe` settles with undefined once the other end has proved itself. Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's or a descriptor that is no listening socket. */
 export async function listen(
   { listen: way, limits, command }: AgentOptions,
+  clock: Clock,
   log: Logger,
   onPipe: (pipe: BytePipe) => Promise<EpmuxError | undefined>,
 ): Promise<PipeSource> {
@@ -41,7 +44,7 @@ export async function listen(
   return {
     port,
     ended: new Promise(() => {}),
-    stop: (withinMs) => stop(server, connections, withinMs),
+    stop: (withinMs) => stop(server, connections, clock, withinMs),
   };
 }
 
@@ -73,12 +76,15 @@ function boundTo(server: Server, way: ListenWay): ListenAddress {
   return { host: 'fd' in way ? address : way.host, port };
 }
 
-function stop(server: Server, connections: Connections<Socket>, withinMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => connections.closeAll(), withinMs);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+async function stop(
+  server: Server,
+  connections: Connections<Socket>,
+  clock: Clock,
+  withinMs: number,
+): Promise<void> {
+  const closed = deferred();
+  server.close(() => closed.resolve());
+  const cancel = clock.wakeAt(clock.now() + withinMs, () => connections.closeAll());
+  await closed.promise;
+  cancel();
 }

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { BOOT_ID_BYTES, WireCode } from '../protocol/constants.ts';
 import type { EpmuxError } from '../protocol/errors.ts';
 import { LOOPBACK } from '../runtime/address.ts';
-import { systemClock } from '../runtime/clock.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
 import { Descriptors } from '../runtime/descriptors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
@@ -34,9 +34,16 @@ export interface Tunnel {
   stop(): Promise<void>;
 }
 
-function openSource(options: AgentOptions, greeter: Greeter, log: Logger): Promise<PipeSource> {
+function openSource(
+  options: AgentOptions,
+  greeter: Greeter,
+  clock: Clock,
+  log: Logger,
+): Promise<PipeSource> {
   const greet = (pipe: BytePipe): Promise<EpmuxError | undefined> => greeter.greet(pipe);
-  return options.stdio ? Promise.resolve(serveStdio(greet)) : listen(options, log, greet);
+  return options.stdio
+    ? Promise.resolve(serveStdio(greet, clock))
+    : listen(options, clock, log, greet);
 }
 
 /** `surroundings`: where cookies are looked for, by default those of this process. Errors: PORT_TAKEN, PERMISSION_DENIED, and USAGE for an address that is not this host's. */
@@ -95,7 +102,7 @@ export async function startTunnel(
     onOpened: (opened) => registry.attach(opened),
     limits,
   });
-  const source = await openSource(options, greeter, log);
+  const source = await openSource(options, greeter, clock, log);
   // Whoever pushed it attaches at once: what it then wants to know is known by then.
   if (options.pushed !== undefined) watcher.start();
   let stopped: Promise<void> | undefined;
