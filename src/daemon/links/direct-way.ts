@@ -3,6 +3,7 @@ import { abortError } from '../../runtime/attempt.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
+import { deferred } from '../../runtime/wait.ts';
 import type { Carrier } from '../../transport/transport.ts';
 import type { Connection } from './connection-loop.ts';
 import { DirectDirectory } from './direct-directory.ts';
@@ -63,16 +64,15 @@ export class DirectWay implements NodeWay {
     const directory = new DirectDirectory({ dial: dialWithin, clock, epmdPort, most });
     const line: Line = { carrier, directory, dial: dialWithin, over, failure: undefined };
     this.#line = line;
-    const lost = new Promise<EpmuxError>((resolve) => {
-      carrier.onClosed((error) => {
-        const why = error ?? new EpmuxError('PIPE_LOST', `${carrier.label} is closed`);
-        line.failure ??= why;
-        this.#leave(line, why);
-        resolve(why);
-      });
+    const lost = deferred<EpmuxError>();
+    carrier.onClosed((error) => {
+      const why = error ?? new EpmuxError('PIPE_LOST', `${carrier.label} is closed`);
+      line.failure ??= why;
+      this.#leave(line, why);
+      lost.resolve(why);
     });
     await this.#firstLook(line, signal);
-    return { lost };
+    return { lost: lost.promise };
   }
 
   async #firstLook(line: Line, signal: AbortSignal): Promise<void> {

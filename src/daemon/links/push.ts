@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { portOf } from '../../runtime/address.ts';
+import { abortError } from '../../runtime/attempt.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { LEAST_NODE, NODE_VERSION } from '../../runtime/dyno-node.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -13,6 +14,7 @@ import { type PushAnswer, PushTalk } from './push-talk.ts';
 const READY_MS = 8_000;
 /** For the upload, and until the agent listens. */
 const START_MS = 20_000;
+const PUSHING = 'pushing an agent';
 const SECRET_BYTES = 32;
 const MAX_STDERR_CHARS = 1_024;
 
@@ -71,12 +73,12 @@ export async function pushAgent(
       complaint = `${complaint}${Buffer.from(chunk).toString('utf8')}`.slice(-MAX_STDERR_CHARS);
     });
     const talk = new PushTalk(dyno.io);
-    limit.onOver(() => talk.fail(abortError(limit.signal)));
-    if (limit.signal.aborted) throw abortError(limit.signal);
+    limit.onOver(() => talk.fail(abortError(PUSHING, limit.signal)));
+    if (limit.signal.aborted) throw abortError(PUSHING, limit.signal);
     return await converse(talk, packing, options, limit);
   } catch (error) {
     if (complaint !== '') logger.debug('while an agent was pushed', { stderr: complaint });
-    if (signal.aborted) throw abortError(signal);
+    if (signal.aborted) throw abortError(PUSHING, signal);
     throw asReason(error);
   } finally {
     limit.clear();
@@ -133,11 +135,6 @@ function asReason(error: unknown): unknown {
   if (!(error instanceof EpmuxError)) return error;
   if (EpmuxError.is(error, 'AGENT_MISSING', 'PIPE_LOST')) return error;
   return cannot(error.message, error);
-}
-
-function abortError({ reason }: AbortSignal): EpmuxError {
-  if (reason instanceof EpmuxError) return reason;
-  return new EpmuxError('INTERRUPTED', 'pushing an agent was given up', { cause: reason });
 }
 
 /** A caller's signal together with a time limit that is set anew for each step. */
