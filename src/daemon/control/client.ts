@@ -1,5 +1,7 @@
 import net from 'node:net';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { attempt, type Settle } from '../../runtime/attempt.ts';
+import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { systemCode } from '../../runtime/system-error.ts';
 import { readLockHolder } from '../lock.ts';
 import type { DaemonPaths } from '../paths.ts';
@@ -13,13 +15,21 @@ export interface CallOptions {
   /** 30 s unless told; `up` and others that show progress are given more by their caller. */
   readonly timeoutMs?: number;
   readonly onProgress?: (progress: Progress) => void;
-  /** Cancels the call in the daemon too; it then fails with INTERRUPTED. */
+  /** Cancels the call in the daemon too; it then fails with the abort's error. */
   readonly signal?: AbortSignal;
+}
+
+export interface ConnectOptions {
+  /** 5 s unless told otherwise. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Of the calls too; the system's unless told otherwise. */
+  readonly clock?: Clock;
 }
 
 interface Waiting {
   readonly onProgress: ((progress: Progress) => void) | undefined;
-  settle(outcome: { readonly result: unknown } | { readonly error: EpmuxError }): void;
+  readonly outcome: Settle<unknown>;
 }
 
 interface Incoming {
@@ -43,87 +53,57 @@ function connectError(error: unknown, path: string): EpmuxError {
 /** A command's end of the control socket. Many calls may run at once. */
 export class ControlClient {
   readonly #socket: net.Socket;
+  readonly #clock: Clock;
   readonly #lines = new LineSplitter();
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #gone: EpmuxError | undefined;
 
-  private constructor(socket: net.Socket) {
+  private constructor(socket: net.Socket, clock: Clock) {
     this.#socket = socket;
+    this.#clock = clock;
     socket.on('data', (chunk: Buffer) => this.#onBytes(chunk));
     socket.on('error', (error) => this.#end(error));
     socket.on('close', () => this.#end(undefined));
   }
 
-  /** Waits 5 s unless told otherwise. Fails with DAEMON_NOT_RUNNING, PERMISSION_DENIED or TIMEOUT. */
-  static connect(
-    path: string,
-    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<ControlClient> {
-    const limit = AbortSignal.timeout(options.timeoutMs ?? CONNECT_TIMEOUT_MS);
-    const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]);
-    return new Promise((connected, failed) => {
+  /** Fails with DAEMON_NOT_RUNNING, PERMISSION_DENIED, TIMEOUT, or the abort's error. */
+  static connect(path: string, options: ConnectOptions = {}): Promise<ControlClient> {
+    const { timeoutMs: limitMs = CONNECT_TIMEOUT_MS, signal, clock = systemClock } = options;
+    const late = () => new EpmuxError('TIMEOUT', `nothing accepts on the control socket ${path}`);
+    const limits = { what: 'connecting to the daemon', signal, clock, limitMs, late };
+    return attempt<ControlClient>(limits, ({ succeed, fail }) => {
       const socket = net.connect(path);
-      const done = () => {
-        signal.removeEventListener('abort', aborted);
-        socket.off('error', refused);
-      };
-      const refused = (error: Error) => {
-        done();
-        failed(connectError(error, path));
-      };
-      const aborted = () => {
-        done();
-        socket.on('error', () => undefined);
-        socket.destroy();
-        failed(
-          limit.aborted
-            ? new EpmuxError('TIMEOUT', `nothing accepts on the control socket ${path}`)
-            : new EpmuxError('INTERRUPTED', 'interrupted'),
-        );
-      };
-      signal.addEventListener('abort', aborted);
-      socket.once('error', refused);
+      const refused = (error: Error) => fail(connectError(error, path));
+      socket.on('error', refused);
       socket.once('connect', () => {
-        done();
-        connected(new ControlClient(socket));
+        socket.off('error', refused);
+        succeed(new ControlClient(socket, clock));
       });
-      if (signal.aborted) aborted();
+      return () => socket.destroy();
     });
   }
 
-  /** Fails with the daemon's own error, TIMEOUT, INTERRUPTED, or DAEMON_NOT_RUNNING when the connection ends first. */
+  /** Fails with the daemon's own error, TIMEOUT, the abort's error, or DAEMON_NOT_RUNNING when the connection ends. */
   call<M extends ControlMethod>(
     method: M,
     params: ControlMethods[M][0],
     options: CallOptions = {},
   ): Promise<ControlMethods[M][1]> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
-    if (options.signal?.aborted) return Promise.reject(interrupted(method));
-    this.#lastId += 1;
-    const id = this.#lastId;
-    return new Promise((succeeded, failed) => {
-      const timeoutMs = options.timeoutMs ?? CALL_TIMEOUT_MS;
-      const cancel = (error: EpmuxError) => {
-        this.#send({ method: 'cancel', params: { id } });
-        this.#waiting.get(id)?.settle({ error });
-      };
-      const onAbort = () => cancel(interrupted(method));
-      const timer = setTimeout(() => {
-        cancel(new EpmuxError('TIMEOUT', `the daemon did not answer ${method} in ${timeoutMs} ms`));
-      }, timeoutMs);
-      options.signal?.addEventListener('abort', onAbort);
-      this.#waiting.set(id, {
-        onProgress: options.onProgress,
-        settle: (outcome) => {
-          clearTimeout(timer);
-          options.signal?.removeEventListener('abort', onAbort);
-          this.#waiting.delete(id);
-          if ('error' in outcome) failed(outcome.error);
-          else succeeded(outcome.result as ControlMethods[M][1]);
-        },
-      });
+    const { timeoutMs: limitMs = CALL_TIMEOUT_MS, signal, onProgress } = options;
+    const late = () =>
+      new EpmuxError('TIMEOUT', `the daemon did not answer ${method} in ${limitMs} ms`);
+    const limits = { what: `calling ${method}`, signal, clock: this.#clock, limitMs, late };
+    return attempt<ControlMethods[M][1]>(limits, (outcome) => {
+      this.#lastId += 1;
+      const id = this.#lastId;
+      this.#waiting.set(id, { onProgress, outcome });
       this.#send({ id, method, params });
+      return () => {
+        // Whoever has answered, or is gone, has nothing to cancel.
+        if (this.#waiting.delete(id)) this.#send({ method: 'cancel', params: { id } });
+      };
     });
   }
 
@@ -155,16 +135,17 @@ export class ControlClient {
       const { id, step, done } = message.params;
       this.#waiting.get(id)?.onProgress?.({ step, done });
     } else if (typeof message.id === 'number') {
-      this.#waiting
-        .get(message.id)
-        ?.settle(
-          message.error === undefined
-            ? { result: message.result }
-            : { error: fromRpcError(message.error) },
-        );
+      this.#onAnswer(message.id, message);
     } else if (message.error !== undefined) {
       this.#end(fromRpcError(message.error));
     }
+  }
+
+  #onAnswer(id: number, { result, error }: Incoming): void {
+    const outcome = this.#waiting.get(id)?.outcome;
+    this.#waiting.delete(id);
+    if (error === undefined) outcome?.succeed(result);
+    else outcome?.fail(fromRpcError(error));
   }
 
   #end(cause: Error | undefined): void {
@@ -173,12 +154,10 @@ export class ControlClient {
         ? cause
         : new EpmuxError('DAEMON_NOT_RUNNING', 'the daemon closed the connection', { cause });
     this.#socket.destroy();
-    for (const waiting of [...this.#waiting.values()]) waiting.settle({ error: this.#gone });
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { outcome } of waiting) outcome.fail(this.#gone);
   }
-}
-
-function interrupted(method: string): EpmuxError {
-  return new EpmuxError('INTERRUPTED', `${method} was interrupted`);
 }
 
 /**
@@ -187,7 +166,7 @@ function interrupted(method: string): EpmuxError {
  */
 export async function connectDaemon(
   paths: DaemonPaths,
-  options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
+  options: ConnectOptions = {},
 ): Promise<ControlClient> {
   try {
     return await ControlClient.connect(paths.controlSocket, options);

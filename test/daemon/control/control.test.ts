@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { ControlClient } from '../../../src/daemon/control/client.ts';
 import { EpmuxError } from '../../../src/protocol/errors.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { ControlRig, UP } from './support.ts';
 
@@ -112,5 +114,29 @@ describe('a call on the control socket', () => {
     });
     await assert.rejects(client.call('up', UP, { timeoutMs: 20 }), { code: 'TIMEOUT' });
     await aborted;
+  });
+
+  it('fails after 30 s unless told, by the clock of who connects, and leaves no timer', async () => {
+    const clock = new ManualClock();
+    const client = await ControlClient.connect(rig.path, { clock });
+    rig.clients.push(client);
+    const heard = new Promise<void>((resolve) => {
+      rig.onUp = () => {
+        resolve();
+        return new Promise(() => undefined);
+      };
+    });
+    const call = client.call('up', UP);
+    await heard;
+    clock.advance(30_000);
+    await assert.rejects(call, { code: 'TIMEOUT' });
+    await client.call('hello', {});
+    assert.equal(clock.waiting, 0);
+  });
+
+  it('is given up with the reason of the abort', async () => {
+    const client = await rig.connect();
+    const reason = new EpmuxError('TUNNEL_DOWN', 'taken down');
+    await assert.rejects(client.call('hello', {}, { signal: AbortSignal.abort(reason) }), reason);
   });
 });
