@@ -23,7 +23,7 @@ export interface RegistryOptions {
   /** How many sessions have a pipe; called when that changes. */
   readonly onAttached: (sessions: number) => void;
   /** A session has ended, and so many are left. */
-  readonly onEnded?: (reason: EndReason, left: number) => void;
+  readonly onEnded: (reason: EndReason, left: number) => void;
   readonly limits: Pick<AgentLimits, 'sessions' | 'heldBytes'>;
 }
 
@@ -114,7 +114,7 @@ export class SessionRegistry {
             const why = error?.message ?? reason.text;
             log.info('a session ended', { session: short(id), code: reason.code, why });
             this.#changed();
-            this.#options.onEnded?.(reason, this.#sessions.size);
+            this.#options.onEnded(reason, this.#sessions.size);
           },
           onDirectory: () => {},
           onIncoming,

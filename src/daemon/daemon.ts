@@ -1,5 +1,5 @@
 import { EpmuxError, messageOf } from '../protocol/errors.ts';
-import { type Clock, systemClock } from '../runtime/clock.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { Descriptors } from '../runtime/descriptors.ts';
 import { erlangConfig, homeFolder } from '../runtime/home.ts';
 import { sessionConfigOf } from '../runtime/session-limits.ts';
@@ -44,7 +44,7 @@ export interface DaemonOptions {
   readonly restarts?: number;
   /** What only the worker before this one held. */
   readonly memory?: readonly TunnelMemory[];
-  readonly clock?: Clock;
+  readonly clock: Clock;
   /** Where a tunnel leads. */
   readonly createDynos: CreateDynos;
 }
@@ -73,8 +73,7 @@ export class Daemon {
   #stopping: Promise<void> | undefined;
 
   private constructor(options: DaemonOptions, lock: Lock, state: StateStore, leader: Leader) {
-    const { paths, log, env, foreground = false, stay = false, restarts = 0 } = options;
-    const clock = options.clock ?? systemClock;
+    const { paths, log, env, clock, foreground = false, stay = false, restarts = 0 } = options;
     this.clock = clock;
     this.#limits = options.limits;
     this.#descriptors = new Descriptors(() => clock.now());

@@ -21,7 +21,7 @@ const REGISTRATION_MS = 10_000;
 export interface DynoEndOptions {
   readonly dyno: WantedDyno;
   /** What the worker before this one knew of this very dyno. */
-  readonly inherited?: LinkMemory | undefined;
+  readonly inherited: LinkMemory | undefined;
   readonly spec: TunnelSpec;
   readonly secrets: TunnelSecrets;
   readonly parts: TunnelParts;

@@ -10,7 +10,7 @@ export interface EndingOptions {
   readonly tunnels: () => number;
   readonly clients: () => number;
   /** It never does. */
-  readonly stay?: boolean;
+  readonly stay: boolean;
   readonly end: () => void;
 }
 

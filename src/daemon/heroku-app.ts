@@ -33,9 +33,9 @@ export interface HerokuAppOptions {
   /** As `settings`. */
   readonly proxy: () => ProxySettings | undefined;
   /** As `settings`: certificates in PEM of whom else it trusts. */
-  readonly extraCa?: () => string | undefined;
+  readonly extraCa: () => string | undefined;
   /** What Heroku has told already. */
-  readonly ahead?: HerokuAhead | undefined;
+  readonly ahead: HerokuAhead | undefined;
   /** Where `.netrc` is. */
   readonly home: string;
   readonly dial: Dialer;
@@ -124,7 +124,7 @@ export class HerokuApp {
     const settings = this.#options.settings();
     const token = this.#options.token();
     const proxy = this.#options.proxy();
-    const extraCa = this.#options.extraCa?.();
+    const extraCa = this.#options.extraCa();
     const made = JSON.stringify([settings, token, proxy, extraCa]);
     if (this.#client?.made !== made) {
       const { home, attemptMs, clock, logger } = this.#options;

@@ -1,22 +1,19 @@
 import { type FileHandle, open, rename, truncate } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { fileError } from '../runtime/system-error.ts';
-import { DAEMON_LIMITS } from './limits.ts';
 
 export interface LogFileOptions {
   readonly maxBytes: number;
   /** With the current one: `daemon.log`, `daemon.log.1`, … */
   readonly maxFiles: number;
-  /** What may wait for a slow disk; above it lines are dropped and counted. */
-  readonly maxWaitingBytes: number;
-  /** After a failed write, lines are dropped until this long has passed. */
-  readonly retryMs: number;
-  readonly now: () => number;
+  /** What may wait for a slow disk, 1 MiB unless told; above it lines are dropped and counted. */
+  readonly maxWaitingBytes?: number;
+  /** After a failed write, lines are dropped until this long has passed: 5 s unless told. */
+  readonly retryMs?: number;
+  readonly now?: () => number;
 }
 
-const LOG_FILE_DEFAULTS: LogFileOptions = {
-  maxBytes: DAEMON_LIMITS.logFileBytes.standard,
-  maxFiles: DAEMON_LIMITS.logFiles.standard,
+const LOG_FILE_DEFAULTS = {
   maxWaitingBytes: 1_048_576,
   retryMs: 5_000,
   now: () => performance.now(),
@@ -28,7 +25,7 @@ const LOG_FILE_DEFAULTS: LogFileOptions = {
  */
 export class LogFile extends Writable {
   readonly #path: string;
-  readonly #options: LogFileOptions;
+  readonly #options: Required<LogFileOptions>;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #file: FileHandle | undefined;
@@ -38,7 +35,7 @@ export class LogFile extends Writable {
   #problem: string | undefined;
   #retryAt = 0;
 
-  constructor(path: string, options: Partial<LogFileOptions> = {}) {
+  constructor(path: string, options: LogFileOptions) {
     super({ decodeStrings: true });
     this.#path = path;
     this.#options = { ...LOG_FILE_DEFAULTS, ...options };

@@ -11,9 +11,8 @@ const CLOSE_TIMEOUT_MS = 2_000;
 
 export interface DaemonLogOptions {
   readonly level: LogLevel;
-  /** Absent: no file. */
-  readonly file?: string;
-  readonly fileOptions?: Partial<LogFileOptions>;
+  readonly file: string;
+  readonly fileOptions: LogFileOptions;
   /** Also written to, line by line: stderr of a daemon in the foreground. */
   readonly stream?: NodeJS.WritableStream;
 }
@@ -36,15 +35,13 @@ const line = winston.format.printf((info) => {
 export class DaemonLog implements Logger {
   readonly redactor = new Redactor();
   readonly #winston: winston.Logger;
-  readonly #file: LogFile | undefined;
+  readonly #file: LogFile;
 
   constructor(options: DaemonLogOptions) {
-    this.#file =
-      options.file === undefined ? undefined : new LogFile(options.file, options.fileOptions);
+    this.#file = new LogFile(options.file, options.fileOptions);
     const streams = [this.#file, options.stream].filter((stream) => stream !== undefined);
     this.#winston = winston.createLogger({
       level: options.level,
-      silent: streams.length === 0,
       format: winston.format.combine(winston.format.timestamp(), line),
       transports: streams.map((stream) => new winston.transports.Stream({ stream, eol: '\n' })),
     });
@@ -52,7 +49,7 @@ export class DaemonLog implements Logger {
 
   /** Why the log loses lines at the moment, or undefined. */
   get problem(): string | undefined {
-    return this.#file?.problem;
+    return this.#file.problem;
   }
 
   error(message: string, fields: LogFields = {}): void {
@@ -73,12 +70,10 @@ export class DaemonLog implements Logger {
 
   /** Resolves when everything is in the file, or after a bound. */
   async close(): Promise<void> {
-    const file = this.#file;
     this.#winston.silent = true;
     this.#winston.close();
-    if (file === undefined) return;
     const written = deferred();
-    file.end(() => written.resolve());
+    this.#file.end(() => written.resolve());
     await within(systemClock, CLOSE_TIMEOUT_MS, written.promise);
   }
 

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { EpmuxError, Exit, messageOf, stackOf } from '../protocol/errors.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { LOG_LEVELS, type LogLevel } from '../runtime/logger.ts';
 import { keepHeapSmall } from '../runtime/small-heap.ts';
 import type { TunnelSpec, UpSecrets } from './control/api.ts';
@@ -145,7 +146,8 @@ export async function runWorker(args: readonly string[], env: NodeJS.ProcessEnv)
   ensureFolders(paths);
   const limits = daemonLimits(env);
   const log = new DaemonLog({ level, file: paths.logFile, fileOptions: logFileOptions(limits) });
-  const options = { paths, env, log, limits, stay, restarts, memory, createDynos };
+  const clock = systemClock;
+  const options = { paths, env, log, limits, stay, restarts, memory, clock, createDynos };
   const daemon = await Daemon.start(options).catch(async (error: unknown) => {
     const reason = messageOf(error);
     log.error('the daemon can not start', { reason });
@@ -169,7 +171,8 @@ export async function runForeground(
   const limits = daemonLimits(env);
   const fileOptions = logFileOptions(limits);
   const log = new DaemonLog({ level, file: paths.logFile, fileOptions, stream: process.stderr });
-  const options = { paths, env, log, limits, foreground: true, createDynos };
+  const clock = systemClock;
+  const options = { paths, env, log, limits, foreground: true, clock, createDynos };
   const daemon = await Daemon.start(options);
   const ended = untilEnded(daemon, { paths, foreground: true, log, startedAt: Date.now() });
   const gone = new AbortController();

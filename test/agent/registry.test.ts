@@ -59,6 +59,7 @@ describe("the agent's registry of sessions", () => {
       directory: () => DIRECTORY,
       onIncoming: (stream) => stream.reject({ code: WireCode.UNKNOWN_TARGET, text: '' }),
       onAttached: (count) => attached.push(count),
+      onEnded: () => undefined,
       limits: { sessions: 3, heldBytes: 10 * MIB },
     });
   });

@@ -174,6 +174,8 @@ const appAt = (url: string, clock: ManualClock, token: () => string, attemptMs =
     settings: () => herokuSettings({ HEROKU_API_URL: url }),
     token,
     proxy: () => undefined,
+    extraCa: () => undefined,
+    ahead: undefined,
     home: '/nonexistent',
     dial: () => Promise.reject(new Error('nothing is dialled')),
     agentPort: 9_001,

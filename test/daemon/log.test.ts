@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { DaemonLog, type DaemonLogOptions } from '../../src/daemon/log.ts';
+import { DaemonLog, logFileOptions } from '../../src/daemon/log.ts';
+import type { LogFileOptions } from '../../src/daemon/log-file.ts';
 import { Redactor } from '../../src/daemon/redact.ts';
+import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 describe("the daemon's log", () => {
@@ -13,8 +15,10 @@ describe("the daemon's log", () => {
     file = join(folder.path, 'daemon.log');
   });
 
-  const open = (fileOptions: DaemonLogOptions['fileOptions'] = {}) =>
-    new DaemonLog({ level: 'info', file, fileOptions });
+  const open = (some: Partial<LogFileOptions> = {}) => {
+    const fileOptions = { ...logFileOptions(STANDARD_LIMITS), ...some };
+    return new DaemonLog({ level: 'info', file, fileOptions });
+  };
   /** Empty while the file is being rotated. */
   const written = () => {
     try {

@@ -89,6 +89,7 @@ describe('a daemon without tunnels', () => {
       clock,
       tunnels: () => tunnels,
       clients: () => clients,
+      stay: false,
       end: () => {
         ends += 1;
       },

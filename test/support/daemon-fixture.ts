@@ -5,8 +5,9 @@ import { ControlClient } from '../../src/daemon/control/client.ts';
 import { createDynos } from '../../src/daemon/create-dynos.ts';
 import { Daemon, type DaemonOptions } from '../../src/daemon/daemon.ts';
 import { daemonLimits } from '../../src/daemon/limits.ts';
-import { DaemonLog } from '../../src/daemon/log.ts';
+import { DaemonLog, logFileOptions } from '../../src/daemon/log.ts';
 import { type DaemonPaths, daemonPaths } from '../../src/daemon/paths.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 
 export class DaemonFixture {
   readonly paths: DaemonPaths;
@@ -20,10 +21,12 @@ export class DaemonFixture {
   }
 
   async start(options: Partial<DaemonOptions> = {}): Promise<Daemon> {
-    const log = new DaemonLog({ level: 'debug', file: this.paths.logFile });
     const { paths, env } = this;
     const limits = daemonLimits(env);
-    this.#daemon = await Daemon.start({ paths, env, log, limits, createDynos, ...options });
+    const fileOptions = logFileOptions(limits);
+    const log = new DaemonLog({ level: 'debug', file: paths.logFile, fileOptions });
+    const clock = systemClock;
+    this.#daemon = await Daemon.start({ paths, env, log, limits, clock, createDynos, ...options });
     return this.#daemon;
   }
 

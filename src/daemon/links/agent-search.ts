@@ -40,7 +40,7 @@ export interface AgentSearchOptions {
   readonly epmdPort: number;
   readonly bundle: AgentBundle;
   /** What the worker before this one knew of this dyno. */
-  readonly inherited?: Omit<LinkMemory, 'id'> | undefined;
+  readonly inherited: Omit<LinkMemory, 'id'> | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onStep: (step: string) => void;

@@ -28,7 +28,7 @@ export interface DynoLinkOptions {
   readonly createSession: (id: Uint8Array) => SessionPort;
   readonly limits: DaemonLimits;
   /** What the worker before this one knew of this dyno. */
-  readonly inherited?: Omit<LinkMemory, 'id'> | undefined;
+  readonly inherited: Omit<LinkMemory, 'id'> | undefined;
   /** The agent to push. */
   readonly bundle: AgentBundle;
   readonly clock: Clock;

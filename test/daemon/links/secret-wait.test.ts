@@ -23,6 +23,7 @@ describe('an attempt to attach that waits for the secret', () => {
       secret: () => new Promise(() => {}),
       epmdPort: 4369,
       bundle: ownAgent,
+      inherited: undefined,
       clock: new ManualClock(),
       logger: silentLogger,
       onStep: () => undefined,
