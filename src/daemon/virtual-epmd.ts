@@ -230,6 +230,10 @@ export class VirtualEpmd {
     }
   }
 
+  get #hasRoom(): boolean {
+    return this.#local.size < this.#limits.epmdNodes;
+  }
+
   async #register(
     node: EpmdNode,
     socket: net.Socket,
@@ -238,10 +242,11 @@ export class VirtualEpmd {
   ): Promise<void> {
     const free =
       address === LOOPBACK &&
-      this.#local.size < this.#limits.epmdNodes &&
+      this.#hasRoom &&
       (await this.#find(address, node.name)) === undefined &&
-      // Another may have taken the name while the machine's epmd was asked.
-      !this.#local.has(node.name);
+      // Another may have taken the name, or the last place, while the machine's epmd was asked.
+      !this.#local.has(node.name) &&
+      this.#hasRoom;
     if (!free || socket.destroyed) {
       socket.end(encodeAliveAnswer(node.highest, { result: REFUSED, creation: 0 }));
       return;

@@ -58,6 +58,30 @@ describe('the virtual epmd', () => {
     socket.destroy();
   });
 
+  it('takes no more nodes than its limit, although all ask while the machine’s epmd is slow', async () => {
+    const slow = net.createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => setTimeout(() => socket.end(Uint8Array.of(119, 1)), 200));
+    });
+    await once(slow.listen(0, LOCAL), 'listening');
+    const { port } = slow.address() as net.AddressInfo;
+    const small = await VirtualEpmd.start({
+      port: undefined,
+      names,
+      upstream: { host: LOCAL, port },
+      limits: { ...STANDARD_LIMITS, epmdNodes: 2 },
+      logger: silentLogger,
+    });
+    try {
+      const asked = Array.from({ length: 6 }, (_, index) => register(small.port, `node${index}`));
+      const results = (await Promise.all(asked)).map(({ result }) => result);
+      assert.deepEqual(results.sort(), [0, 0, 1, 1, 1, 1]);
+    } finally {
+      await small.close();
+      slow.close();
+    }
+  });
+
   it('refuses a name that a local or a remote node has there', async () => {
     names.publish({
       ...splitNodeName('app@localhost'),
