@@ -10,10 +10,10 @@ import type { HerokuSettings } from '../heroku/settings.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { sleep } from '../runtime/wait.ts';
 import type { Dialer } from '../transport/dial.ts';
 import { loadSsh } from '../transport/ssh/load.ts';
 import type { Transport } from '../transport/transport.ts';
+import { Turns } from './turns.ts';
 
 /** Config vars do not change without a restart of all dynos, each of which may ask for them at the same time. */
 const VARIABLES_FRESH_MS = 10_000;
@@ -59,13 +59,14 @@ export class HerokuApp {
   #addonUrl: string | undefined;
   #variables: { readonly at: number; readonly found: Promise<Variables> } | undefined;
   #known: Variables | undefined;
-  #registerAt = Number.NEGATIVE_INFINITY;
+  readonly #turns: Turns;
 
   constructor(options: HerokuAppOptions) {
     const { app, ahead, clock } = options;
     this.name = app;
     this.#options = options;
     this.#first = new FirstAnswers(ahead, clock);
+    this.#turns = new Turns({ clock, everyMs: REGISTER_EVERY_MS, burst: REGISTER_BURST });
     this.#keys = sshKeysOnce(ahead === undefined ? undefined : async () => ahead.keys);
   }
 
@@ -108,7 +109,7 @@ export class HerokuApp {
         register: async (name, key, signal) => {
           const first = this.#first.reservation(name);
           if (first !== undefined) return first;
-          await this.#turn(signal);
+          await this.#turns.take('waiting for its turn to register a key', signal);
           return this.#now().manager(this.#addonUrl).register(name, key, signal);
         },
       },
@@ -158,16 +159,5 @@ export class HerokuApp {
       this.#options.logger.warn('the config vars can not be asked for', { code, reason: message });
     }
     return this.#known;
-  }
-
-  async #turn(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    const now = clock.now();
-    const earliest = now - REGISTER_EVERY_MS * REGISTER_BURST;
-    this.#registerAt = Math.max(earliest, this.#registerAt) + REGISTER_EVERY_MS;
-    if (this.#registerAt > now) {
-      const what = 'waiting for its turn to register a key';
-      await sleep(clock, this.#registerAt - now, signal, what);
-    }
   }
 }
