@@ -89,6 +89,11 @@ export class PushHost {
     );
   }
 
+  /** Removes what is left in them by what does not do so itself. */
+  clean(): void {
+    for (const file of this.files()) rmSync(file, { recursive: true });
+  }
+
   /** The Node processes of its sessions, also of those that have ended: command lines by their pids. An agent that has started calls itself so. */
   processes(): Map<number, string> {
     const found = new Map<number, string>();

@@ -19,10 +19,9 @@ import type { AgentWay } from './agent-way.ts';
 import type { Connection } from './connection-loop.ts';
 import { Orphans } from './orphan.ts';
 import { type PushedAgent, pushAgent } from './push.ts';
+import { PushRest } from './push-rest.ts';
 import { PUSH_REQUEST } from './push-script.ts';
 
-/** A dyno that could not take an agent is not asked again for so long: its connection may break more often than that. */
-const PUSH_AGAIN_MS = 5 * 60_000;
 /** A pushed agent that is full closes a connection without a word, too, and still has the session; by so many in a row it is gone. */
 const WORDLESS_CLOSES = 3;
 
@@ -56,12 +55,12 @@ export interface AgentSearchOptions {
 export class AgentSearch {
   readonly #options: AgentSearchOptions;
   readonly #orphans: Orphans;
+  readonly #rest: PushRest;
   #pushed: PushedAgent | undefined;
   #found: AgentKind | undefined;
   #whyNone: string | undefined;
   /** How often in a row the pushed agent's port has closed a connection without a word. */
   #wordless = 0;
-  #cannotPush: { readonly error: EpmuxError; readonly until: number } | undefined;
   /** Asked for while the carrier was still on its way. */
   #askedSecret: Promise<string | undefined> | undefined;
 
@@ -69,6 +68,7 @@ export class AgentSearch {
     this.#options = options;
     const { inherited = {}, clock, logger } = options;
     this.#pushed = inherited.pushed;
+    this.#rest = new PushRest(clock);
     this.#orphans = new Orphans({ sessions: inherited.sessions ?? [], clock, logger });
   }
 
@@ -105,7 +105,7 @@ export class AgentSearch {
     );
     return () => {
       if (known === undefined) return undefined;
-      const isPush = this.#isInVain(known.secret) && this.#whyNoPush === undefined;
+      const isPush = this.#isInVain(known.secret) && this.#rest.why === undefined;
       return isPush ? PUSH_REQUEST : { agentPort: undefined };
     };
   }
@@ -193,6 +193,7 @@ export class AgentSearch {
       this.#wordless = 0;
       this.#pushed = undefined;
       this.#found = undefined;
+      this.#rest.onUseless(error);
       const gone = new EpmuxError('AGENT_MISSING', 'the agent that was pushed there is gone', {
         cause: error,
       });
@@ -210,17 +211,11 @@ export class AgentSearch {
     return secret === undefined && this.#found !== 'listening';
   }
 
-  /** It was tried a short while ago. */
-  get #whyNoPush(): EpmuxError | undefined {
-    const known = this.#cannotPush;
-    return known !== undefined && this.#options.clock.now() < known.until ? known.error : undefined;
-  }
-
   /** Sets `#pushed`, or gives the reason why it can't. The pipe opens while the agent starts. */
   async #push(carrier: Carrier, signal: AbortSignal): Promise<FreshAgent | EpmuxError | undefined> {
     const { clock, logger, epmdPort, bundle, onStep } = this.#options;
     if (carrier.exec === undefined) return undefined;
-    const known = this.#whyNoPush;
+    const known = this.#rest.why;
     if (known !== undefined) return known;
     onStep('pushing an agent');
     let broken: EpmuxError | undefined;
@@ -236,7 +231,7 @@ export class AgentSearch {
       const options = { epmdPort, clock, logger, bundle, onPort };
       const agent = await pushAgent(carrier, options, signal);
       this.#pushed = agent;
-      this.#cannotPush = undefined;
+      this.#rest.onPushed();
       return { agent, pipe };
     } catch (error) {
       void pipe?.then(
@@ -246,7 +241,7 @@ export class AgentSearch {
       if (!EpmuxError.is(error, 'AGENT_MISSING', 'PIPE_LOST')) throw error;
       if (broken !== undefined) throw broken;
       logger.debug('no agent can be pushed', { reason: error.message, code: error.code });
-      this.#cannotPush = { error, until: clock.now() + PUSH_AGAIN_MS };
+      this.#rest.onFailed(error);
       return error;
     }
   }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentChoice, LinkState, LinkStatus } from '../../../src/daemon/control/api.ts';
 import { AgentBundle } from '../../../src/daemon/links/agent-bundle.ts';
@@ -11,6 +13,7 @@ import { agentBundle } from '../../support/agent-process.ts';
 import { ErlangHost, type ErlangNode } from '../../support/erlang.ts';
 import { PushHost } from '../../support/push-host.ts';
 import { socketPair } from '../../support/socket-pair.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 import { TestAgent } from '../../support/test-agent.ts';
 import { SeenOfLink, searchingLink } from './searching-link.ts';
 
@@ -22,6 +25,7 @@ interface Wanted {
   readonly secret?: string | undefined;
   readonly inherited?: Omit<LinkMemory, 'id'>;
   readonly transport?: Transport;
+  readonly bundle?: AgentBundle;
 }
 
 describe('a link to a host that may have no agent', function () {
@@ -35,6 +39,8 @@ describe('a link to a host that may have no agent', function () {
   let listening: TestAgent | undefined;
   let seen: SeenOfLink;
   let foreseen: (FirstRequest | undefined)[];
+
+  const folder = tempFolder();
 
   before(async () => {
     bundle = new AgentBundle(await agentBundle());
@@ -62,12 +68,12 @@ describe('a link to a host that may have no agent', function () {
 
   const begin = (
     to: PushHost,
-    { choice = 'auto', agentPort = 1, secret, inherited, transport }: Wanted = {},
+    { choice = 'auto', agentPort = 1, secret, inherited, transport, bundle: other }: Wanted = {},
   ): DynoLink => {
     const { epmdPort } = dyno;
     const way = watched(transport ?? to.transport(agentPort));
     link = searchingLink(
-      { choice, epmdPort, transport: () => way, secret, inherited, bundle },
+      { choice, epmdPort, transport: () => way, secret, inherited, bundle: other ?? bundle },
       seen,
     );
     link.start();
@@ -198,6 +204,26 @@ describe('a link to a host that may have no agent', function () {
       await until(() => seen.failures.length >= times);
       const { incarnation: then, resumes } = await reaches('up');
       assert.deepEqual([then === incarnation, resumes], times === 2 ? [true, 1] : [false, 0]);
+    });
+  }
+
+  for (const [what, pushes, stub] of [
+    ['ends at its first connection', 2, '() => process.exit(1)'],
+    ['answers otherwise', 1, '(socket) => socket.end("HTTP/1.1 400 Bad Request\\r\\n\\r\\n")'],
+  ] as const) {
+    it(`does not push an agent that ${what} again and again, and goes without`, async () => {
+      const file = join(folder.path, 'agent.mjs');
+      const listen = `createServer(${stub}).listen({ fd: 3 }, () => console.log("up"))`;
+      const end = `setTimeout(() => process.exit(), 4_000)`;
+      writeFileSync(file, `import { createServer } from "node:net"; ${listen}; ${end};`);
+      begin(host, { bundle: new AgentBundle(file) });
+      const { mode, whyDirect } = await reaches('up');
+      assert.equal(mode, 'direct');
+      assert.match(whyDirect ?? '', /none can be pushed \(the one pushed last /);
+      assert.equal(seen.steps.filter((step) => step === 'pushing an agent').length, pushes);
+      assert.ok(host.processes().size <= 1);
+      for (const pid of host.processes().keys()) process.kill(pid, 'SIGKILL');
+      host.clean();
     });
   }
 
