@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import type { ReadStream } from 'node:tty';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { deferred } from '../../runtime/wait.ts';
 import type { ProcessExit, RemoteProcess } from '../../transport/transport.ts';
 import type { Io } from '../io.ts';
 import { flushed } from '../output.ts';
@@ -48,7 +49,7 @@ class LocalSession {
   readonly #full = new Set<NodeJS.WriteStream>();
   #lastByte = NEWLINE;
   #ending: HandedOn | undefined;
-  #stop: (error: EpmuxError | undefined) => void = () => {};
+  readonly #over = deferred<EpmuxError | undefined>();
   #cancelReady: () => void = () => {};
 
   constructor(remote: RemoteProcess, options: LocalOptions, io: Io) {
@@ -60,14 +61,11 @@ class LocalSession {
   }
 
   async run(): Promise<number> {
-    const over = new Promise<EpmuxError | undefined>((resolve) => {
-      this.#stop = resolve;
-    });
     this.#handSignalsOn();
     this.#takeOutput();
     if (this.#marker === undefined) this.#begin();
     else this.#awaitReady();
-    const error = await over;
+    const error = await this.#over.promise;
     this.#remote.close();
     const exit = await this.#remote.exited;
     await flushed(this.#io.outputGivenUp);
@@ -90,7 +88,7 @@ class LocalSession {
 
   #awaitReady(): void {
     const late = () =>
-      this.#stop(new EpmuxError('TIMEOUT', 'no shell was ready there within 15 s'));
+      this.#over.resolve(new EpmuxError('TIMEOUT', 'no shell was ready there within 15 s'));
     const timer = setTimeout(late, READY_MS);
     this.#cancelReady = () => clearTimeout(timer);
     this.#undo.push(() => clearTimeout(timer));
@@ -128,7 +126,7 @@ class LocalSession {
       onEnd: () => {},
       onClosed: (error) => {
         write(process.stdout, this.#marker?.rest() ?? Buffer.alloc(0));
-        this.#stop(error && lost(error));
+        this.#over.resolve(error && lost(error));
       },
     });
   }
@@ -146,7 +144,9 @@ class LocalSession {
       else io.write(Buffer.alloc(this.#lastByte === NEWLINE ? 1 : 2, END_OF_INPUT));
     };
     const onError = (cause: Error): void =>
-      this.#stop(new EpmuxError('USAGE', `stdin can't be read: ${cause.message}`, { cause }));
+      this.#over.resolve(
+        new EpmuxError('USAGE', `stdin can't be read: ${cause.message}`, { cause }),
+      );
     stdin.on('data', onData);
     stdin.on('end', onEnd);
     stdin.on('error', onError);

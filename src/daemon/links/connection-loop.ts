@@ -2,6 +2,7 @@ import { sparedMs } from '../../heroku/retry.ts';
 import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { deferred, within } from '../../runtime/wait.ts';
 import type { LinkState } from '../control/api.ts';
 import type { DaemonLimits } from '../limits.ts';
 import { LinkStateMachine } from './link-state.ts';
@@ -187,10 +188,9 @@ export class ConnectionLoop {
     this.#failures.reset();
     this.#wasUp = true;
     this.#enter('up');
-    const error = await new Promise<EpmuxError | undefined>((resolve) => {
-      this.#leaveUp = () => resolve(undefined);
-      void connection.lost.then(resolve);
-    });
+    const left = deferred<undefined>();
+    this.#leaveUp = () => left.resolve(undefined);
+    const error = await Promise.race([connection.lost, left.promise]);
     if (error === undefined || this.#closed) return;
     this.#downSince = clock.now();
     const waitMs = this.#waitAfterLoss(error, clock.now() - upAt);
@@ -230,16 +230,11 @@ export class ConnectionLoop {
   }
 
   /** Ends early on `again` and `close`. */
-  #wait(ms: number): Promise<void> {
-    const { clock } = this.#options;
-    if (this.#closed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const cancel = Number.isFinite(ms) ? clock.wakeAt(clock.now() + ms, resolve) : () => {};
-      this.#again = () => {
-        cancel();
-        resolve();
-      };
-    });
+  async #wait(ms: number): Promise<void> {
+    if (this.#closed) return;
+    const again = deferred();
+    this.#again = again.resolve;
+    await (Number.isFinite(ms) ? within(this.#options.clock, ms, again.promise) : again.promise);
   }
 
   #enter(state: LinkState): void {

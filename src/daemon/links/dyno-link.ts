@@ -1,4 +1,5 @@
 import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { abortError } from '../../runtime/attempt.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
@@ -160,7 +161,7 @@ export class DynoLink implements Link {
     const carrier = await transport.connect(signal, this.#search?.foresee());
     if (signal.aborted) {
       carrier.close();
-      throw new EpmuxError('INTERRUPTED', 'the attempt was given up');
+      throw abortError('the attempt', signal);
     }
     this.#carrier = carrier;
     carrier.onClosed(() => {

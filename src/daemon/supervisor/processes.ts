@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
+import { deferred } from '../../runtime/wait.ts';
 import { type ControlClient, connectDaemon } from '../control/client.ts';
 import { incarnationOf, type LockHolder, livingHolder, readLockHolder } from '../lock.ts';
 import type { DaemonPaths } from '../paths.ts';
@@ -106,21 +107,19 @@ export class WorkerProcesses implements Workers {
   #watchPid(holder: LockHolder): { readonly ended: Promise<WorkerEnd>; look(): void } {
     const { clock, paths } = this.#options;
     let cancel: Cancel = () => undefined;
-    let onGone: () => void = () => undefined;
-    const ended = new Promise<WorkerEnd>((resolve) => {
-      onGone = () => {
-        // In order the lock goes first; a crash leaves it behind.
-        const inOrder = readLockHolder(paths.lockFile)?.pid !== holder.pid;
-        resolve({ inOrder, reason: 'it ended without a word', exitCode: undefined });
-      };
-    });
+    const ended = deferred<WorkerEnd>();
     const look = () => {
       cancel();
-      if (isThere(holder)) cancel = clock.wakeAt(clock.now() + LOOK_MS, look);
-      else onGone();
+      if (isThere(holder)) {
+        cancel = clock.wakeAt(clock.now() + LOOK_MS, look);
+        return;
+      }
+      // In order the lock goes first; a crash leaves it behind.
+      const inOrder = readLockHolder(paths.lockFile)?.pid !== holder.pid;
+      ended.resolve({ inOrder, reason: 'it ended without a word', exitCode: undefined });
     };
     look();
-    return { ended, look };
+    return { ended: ended.promise, look };
   }
 }
 

@@ -1,6 +1,7 @@
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { deferred, within } from '../../runtime/wait.ts';
 import { memoryDigest } from '../memory.ts';
 import { Watch } from './watch.ts';
 import type { Worker, WorkerEnd, WorkerFacts, Workers } from './worker.ts';
@@ -145,14 +146,10 @@ export class Supervisor {
     if (!couldNotStart) onDeath({ pid, reason, startedAt, at: clock.wallNow() });
   }
 
-  #wait(ms: number): Promise<void> {
-    const { clock } = this.#options;
-    return new Promise((resolve) => {
-      const cancel = clock.wakeAt(clock.now() + ms, resolve);
-      this.#endWait = () => {
-        cancel();
-        resolve();
-      };
-    });
+  /** Ends early on `stop`. */
+  async #wait(ms: number): Promise<void> {
+    const stopped = deferred();
+    this.#endWait = stopped.resolve;
+    await within(this.#options.clock, ms, stopped.promise);
   }
 }
