@@ -11,6 +11,7 @@ import { attachSession } from '../../src/runtime/attach-session.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { Logger } from '../../src/runtime/logger.ts';
 import { SessionDriver } from '../../src/runtime/session-driver.ts';
+import { SESSION_LIMITS } from '../../src/runtime/session-limits.ts';
 import { keepHeapSmall } from '../../src/runtime/small-heap.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
 import { splice } from '../../src/runtime/splice.ts';
@@ -60,6 +61,7 @@ async function attach(driver: SessionDriver): Promise<void> {
     clock: systemClock,
     signal,
     software: 'epmux-bench',
+    helloTimeoutMs: SESSION_LIMITS.helloMs.standard,
     hostName: 'bench',
   });
 }

@@ -13,14 +13,13 @@ import type { Clock } from './clock.ts';
 import { HandoverPipe } from './handover-pipe.ts';
 import { closeWhenSent } from './linger.ts';
 import type { BytePipe } from './pipe.ts';
-import { SESSION_LIMITS } from './session-limits.ts';
 
 export interface OpenSessionPipeOptions extends HelloAttributes {
   readonly secret: Uint8Array;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
   /** For hellos and proofs together. */
-  readonly helloTimeoutMs?: number | undefined;
+  readonly helloTimeoutMs: number;
 }
 
 export interface OpenDaemonPipeOptions extends OpenSessionPipeOptions {
@@ -68,7 +67,7 @@ function open<Result extends object>(
   handshake: AnyHandshake<Result>,
   silent: 'AGENT_MISSING' | 'PIPE_LOST',
 ): Promise<Result & Opened> {
-  const { clock, signal, helloTimeoutMs: limitMs = SESSION_LIMITS.helloMs.standard } = options;
+  const { clock, signal, helloTimeoutMs: limitMs } = options;
   const { label } = pipe;
   const what = `opening ${label}`;
   const late = () => new EpmuxError('TIMEOUT', `${label} said no hello in ${limitMs} ms`);

@@ -16,6 +16,7 @@ import { SESSION_DEFAULTS } from '../../src/session/config.ts';
 import { Session } from '../../src/session/session.ts';
 import { AgentEnd } from '../support/agent-end.ts';
 import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
+import { HELLO_MS } from '../support/hello-ms.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const SECRET = 'the secret that both ends know';
@@ -149,7 +150,8 @@ describe('a hostile world around a daemon', () => {
     const attached = once(news, 'attached');
     const agent = await listening((socket) => {
       const about = { software: 'epmux/test', bootId, hostName: 'dyno' };
-      const options = { ...about, secret: Buffer.from(SECRET), clock: systemClock };
+      const secret = Buffer.from(SECRET);
+      const options = { ...about, secret, clock: systemClock, helloTimeoutMs: HELLO_MS };
       void openAgentPipe(duplexPipe(socket, 'daemon'), options).then(
         (opened) => {
           const id = Buffer.from(opened.attach.sessionId, 'hex');

@@ -3,6 +3,7 @@ import { encodeFrame } from '../../src/protocol/encode.ts';
 import { attachSession } from '../../src/runtime/attach-session.ts';
 import { openAgentPipe } from '../../src/runtime/open-session-pipe.ts';
 import { SessionDriver } from '../../src/runtime/session-driver.ts';
+import { HELLO_MS } from '../support/hello-ms.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { MemoryPipe } from '../support/memory-pipe.ts';
 import { ScriptedSession } from '../support/scripted-session.ts';
@@ -23,7 +24,8 @@ function setUp() {
       onRtt: nothing,
     },
   });
-  const options = { secret: Buffer.alloc(16, 5), software: 'epmux/test', clock };
+  const secret = Buffer.alloc(16, 5);
+  const options = { secret, software: 'epmux/test', clock, helloTimeoutMs: HELLO_MS };
   const [pipe, agentPipe] = [new MemoryPipe(), new MemoryPipe()];
   const attaching = attachSession(driver, pipe, options);
   void openAgentPipe(agentPipe, { ...options, bootId: new Uint8Array(16) }).catch(nothing);

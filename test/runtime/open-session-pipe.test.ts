@@ -6,6 +6,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import type { OpenSessionPipeOptions } from '../../src/runtime/open-session-pipe.ts';
 import { openAgentPipe, openDaemonPipe } from '../../src/runtime/open-session-pipe.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
+import { HELLO_MS } from '../support/hello-ms.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { MemoryPipe } from '../support/memory-pipe.ts';
 import { own } from '../support/recording-pipe.ts';
@@ -21,6 +22,7 @@ const options: OpenSessionPipeOptions = {
   secret: Buffer.from('a secret of at least 16 bytes'),
   software: 'epmux/test',
   clock: systemClock,
+  helloTimeoutMs: HELLO_MS,
 };
 const daemonOptions = { ...options, attach: () => ATTACH };
 const agentOptions = { ...options, bootId: new Uint8Array(16), hostName: 'dyno' };

@@ -5,6 +5,7 @@ import { openAgentPipe, openDaemonPipe } from '../../src/runtime/open-session-pi
 import type { PipeHandlers } from '../../src/runtime/pipe.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
 import type { SessionEvent } from '../../src/session/types.ts';
+import { HELLO_MS } from '../support/hello-ms.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { own } from '../support/recording-pipe.ts';
 import { socketPair } from '../support/socket-pair.ts';
@@ -94,7 +95,8 @@ describe('an opening whose session throws', () => {
     const [near, far] = (await socketPair()).map((socket) => duplexPipe(socket, 'test'));
     assert.ok(near !== undefined && far !== undefined);
     const ended = new EpmuxError('SESSION_LOST', 'the session has ended');
-    const options = { software: 'epmux/test', hostName: 'x', clock: new ManualClock() };
+    const about = { software: 'epmux/test', hostName: 'x' };
+    const options = { ...about, clock: new ManualClock(), helloTimeoutMs: HELLO_MS };
     const secret = bytes('a secret of sixteen bytes');
     const attach = (): never => {
       throw ended;

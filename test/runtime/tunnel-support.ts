@@ -10,6 +10,7 @@ import type { IncomingStream } from '../../src/runtime/session-stream.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
 import { SESSION_DEFAULTS } from '../../src/session/config.ts';
 import { Session } from '../../src/session/session.ts';
+import { HELLO_MS } from '../support/hello-ms.ts';
 
 const SECRET = Buffer.from('a secret of at least 16 bytes');
 
@@ -42,6 +43,7 @@ export class Tunnel {
         software: 'epmux/agent',
         bootId: Buffer.alloc(16, 1),
         clock: systemClock,
+        helloTimeoutMs: HELLO_MS,
       }).then(
         (opened) => this.agent.acceptAttach(opened),
         () => undefined,
@@ -64,6 +66,7 @@ export class Tunnel {
       secret: SECRET,
       software: 'epmux/daemon',
       clock: systemClock,
+      helloTimeoutMs: HELLO_MS,
     });
   }
 

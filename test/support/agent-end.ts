@@ -14,6 +14,7 @@ import { splice } from '../../src/runtime/splice.ts';
 import { SESSION_DEFAULTS } from '../../src/session/config.ts';
 import { Session } from '../../src/session/session.ts';
 import type { Directory } from '../../src/session/types.ts';
+import { HELLO_MS } from './hello-ms.ts';
 
 export interface AgentEndOptions {
   readonly secret: string;
@@ -97,6 +98,7 @@ export class AgentEnd {
       bootId: this.bootId,
       hostName: 'dyno',
       clock: systemClock,
+      helloTimeoutMs: HELLO_MS,
     });
     const { sessionId, kind } = opened.attach;
     const known = this.#sessions.get(sessionId);

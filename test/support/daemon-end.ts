@@ -13,6 +13,7 @@ import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
 import { SESSION_DEFAULTS } from '../../src/session/config.ts';
 import { Session } from '../../src/session/session.ts';
 import type { Directory, EndReason, PeerInfo } from '../../src/session/types.ts';
+import { HELLO_MS } from './hello-ms.ts';
 
 const WAIT_MS = 10_000;
 
@@ -67,6 +68,7 @@ export class DaemonEnd {
       secret: this.#secret,
       software: 'epmux/test',
       clock,
+      helloTimeoutMs: HELLO_MS,
     });
   }
 
