@@ -22,10 +22,14 @@ function isMissingPart(thrown: unknown): boolean {
 export function errorLines(error: EpmuxError, paint: Paint, withStack: boolean): string[] {
   const lines = [
     `${paint('red', 'epmux:')} ${printable(error.message)} (${error.code})`,
-    `${paint('dim', 'hint:')} ${printable(error.hint)}`,
+    hintLine(error.hint, paint),
   ];
   if (withStack) lines.push(...stacks(error));
   return lines;
+}
+
+export function hintLine(hint: string, paint: Paint): string {
+  return `${paint('dim', 'hint:')} ${printable(hint)}`;
 }
 
 function stacks(error: EpmuxError): string[] {

@@ -54,7 +54,7 @@ export class DynoEnd {
   readonly #begunAt: number;
   #lastFailure: EpmuxError | undefined;
   #hasDirectory = false;
-  #epmdDown = false;
+  #epmdError: ErrorStatus | undefined;
 
   constructor(options: DynoEndOptions) {
     const { dyno, spec, parts, transport, handlers } = options;
@@ -90,7 +90,7 @@ export class DynoEnd {
         onChange: (state) => this.#onChange(state),
         onAttemptFailed: (error) => this.#onAttemptFailed(error),
         onStep: (step) => handlers.onStep(dyno.name === null ? step : `${dyno.name}: ${step}`),
-        onDirectory: (directory) => this.#onDirectory(directory),
+        onDirectory: (directory, error) => this.#onDirectory(directory, error),
       },
     });
   }
@@ -140,7 +140,12 @@ export class DynoEnd {
   }
 
   status(): LinkStatus {
-    return this.#link.status();
+    const { lastError } = this;
+    return {
+      ...this.#link.status(),
+      ...(this.state === 'up' || lastError === null ? {} : { lastError }),
+      ...(this.#epmdError === undefined ? {} : { epmdError: this.#epmdError }),
+    };
   }
 
   /** What no file holds of it. */
@@ -184,7 +189,7 @@ export class DynoEnd {
 
   #onChange(state: LinkState): void {
     if (state === 'up') this.#lastFailure = undefined;
-    else this.#epmdDown = false;
+    else this.#epmdError = undefined;
     this.#options.handlers.onState(state);
   }
 
@@ -199,18 +204,23 @@ export class DynoEnd {
     this.#options.handlers.onAttemptFailed(named);
   }
 
-  #onDirectory(directory: Directory | undefined): void {
+  #onDirectory(directory: Directory | undefined, epmdError?: EpmuxError): void {
     const { transport, handlers } = this.#options;
-    const epmdDown = directory?.epmdDown === true;
-    if (epmdDown && !this.#epmdDown) {
-      const error = new EpmuxError('NO_EPMD', `no epmd answers at ${transport().target}`);
-      this.#link.machine.failedWith(error);
+    if (directory?.epmdDown !== true) this.#epmdError = undefined;
+    else {
+      const none = () => new EpmuxError('NO_EPMD', `no epmd answers at ${transport().target}`);
+      this.#onEpmdError(epmdError ?? none());
     }
-    this.#epmdDown = epmdDown;
     void this.#nodes.set(directory).then(() => {
       this.#hasDirectory = directory !== undefined;
       handlers.onNodes();
     });
+  }
+
+  #onEpmdError(error: EpmuxError): void {
+    if (this.#epmdError?.code === error.code) return;
+    this.#link.machine.failedWith(error);
+    this.#epmdError = this.lastError ?? undefined;
   }
 
   async #couple(local: BytePipe, short: string): Promise<void> {

@@ -173,6 +173,8 @@ export function namesAnswer(): EpmdAnswer<EpmdNames> {
   return new WholeAnswer((bytes) => {
     const reader = new ByteReader(bytes, 'EPMD_PROTOCOL');
     const epmdPort = reader.u32();
+    if (epmdPort > MAX_PORT)
+      throw garbage('an answer that does not begin with the port of an epmd');
     const names: EpmdName[] = [];
     for (const line of reader.text(reader.left).split('\n')) {
       const [, name, digits] = NAME_LINE.exec(line) ?? [];

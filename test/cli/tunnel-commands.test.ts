@@ -153,7 +153,7 @@ describe('the commands', function () {
       node: 'app@dyno',
       pong: false,
       rttMs: null,
-      error: { code, message: 'no', at: '' },
+      error: { code, message: 'no', hint: `what helps ${code}`, at: '' },
     });
 
     it('prints a line for each and exits by the worst', async () => {
@@ -162,6 +162,7 @@ describe('the commands', function () {
       const first = await cli.home.run(['ping', 'app', '-c', '2']);
       assert.equal(first.code, 3);
       assert.equal(first.stdout, 'pong  app@dyno  12 ms\npang  app@dyno  no (NODE_UNREACHABLE)\n');
+      assert.equal(first.stderr, 'hint: what helps NODE_UNREACHABLE\n');
       const second = await cli.home.run(['ping', 'app', '-c', '2', '--json']);
       assert.equal(second.code, 5);
       assert.deepEqual(document(second), {
@@ -170,7 +171,7 @@ describe('the commands', function () {
         received: 1,
         pings: [
           { pong: true, rttMs: 12.3, error: null },
-          { pong: false, rttMs: null, error: { code: 'COOKIE_REFUSED', message: 'no', at: '' } },
+          { pong: false, rttMs: null, error: pang('COOKIE_REFUSED').error },
         ],
       });
       assert.equal((await cli.home.run(['ping'])).code, 0);

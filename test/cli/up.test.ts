@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ErrorStatus, LinkStatus, TunnelStatus } from '../../src/daemon/control/api.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { EPMUX } from '../support/dyno.ts';
 import { within } from '../support/erlang.ts';
@@ -16,6 +17,21 @@ const SHOW_CURSOR = '\u001b[?25h';
 describe('the commands', function () {
   this.timeout(30_000);
   const cli = cliHome();
+
+  const link: LinkStatus = {
+    dyno: null,
+    mode: 'direct',
+    agent: null,
+    whyDirect: null,
+    state: 'up',
+    rttMs: null,
+    bytesIn: 0,
+    bytesOut: 0,
+    streams: 0,
+    resumes: 0,
+    outageMs: 0,
+    incarnation: null,
+  };
 
   describe('up', () => {
     const result = { alreadyUp: false, tunnel: prod, leading };
@@ -89,17 +105,62 @@ describe('the commands', function () {
 
     it('tells a dyno without epmd from one without a node, and leaves the tunnel', async () => {
       const lastError = { code: 'NO_EPMD', message: 'x', at: '' } as const;
+      const forbidden = {
+        code: 'CONNECT_FAILED',
+        message: 'the SSH server forbids forwarding to port 4369',
+        hint: 'its sshd_config needs AllowTcpForwarding',
+        at: '',
+      } as const;
+      const linked = (...errors: readonly (ErrorStatus | undefined)[]): TunnelStatus => ({
+        ...prod,
+        nodes: [],
+        lastError,
+        links: errors.map((epmdError) => ({ ...link, ...(epmdError && { epmdError }) })),
+      });
       const tunnels = [
-        { ...prod, nodes: [], lastError },
-        { ...prod, nodes: [] },
+        linked(lastError),
+        // It was so once, or is so in one dyno of two.
+        linked(undefined),
+        linked(lastError, undefined),
+        linked(forbidden),
       ];
       await cli.home.daemon({ up: () => ({ ...result, tunnel: tunnels.shift() ?? prod }) });
       const noEpmd = await cli.home.run(['up', '--connect', 'h:1']);
       assert.equal(noEpmd.code, 3);
       assert.match(noEpmd.stderr, /prod is up and stays up, but no epmd answers there \(NO_EPMD\)/);
-      const noNode = await cli.home.run(['up', '--connect', 'h:1']);
-      assert.equal(noNode.code, 3);
-      assert.match(noNode.stderr, /stays up, but no node is registered .*\(NODE_UNREACHABLE\)/);
+      for (let more = 0; more < 2; more += 1) {
+        const noNode = await cli.home.run(['up', '--connect', 'h:1']);
+        assert.equal(noNode.code, 3);
+        assert.match(noNode.stderr, /stays up, but no node is registered .*\(NODE_UNREACHABLE\)/);
+      }
+      const untold = await cli.home.run(['up', '--connect', 'h:1']);
+      assert.equal(untold.code, 3);
+      assert.match(
+        untold.stderr,
+        /not known: the SSH server forbids .*\(CONNECT_FAILED\)\nhint: .*AllowTcpForwarding/,
+      );
+    });
+
+    it('warns of each link that is not up, with what to do', async () => {
+      const lastError = {
+        code: 'HEROKU_FORBIDDEN',
+        message: 'web.2: it may not',
+        hint: 'ask for the right',
+        at: '',
+      } as const;
+      const links = [
+        { ...link, dyno: 'web.1' },
+        { ...link, dyno: 'web.2', state: 'failed', lastError } as const,
+        { ...link, dyno: 'web.3', state: 'down' } as const,
+      ];
+      await cli.home.daemon({ up: () => ({ ...result, tunnel: { ...prod, links } }) });
+      const run = await cli.home.run(['up', '--connect', 'h:1']);
+      assert.equal(run.code, 0);
+      assert.equal(run.stdout, 'node  app@dyno  127.0.0.2:4712\n');
+      assert.match(
+        run.stderr,
+        /\nwarning: web\.2 is failed: web\.2: it may not \(HEROKU_FORBIDDEN\)\nhint: ask for the right\nwarning: web\.3 is down\n$/,
+      );
     });
 
     it('marks the step that failed, and no other', async () => {

@@ -57,6 +57,15 @@ describe(`a key that is revoked while two dynos are up${missing === undefined ? 
     assert.equal(await me.eval(`rpc:call('${other}', erlang, node, [])`), `'${other}'`);
     assert.equal(await me.eval(connection), before);
 
+    assert.equal(linkOf(now, 'web.1')?.lastError?.code, 'HEROKU_AUTH_REFUSED');
+    assert.equal(linkOf(now, 'web.2')?.lastError, undefined);
+    const again = await up();
+    assert.equal(again.code, 0);
+    assert.match(
+      again.stderr,
+      /warning: web\.1 is (failed|reconnecting): .*\(HEROKU_AUTH_REFUSED\)\nhint: .*unset it/,
+    );
+
     heroku.heal();
     await up();
     const healed = await laptop.untilTunnel((each) => linkOf(each, 'web.1')?.state === 'up');

@@ -169,6 +169,18 @@ describe('the real epmd', function () {
     assert.ok(registration !== undefined && (await once(registration, 'close')));
   });
 
+  it('is not what greets with a text', () => {
+    for (const greeting of [
+      'SSH-2.0-OpenSSH_9.2\r\n',
+      'HTTP/1.1 400 Bad Request\r\n\r\n',
+      '220 hi\r\n',
+    ]) {
+      const answer = namesAnswer();
+      answer.push(Buffer.from(greeting));
+      assert.throws(() => answer.end(), { code: 'EPMD_PROTOCOL', message: /port of an epmd/ });
+    }
+  });
+
   it('tells of real nodes, and of none where there is none', async () => {
     await host.node('shown');
     const shown = await ask({ kind: 'port', name: 'shown' }, portAnswer());

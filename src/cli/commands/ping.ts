@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PingResult } from '../../daemon/control/api.ts';
-import type { ControlClient } from '../../daemon/control/client.ts';
+import { type ControlClient, fromErrorStatus } from '../../daemon/control/client.ts';
 import { EpmuxError, ERROR_CODES, Exit, type ExitCode } from '../../protocol/errors.ts';
 import { jsonText } from '../../protocol/text.ts';
 import { defineCommand, JSON_OPTION, NODE_FORMS } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
+import { hintLine } from '../report.ts';
 import { printable } from '../terminal/printable.ts';
 import { formatRtt } from '../terminal/units.ts';
 import { cookieIn } from '../way/cookie.ts';
@@ -66,11 +67,15 @@ async function pingTimes(
   quiet: boolean,
 ): Promise<readonly PingResult[]> {
   const results: PingResult[] = [];
+  let told: string | undefined;
   while (results.length < times) {
     if (results.length > 0) await delay(PING_EVERY_MS, undefined, { signal: io.interrupted });
     const result = await daemon.call('ping', params, { signal: io.interrupted });
     results.push(result);
     if (!quiet) io.out(pingLine(result));
+    const hint = result.error === null ? undefined : fromErrorStatus(result.error).hint;
+    if (hint !== undefined && hint !== told) io.talk(hintLine(hint, io.paintTalk));
+    told = hint;
   }
   return results;
 }

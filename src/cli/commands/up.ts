@@ -1,9 +1,4 @@
-import type {
-  ControlMethods,
-  TunnelSpec,
-  TunnelStatus,
-  UpSecrets,
-} from '../../daemon/control/api.ts';
+import type { ControlMethods, TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
 import type { ControlClient } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
 import { EpmuxError, Exit } from '../../protocol/errors.ts';
@@ -12,6 +7,7 @@ import type { LogLevel } from '../../runtime/logger.ts';
 import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withStartedDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
+import { assertNodes, linkWarnings } from '../terminal/link-news.ts';
 import { renderNodes } from '../terminal/status-view.ts';
 import { createSteps, type Steps } from '../terminal/steps.ts';
 import { askHerokuAhead } from '../way/ahead.ts';
@@ -76,6 +72,7 @@ export const up = defineCommand({
     const { tunnel } = result;
     if (result.alreadyUp) io.talk(`${tunnel.name} is up already`);
     assertNodes(tunnel);
+    for (const line of linkWarnings(tunnel, io.paintTalk)) io.talk(line);
     if (options.json === true) {
       io.out(jsonText({ alreadyUp: result.alreadyUp, tunnel }));
     } else {
@@ -133,23 +130,6 @@ async function askUp(
         },
       ),
     () => steps.fail(),
-  );
-}
-
-/** The daemon has waited for nodes as long as is worth it: the tunnel stays, and the person learns what is missing. */
-function assertNodes(tunnel: TunnelStatus): void {
-  if (tunnel.nodes.length > 0) return;
-  if (tunnel.state !== 'up') {
-    const why = tunnel.lastError === null ? '' : `: ${tunnel.lastError.message}`;
-    throw new EpmuxError('TUNNEL_DOWN', `${tunnel.name} is ${tunnel.state}${why}`);
-  }
-  if (tunnel.lastError?.code === 'NO_EPMD') {
-    throw new EpmuxError('NO_EPMD', `${tunnel.name} is up and stays up, but no epmd answers there`);
-  }
-  throw new EpmuxError(
-    'NODE_UNREACHABLE',
-    `${tunnel.name} is up and stays up, but no node is registered with the epmd there`,
-    { hint: 'start the app with --sname or --name; `epmux nodes` shows it as soon as it is there' },
   );
 }
 

@@ -3,6 +3,7 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import { askEpmdOver } from '../../runtime/epmd-client.ts';
 import { identifyNode, pingNode } from '../../runtime/node-probe.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
+import { isPortRefused } from '../../transport/port-refused.ts';
 import { count } from '../terminal/units.ts';
 import { broken, type Check, type Finding, ok, warning } from './check.ts';
 import { canBringAgent, type DynoContext, type FoundNode } from './dyno.ts';
@@ -42,8 +43,7 @@ async function lookAtEpmd(context: DynoContext, signal: AbortSignal): Promise<Fi
 async function namesThere(context: DynoContext, signal: AbortSignal): Promise<readonly EpmdName[]> {
   const { clock, epmdPort } = context;
   const pipe = await dialOf(context)(epmdPort, signal).catch((cause: unknown) => {
-    const isRefused = EpmuxError.is(cause, 'CONNECT_FAILED');
-    if (!isRefused) throw cause;
+    if (!isPortRefused(cause)) throw cause;
     throw new EpmuxError('NO_EPMD', `nothing listens on ${epmdPort} there`, { cause });
   });
   const limits = { clock, limitMs: ANSWER_MS, signal };

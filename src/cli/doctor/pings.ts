@@ -1,8 +1,7 @@
-import { nodePath, type TunnelStatus } from '../../daemon/control/api.ts';
-import { connectDaemon } from '../../daemon/control/client.ts';
+import { type ErrorStatus, nodePath, type TunnelStatus } from '../../daemon/control/api.ts';
+import { connectDaemon, fromErrorStatus } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
 import { isSelected } from '../../heroku/formation.ts';
-import { EpmuxError } from '../../protocol/errors.ts';
 import type { Environment } from '../../runtime/environment.ts';
 import { formatRtt } from '../terminal/units.ts';
 import { cookieVariable } from '../way/variables.ts';
@@ -53,6 +52,6 @@ async function lookAtPings({ env, ...what }: PingContext, signal: AbortSignal) {
   }
 }
 
-function pang(name: string, error: { code: EpmuxError['code']; message: string }): Finding {
-  return broken(new EpmuxError(error.code, `pang: ${name}: ${error.message}`));
+function pang(name: string, error: ErrorStatus): Finding {
+  return broken(fromErrorStatus({ ...error, message: `pang: ${name}: ${error.message}` }));
 }

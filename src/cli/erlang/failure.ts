@@ -1,4 +1,5 @@
 import { nodePath } from '../../daemon/control/api.ts';
+import { fromErrorStatus } from '../../daemon/control/client.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
@@ -53,7 +54,7 @@ async function whyNotConnected({ node, tunnel }: Host, io: Io): Promise<EpmuxErr
   const { error } = await withDaemon(io, (daemon) =>
     daemon.call('ping', { node: nodePath(tunnel, node) }, { signal: io.interrupted }),
   );
-  if (error !== null) return new EpmuxError(error.code, error.message);
+  if (error !== null) return fromErrorStatus(error);
   return new EpmuxError('HANDSHAKE_REFUSED', `${node.name} did not take the connection`, {
     hint: 'it answers a ping: is the cookie in ~/.erlang.cookie of this user the one it expects?',
   });

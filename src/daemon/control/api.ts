@@ -87,6 +87,8 @@ export interface UpSecrets {
 export interface ErrorStatus {
   readonly code: ErrorCode;
   readonly message: string;
+  /** The next step. */
+  readonly hint?: string;
   /** ISO 8601. */
   readonly at: string;
 }
@@ -108,6 +110,10 @@ export interface LinkStatus {
   readonly outageMs: number;
   /** The agent's boot id, or null in direct mode. */
   readonly incarnation: string | null;
+  /** Why it is not up; absent when it is, or where nothing went wrong. */
+  readonly lastError?: ErrorStatus;
+  /** Why the epmd there tells no nodes; absent while it does, or was not asked. */
+  readonly epmdError?: ErrorStatus;
 }
 
 export interface NodeStatus {

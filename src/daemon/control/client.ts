@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../../runtime/clock.ts';
 import { systemCode } from '../../runtime/system-error.ts';
 import { readLockHolder } from '../lock.ts';
 import type { DaemonPaths } from '../paths.ts';
-import type { ControlMethod, ControlMethods, Progress } from './api.ts';
+import type { ControlMethod, ControlMethods, ErrorStatus, Progress } from './api.ts';
 import { fromRpcError, LineSplitter } from './wire.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -176,4 +176,9 @@ export async function connectDaemon(
     if (!notRunning || elsewhere === undefined || elsewhere === paths.controlSocket) throw error;
     return ControlClient.connect(elsewhere, options);
   }
+}
+
+/** What a status tells of an error, as one again. */
+export function fromErrorStatus({ code, message, hint }: ErrorStatus): EpmuxError {
+  return fromRpcError({ message, data: { code, hint } });
 }

@@ -39,11 +39,18 @@ function withCutTexts(tunnel: TunnelStatus): TunnelStatus {
 }
 
 function cutError(error: ErrorStatus): ErrorStatus {
-  return { ...error, message: cut(error.message) };
+  const { message, hint } = error;
+  return { ...error, message: cut(message), ...(hint === undefined ? {} : { hint: cut(hint) }) };
 }
 
 function cutLink(link: LinkStatus): LinkStatus {
-  return link.whyDirect === null ? link : { ...link, whyDirect: cut(link.whyDirect) };
+  const { whyDirect, lastError, epmdError } = link;
+  return {
+    ...link,
+    whyDirect: whyDirect === null ? null : cut(whyDirect),
+    ...(lastError === undefined ? {} : { lastError: cutError(lastError) }),
+    ...(epmdError === undefined ? {} : { epmdError: cutError(epmdError) }),
+  };
 }
 
 function cutNode(node: NodeStatus): NodeStatus {

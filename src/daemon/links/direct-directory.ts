@@ -6,6 +6,7 @@ import { askEpmdOver } from '../../runtime/epmd-client.ts';
 import { identifyNode } from '../../runtime/node-probe.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import type { Directory, DirectoryNode } from '../../session/types.ts';
+import { isPortRefused } from '../../transport/port-refused.ts';
 
 /** An epmd answers from memory: one that takes longer over a carrier that seems to stand means that the carrier is dead. */
 const ANSWER_MS = 5_000;
@@ -18,7 +19,13 @@ export interface DirectDirectoryOptions {
   readonly clock: Clock;
 }
 
-const NO_EPMD: Directory = { epoch: 0, epmdDown: true, truncated: false, nodes: [] };
+const UNKNOWN: Directory = { epoch: 0, epmdDown: true, truncated: false, nodes: [] };
+
+export interface DirectAnswer {
+  readonly directory: Directory;
+  /** Why there are no nodes; undefined where nobody listens on epmd's port. */
+  readonly error?: EpmuxError;
+}
 
 /** The dyno's nodes as its epmd and they themselves tell: epmd knows no hosts, so each node is asked once for its full name. */
 export class DirectDirectory {
@@ -36,18 +43,20 @@ export class DirectDirectory {
     return this.#nodes.get(short)?.port;
   }
 
-  /** Fails with TIMEOUT or PIPE_LOST when the carrier is dead; an epmd that refuses is a directory without nodes. */
-  async ask(signal: AbortSignal): Promise<Directory> {
+  /** Fails with TIMEOUT or PIPE_LOST when the carrier is dead; where epmd can't be asked otherwise it is a directory without nodes. */
+  async ask(signal: AbortSignal): Promise<DirectAnswer> {
     const names = await this.#names(signal);
-    if (names === undefined) return NO_EPMD;
+    if (names === undefined) return { directory: UNKNOWN };
+    if (names instanceof EpmuxError) return { directory: UNKNOWN, error: names };
     const { most } = this.#options;
     const nodes = await Promise.all(names.slice(0, most).map((name) => this.#node(name, signal)));
     this.#nodes = new Map(nodes.map((node, index) => [names[index]?.name ?? node.name, node]));
     this.#epoch += 1;
-    return { epoch: this.#epoch, epmdDown: false, truncated: names.length > most, nodes };
+    const truncated = names.length > most;
+    return { directory: { epoch: this.#epoch, epmdDown: false, truncated, nodes } };
   }
 
-  async #names(signal: AbortSignal): Promise<readonly EpmdName[] | undefined> {
+  async #names(signal: AbortSignal): Promise<readonly EpmdName[] | EpmuxError | undefined> {
     const { dial, epmdPort, clock } = this.#options;
     const limits = { clock, limitMs: ANSWER_MS, signal };
     try {
@@ -57,7 +66,7 @@ export class DirectDirectory {
     } catch (error) {
       const isOurs = error instanceof EpmuxError;
       if (!isOurs || EpmuxError.is(error, 'TIMEOUT', 'PIPE_LOST', 'INTERRUPTED')) throw error;
-      return undefined;
+      return isPortRefused(error) ? undefined : error;
     }
   }
 

@@ -155,9 +155,9 @@ export class DirectWay implements NodeWay {
     if (line === undefined) return;
     this.#cancelPoll();
     try {
-      const directory = await line.directory.ask(line.over.signal);
+      const { directory, error } = await line.directory.ask(line.over.signal);
       if (this.#line !== line) return;
-      this.#options.events.onDirectory(directory);
+      this.#options.events.onDirectory(directory, error);
     } catch (error) {
       if (this.#line !== line) return;
       line.failure = error;

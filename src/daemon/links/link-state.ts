@@ -18,7 +18,8 @@ const NEXT: { readonly [S in LinkState]: readonly LinkState[] } = {
 };
 
 export function errorStatus(error: EpmuxError, at: number): ErrorStatus {
-  return { code: error.code, message: error.message, at: new Date(at).toISOString() };
+  const { code, message, hint } = error;
+  return { code, message, hint, at: new Date(at).toISOString() };
 }
 
 /** In which state a link is, since when, and what went wrong last. */

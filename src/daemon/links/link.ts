@@ -6,7 +6,10 @@ import type { LinkMode, LinkState, LinkStatus } from '../control/api.ts';
 import type { LinkMemory } from '../memory.ts';
 import type { LinkStateMachine } from './link-state.ts';
 
-export type LinkFigures = Omit<LinkStatus, 'dyno' | 'mode' | 'agent' | 'whyDirect' | 'state'>;
+export type LinkFigures = Pick<
+  LinkStatus,
+  'rttMs' | 'bytesIn' | 'bytesOut' | 'streams' | 'resumes' | 'outageMs' | 'incarnation'
+>;
 
 /** Of a link that nothing has gone over yet. */
 export const NO_FIGURES: LinkFigures = {
@@ -21,8 +24,8 @@ export const NO_FIGURES: LinkFigures = {
 
 /** What a way to the nodes tells the link that owns it. */
 export interface LinkEvents {
-  /** The nodes as they are now; undefined: all that was known is void (a new dyno). */
-  onDirectory(directory: Directory | undefined): void;
+  /** The nodes as they are now; undefined: all that was known is void (a new dyno). `epmdError`: why none are known, where more is known than that its epmd is down. */
+  onDirectory(directory: Directory | undefined, epmdError?: EpmuxError): void;
 }
 
 /** How nodes are reached over a carrier: through an agent's session, or straight. */

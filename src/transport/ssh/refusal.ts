@@ -7,7 +7,10 @@ export type RefusedCode = Extract<ErrorCode, 'AGENT_MISSING' | 'CONNECT_FAILED'>
 export function refusal(error: Error, label: string, refused: RefusedCode): EpmuxError {
   switch (openFailureOf(error)) {
     case OpenFailure.connectFailed:
-      return new EpmuxError(refused, `nothing listens on ${label}`, { cause: error });
+      return new EpmuxError(refused, `nothing listens on ${label}`, {
+        cause: error,
+        details: { refused: 'port' },
+      });
     case OpenFailure.prohibited:
     case OpenFailure.unknownType:
       return new EpmuxError('CONNECT_FAILED', `the SSH server forbids forwarding to ${label}`, {

@@ -43,7 +43,7 @@ class FakeCarrier implements Carrier {
     try {
       await once(socket, 'connect');
     } catch (cause) {
-      throw new EpmuxError('CONNECT_FAILED', 'refused', { cause });
+      throw new EpmuxError('CONNECT_FAILED', 'refused', { cause, details: { refused: 'port' } });
     }
     return duplexPipe(socket, 'channel');
   };
@@ -133,9 +133,9 @@ describe('a tunnel without an agent', function () {
     const within = { dial, clock: systemClock, epmdPort: dyno.epmdPort };
     try {
       const { signal } = new AbortController();
-      const some = await new DirectDirectory({ ...within, most: 1 }).ask(signal);
+      const { directory: some } = await new DirectDirectory({ ...within, most: 1 }).ask(signal);
       assert.deepEqual([some.nodes.length, some.truncated], [1, true]);
-      const all = await new DirectDirectory({ ...within, most: 2 }).ask(signal);
+      const { directory: all } = await new DirectDirectory({ ...within, most: 2 }).ask(signal);
       assert.deepEqual([all.nodes.length, all.truncated], [2, false]);
     } finally {
       socket.destroy();
@@ -198,6 +198,22 @@ describe('a tunnel without an agent', function () {
       (await call).tunnel.nodes.map(({ name }) => name),
       [app.name],
     );
+  });
+
+  it('says what else is in the way of epmd than that none is there, and no longer once it is not', async () => {
+    const greeter = net.createServer((socket) => socket.on('error', () => {}).end('SSH-2.0-x\r\n'));
+    greeter.listen(0, '127.0.0.1');
+    await once(greeter, 'listening');
+    const { port } = greeter.address() as net.AddressInfo;
+    const call = up({ epmdPort: port });
+    await until(async () => (await status())?.links[0]?.epmdError?.code === 'EPMD_PROTOCOL');
+    assert.equal((await status())?.lastError?.code, 'EPMD_PROTOCOL');
+    greeter.close();
+    await until(async () => {
+      await up({ epmdPort: port }).catch(() => undefined);
+      return (await status())?.links[0]?.epmdError?.code === 'NO_EPMD';
+    });
+    await call;
   });
 
   it('is no choice when an agent with a known secret listens, or when one is required', async () => {

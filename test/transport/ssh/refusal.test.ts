@@ -9,6 +9,7 @@ describe('a channel that an SSH server does not open', () => {
       'AGENT_MISSING',
     );
     assert.equal((error.cause as Error).message, 'its words');
+    assert.equal(error.details?.['refused'], reason === 2 ? 'port' : undefined);
     return error.code;
   };
 
