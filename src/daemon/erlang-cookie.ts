@@ -23,10 +23,10 @@ async function read(path: string): Promise<string | undefined> {
   }
 }
 
-function draw(): string {
-  return Array.from({ length: COOKIE_LENGTH }, () => String.fromCharCode(randomInt(65, 91))).join(
-    '',
-  );
+/** A new one, as Erlang makes it. */
+export function drawCookie(): string {
+  const letters = Array.from({ length: COOKIE_LENGTH }, () => randomInt(65, 91));
+  return String.fromCharCode(...letters);
 }
 
 /**
@@ -40,7 +40,7 @@ export async function localCookie(
   const path = join(home, '.erlang.cookie');
   const found = (await read(path)) ?? (await read(join(config, '.erlang.cookie')));
   if (found !== undefined) return found;
-  const cookie = draw();
+  const cookie = drawCookie();
   try {
     await writeFile(path, cookie, { mode: 0o400, flag: 'wx' });
     return cookie;

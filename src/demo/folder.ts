@@ -1,14 +1,13 @@
-import { randomInt } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { drawCookie } from '../daemon/erlang-cookie.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import { homeFolder } from '../runtime/home.ts';
 import { systemCode } from '../runtime/system-error.ts';
 import type { Cleanup } from './cleanup.ts';
 
-const COOKIE_LENGTH = 20;
 /** A process that has just been killed may still have written something. */
 const REMOVE = { recursive: true, force: true, maxRetries: 5, retryDelay: 20 } as const;
 const COOKIE_FILE = '.erlang.cookie';
@@ -62,9 +61,4 @@ async function writeCookie(home: string, cookie: string): Promise<void> {
   const file = join(home, COOKIE_FILE);
   await writeFile(file, cookie, { mode: 0o600 });
   await chmod(file, 0o400);
-}
-
-function drawCookie(): string {
-  const letters = Array.from({ length: COOKIE_LENGTH }, () => randomInt(65, 91));
-  return String.fromCharCode(...letters);
 }

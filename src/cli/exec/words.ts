@@ -1,8 +1,9 @@
+import { LONGEST } from '../../daemon/control/api.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { shellQuoted } from '../../runtime/programs.ts';
 
-/** The most that Linux takes as one argument, and so as a login shell's `-c`, with its end. */
-const MOST_LINE_BYTES = 128 * 1024 - 1;
+/** A login shell's `-c` takes no more: its end counts as well. */
+const MOST_LINE_BYTES = LONGEST.remoteCommand - 1;
 
 /**
  * The line for the login shell there: one word is a line already, of several each stays one word. Undefined: nothing is to be run but the shell itself.
