@@ -1,5 +1,6 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { EpmuxError } from '../../protocol/errors.ts';
+import { systemCode } from '../../runtime/system-error.ts';
 import { fileTrouble } from '../file-trouble.ts';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -94,7 +95,7 @@ export class LogReader {
 }
 
 function isMissing(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+  return systemCode(cause) === 'ENOENT';
 }
 
 function countLineEnds(bytes: Buffer): number {

@@ -70,7 +70,7 @@ export class SshConnection {
   forward(port: number, refused: RefusedCode, signal: AbortSignal): Promise<ChannelPipe> {
     const label = `port ${port} behind ${this.label}`;
     return this.#open<ChannelPipe>(label, signal, (done) => {
-      this.#channel(port, (error, channel) =>
+      this.#channel({ kind: 'port', port }, (error, channel) =>
         done(error ? refusal(error, label, refused) : new ChannelPipe(channel, this, label)),
       );
     });
@@ -80,7 +80,7 @@ export class SshConnection {
   exec(request: ExecRequest, signal: AbortSignal): Promise<RemoteProcess> {
     const label = `a process behind ${this.label}`;
     return this.#open<RemoteProcess>(label, signal, (done) => {
-      this.#channel(request, (error, channel) =>
+      this.#channel({ kind: 'process', request }, (error, channel) =>
         done(error ? execRefusal(error, label) : new SshProcess(channel, this, label)),
       );
     });

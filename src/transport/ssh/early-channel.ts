@@ -4,14 +4,23 @@ import type { ExecRequest } from '../transport.ts';
 import { openProcess } from './exec.ts';
 import { OpenFailure, openFailureOf } from './ssh-codes.ts';
 
-/** A port of the server's loopback, or a process. */
-export type ChannelRequest = number | ExecRequest;
+/** What a channel leads to; a port is one of the server's loopback. */
+export type ChannelRequest =
+  | { readonly kind: 'port'; readonly port: number }
+  | { readonly kind: 'process'; readonly request: ExecRequest };
 type Outcome = Parameters<ClientCallback>;
 
 /** Throws when the client is not connected. */
 export function openChannel(client: Client, request: ChannelRequest, opened: ClientCallback): void {
-  if (typeof request !== 'number') openProcess(client, request, opened);
-  else client.forwardOut(LOOPBACK, 0, LOOPBACK, request, opened);
+  if (request.kind === 'process') openProcess(client, request.request, opened);
+  else client.forwardOut(LOOPBACK, 0, LOOPBACK, request.port, opened);
+}
+
+/** Each request for a process is one of its own: another one with the same words means another process. */
+function isSame(one: ChannelRequest, other: ChannelRequest): boolean {
+  return one.kind === 'port'
+    ? other.kind === 'port' && one.port === other.port
+    : other.kind === 'process' && one.request === other.request;
 }
 
 /**
@@ -43,7 +52,7 @@ export class EarlyChannel {
 
   /** False: something else is asked for here, or it was taken. */
   give(request: ChannelRequest, opened: ClientCallback): boolean {
-    if (this.#isTaken || request !== this.#request) return false;
+    if (this.#isTaken || !isSame(request, this.#request)) return false;
     this.#isTaken = true;
     void this.#outcome.then(([error, channel]) => {
       if (openFailureOf(error) === OpenFailure.prohibited) {

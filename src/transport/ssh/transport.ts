@@ -15,8 +15,9 @@ export interface SshTransportOptions extends SshOptions {
 export function sshTransport(options: SshTransportOptions): Transport {
   const { target, agentPort = AGENT_PORT } = options;
   const channelOf = (request: FirstRequest | undefined): ChannelRequest | undefined => {
-    if (request === undefined || 'command' in request) return request;
-    return request.agentPort ?? agentPort;
+    if (request === undefined) return undefined;
+    if ('command' in request) return { kind: 'process', request };
+    return { kind: 'port', port: request.agentPort ?? agentPort };
   };
   return {
     target,

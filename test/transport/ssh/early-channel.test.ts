@@ -94,14 +94,14 @@ describe('a channel that is asked for along with the way in', function () {
 
   it('is on its way to the server before it has let the user in, and is the one that is used', async () => {
     const plain = await secretBytes(SIGNED_BYTES);
-    await secretBytes(plain, () => greeterPort);
+    await secretBytes(plain, () => toPort(greeterPort));
     const pipe = await connections[1]?.forward(greeterPort, 'AGENT_MISSING', never);
     assert.equal(await firstWord(pipe), '!');
     assert.equal(greeted, 1);
   });
 
   it('is not used for anything else, nor twice', async () => {
-    const connection = await connect(sshd.port, () => greeterPort);
+    const connection = await connect(sshd.port, () => toPort(greeterPort));
     const toNobody = connection.forward(1, 'AGENT_MISSING', never);
     await assert.rejects(toNobody, { code: 'AGENT_MISSING' });
     for (let count = 1; count <= 2; count += 1) {
@@ -113,7 +113,7 @@ describe('a channel that is asked for along with the way in', function () {
   it('may be a process, whose end waits for whoever asks for it', async () => {
     const told = join(sshd.folder, 'told');
     const request = { command: `echo early; echo > ${told}; exit 7` };
-    const connection = await connect(sshd.port, () => request);
+    const connection = await connect(sshd.port, () => ({ kind: 'process', request }));
     await until(() => existsSync(told));
     // Once this one is there, all of that one has come.
     const after = await connection.exec({ command: 'true' }, never);
@@ -125,7 +125,7 @@ describe('a channel that is asked for along with the way in', function () {
 
   it('is left out with a server that ended the connection instead, from then on', async () => {
     const plain = await secretBytes(SIGNED_BYTES);
-    const cut = connect(relay.port, () => greeterPort);
+    const cut = connect(relay.port, () => toPort(greeterPort));
     await until(() => relay.connections === 2 && relay.secretBytesFromClient > plain);
     relay.cut();
     await until(() => relay.connections === 3 && relay.secretBytesFromClient >= plain);
@@ -133,7 +133,7 @@ describe('a channel that is asked for along with the way in', function () {
     relay.release();
     const pipe = await (await cut).forward(greeterPort, 'AGENT_MISSING', never);
     assert.equal(await firstWord(pipe), '!');
-    assert.equal(await secretBytes(SIGNED_BYTES, () => greeterPort), plain);
+    assert.equal(await secretBytes(SIGNED_BYTES, () => toPort(greeterPort)), plain);
   });
 
   describe('with a server that is not OpenSSH’s', () => {
@@ -168,14 +168,14 @@ describe('a channel that is asked for along with the way in', function () {
 
     it('is asked for again where it came before the user was let in', async () => {
       decide = (auth) => void until(hasHeard).then(() => auth.accept());
-      const connection = await connect(port(), () => 7);
+      const connection = await connect(port(), () => toPort(7));
       assert.equal(await firstWord(await connection.forward(7, 'AGENT_MISSING', never)), '!');
     });
 
     it('does not hide that the user is refused', async () => {
       decide = (auth) => auth.reject(['publickey']);
       await assert.rejects(
-        connect(port(), () => 7),
+        connect(port(), () => toPort(7)),
         { code: 'SSH_AUTH_REFUSED' },
       );
       assert.deepEqual(asked, ['publickey']);
@@ -184,7 +184,7 @@ describe('a channel that is asked for along with the way in', function () {
     it('is given up where the server says nothing to it', async () => {
       const clock = new ManualClock();
       decide = () => undefined;
-      const connecting = connect(port(), () => 7, clock);
+      const connecting = connect(port(), () => toPort(7), clock);
       await until(hasHeard);
       decide = (auth) => auth.accept();
       heard = [];
@@ -195,6 +195,10 @@ describe('a channel that is asked for along with the way in', function () {
     });
   });
 });
+
+function toPort(port: number): ChannelRequest {
+  return { kind: 'port', port };
+}
 
 function firstWord(pipe: BytePipe | undefined): Promise<string> {
   return new Promise((resolve, reject) => {
