@@ -3,23 +3,28 @@ import { attempt } from '../../runtime/attempt.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { asEpmuxError } from '../report.ts';
 
-export type CheckState = 'ok' | 'warning' | 'broken';
-
-/** What one look has shown. */
-export interface Finding {
-  readonly state: CheckState;
+interface Shown {
   readonly detail: string;
-  /** What to do. */
-  readonly hint?: string;
-  /** Always there when it is broken: it decides the exit code. */
-  readonly code?: ErrorCode;
 }
 
-export interface CheckResult extends Finding {
+interface Wanting extends Shown {
+  /** What to do. */
+  readonly hint: string;
+}
+
+/** What one look has shown. The code of what is broken decides the exit code. */
+export type Finding =
+  | (Shown & { readonly state: 'ok' })
+  | (Wanting & { readonly state: 'warning' })
+  | (Wanting & { readonly state: 'broken'; readonly code: ErrorCode });
+
+export type CheckState = Finding['state'];
+
+export type CheckResult = Finding & {
   /** Stable: `epmd`, `web.1/epmd`. */
   readonly id: string;
   readonly title: string;
-}
+};
 
 export interface Check<C> {
   readonly id: string;

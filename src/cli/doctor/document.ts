@@ -10,12 +10,13 @@ const TITLE_WIDTH = 22;
 
 /** One line, and the hint below it. Each line stands for itself, so that it can be shown as soon as it is known. */
 export function resultLines(result: CheckResult, paint: Paint): string[] {
-  const { state, detail, hint, code } = result;
+  const { state, detail } = result;
   const title = printable(result.title).padEnd(TITLE_WIDTH);
   const mark = paint(STYLE[state], state) + ' '.repeat(STATE_WIDTH - state.length);
-  const lines = [`${mark}${title} ${printable(detail)}${code === undefined ? '' : ` (${code})`}`];
-  if (state !== 'ok' && hint !== undefined) {
-    lines.push(`${' '.repeat(STATE_WIDTH)}${paint('dim', 'hint:')} ${printable(hint)}`);
+  const code = result.state === 'broken' ? ` (${result.code})` : '';
+  const lines = [`${mark}${title} ${printable(detail)}${code}`];
+  if (result.state !== 'ok') {
+    lines.push(`${' '.repeat(STATE_WIDTH)}${paint('dim', 'hint:')} ${printable(result.hint)}`);
   }
   return lines;
 }
@@ -31,9 +32,9 @@ export function doctorDocument(checks: readonly CheckResult[]): DoctorDocument {
 
 /** That of the first broken check; 0 when there is none, whatever was warned of. */
 export function exitOf(checks: readonly CheckResult[]): ExitCode {
-  const first = checks.find(({ state }) => state === 'broken');
+  const first = checks.find((check) => check.state === 'broken');
   if (first === undefined) return Exit.done;
-  return ERROR_CODES[first.code ?? 'INTERNAL'].exit;
+  return ERROR_CODES[first.code].exit;
 }
 
 export function summary(checks: readonly CheckResult[]): string {

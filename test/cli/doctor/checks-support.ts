@@ -18,3 +18,9 @@ export async function one<C>(checks: readonly Check<C>[], id: string, context: C
   );
   return result;
 }
+
+/** Such as `ok`, `broken NO_EPMD`; empty where a check says nothing. */
+export function outcomeOf(result: CheckResult | undefined): string {
+  if (result === undefined) return '';
+  return result.state === 'broken' ? `broken ${result.code}` : result.state;
+}

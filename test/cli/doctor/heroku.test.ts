@@ -29,7 +29,11 @@ async function examine(
     checks,
     bad: checks
       .filter(({ state }) => state !== 'ok')
-      .map(({ id, state, code: why }) => `${state} ${id}${why === undefined ? '' : ` ${why}`}`),
+      .map((check) =>
+        check.state === 'broken'
+          ? `broken ${check.id} ${check.code}`
+          : `${check.state} ${check.id}`,
+      ),
     last: checks.at(-1)?.id,
     detail: (id: string) => checks.find((check) => check.id === id)?.detail ?? '',
   };

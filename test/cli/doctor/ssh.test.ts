@@ -58,12 +58,12 @@ describe('epmux doctor, on the way over SSH', function () {
     for (const secret of [dyno.secret, dyno.erlang.cookie]) assert.ok(!stdout.includes(secret));
     const document = JSON.parse(stdout) as DoctorDocument;
     const { checks } = document;
-    const bad = checks.filter(({ state }) => state === 'broken');
+    const bad = checks.filter((check) => check.state === 'broken');
     assert.equal(document.ok, bad.length === 0);
     return {
       exit: code,
       checks,
-      broken: bad.map(({ id, code: why }) => `${id} ${why}`),
+      broken: bad.map(({ id, code }) => `${id} ${code}`),
       ids: checks.map(({ id }) => id),
       detail: (id: string) => checks.find((check) => check.id === id)?.detail ?? '',
       state: (id: string) => checks.find((check) => check.id === id)?.state,

@@ -8,7 +8,7 @@ import { TARGET_CHECKS, type TargetContext } from '../../../src/cli/doctor/targe
 import type { WayInput } from '../../../src/cli/way/options.ts';
 import type { TunnelSpec, TunnelStatus, Way } from '../../../src/daemon/control/api.ts';
 import { VERSION } from '../../../src/runtime/version.ts';
-import { one, run } from './checks-support.ts';
+import { one, outcomeOf, run } from './checks-support.ts';
 
 const APP: Way = { kind: 'heroku', app: 'my-app', dynos: [] };
 const REST = { agent: 'auto', agentPort: 9_001, hiddenOnly: false } as const;
@@ -109,12 +109,8 @@ describe('the target of doctor that the daemon has', () => {
     const context = contextOf({ name: 'prod', way: APP, ...REST }, {}, { EPMUX_COOKIE: 'a\nb' });
     const results = await run(TARGET_CHECKS, context);
     assert.deepEqual(
-      results.map(({ id, code }) => [id, code]),
-      [
-        ['target', undefined],
-        ['tunnel', 'TUNNEL_DOWN'],
-        ['variables', 'CONFIG_INVALID'],
-      ],
+      results.map((result) => `${result.id} ${outcomeOf(result)}`),
+      ['target ok', 'tunnel broken TUNNEL_DOWN', 'variables broken CONFIG_INVALID'],
     );
     assert.equal(context.given, undefined);
   });
@@ -122,7 +118,7 @@ describe('the target of doctor that the daemon has', () => {
   it('is broken by an option that does not go with its way', async () => {
     const way: Way = { kind: 'connect', host: 'h', port: 1 };
     const { finding } = await look({ name: 'prod', way, ...REST }, { dyno: ['web.1'] });
-    assert.deepEqual([finding?.state, finding?.code], ['broken', 'USAGE']);
+    assert.equal(outcomeOf(finding), 'broken USAGE');
     assert.match(finding?.detail ?? '', /--dyno goes with --app only/);
   });
 });
