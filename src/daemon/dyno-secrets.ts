@@ -9,6 +9,9 @@ const SECRET_VARIABLE = 'EPMUX_SECRET';
 /** A secret that was found before in this dyno's life serves again when the config vars have not come by then. */
 const KNOWN_AFTER_MS = 2_000;
 
+/** A local connection waits for its cookie; Erlang gives it up after 7 s (`net_setuptime`). */
+const COOKIE_MS = 4_000;
+
 type Variables = () => Promise<Readonly<Record<string, string>>>;
 
 /** Secret and cookie for one life of a dyno: given with the tunnel, else what the app's processes have in their environment. */
@@ -17,8 +20,8 @@ export class DynoSecrets {
   readonly #variables: Variables;
   readonly #logger: Logger;
   readonly #clock: Clock;
-  /** Config vars do not change within the life of a dyno. */
-  #appCookie: string | undefined;
+  /** Config vars do not change within the life of a dyno: there was one, or there was none. */
+  #appCookie: { readonly found: string | undefined } | undefined;
   #appSecret: string | undefined;
 
   /** `variables`: as `Dynos.variables`. */
@@ -29,12 +32,14 @@ export class DynoSecrets {
     this.#logger = logger;
   }
 
-  /** For nodes whose cookie no agent knows. */
+  /** For nodes whose cookie no agent knows. Undefined also while the config vars can't be had: a local node may have the right one all the same. */
   async cookie(): Promise<string | undefined> {
     const given = await this.#given.cookie();
     if (given !== undefined) return given;
-    this.#appCookie ??= cookieOfVariables(await this.#variablesOrNone());
-    return this.#appCookie;
+    if (this.#appCookie === undefined) {
+      await within(this.#clock, COOKIE_MS, this.#askForCookie());
+    }
+    return this.#appCookie?.found;
   }
 
   /** Given with `up` or kept from it, else what the app tells its own agent. Fails when the config vars can't be had. */
@@ -62,14 +67,12 @@ export class DynoSecrets {
     return secret;
   }
 
-  /** Empty when they can't be had: a local node may have the right cookie all the same. */
-  async #variablesOrNone(): Promise<Readonly<Record<string, string>>> {
+  async #askForCookie(): Promise<void> {
     try {
-      return await this.#variables();
+      this.#appCookie = { found: cookieOfVariables(await this.#variables()) };
     } catch (error) {
       const reason = messageOf(error);
       this.#logger.warn('no cookie can be looked for in the config vars', { reason });
-      return {};
     }
   }
 }

@@ -77,3 +77,52 @@ describe('the secret of a dyno that its app tells', () => {
     await assert.rejects(failing, { code: 'HEROKU_UNAVAILABLE' });
   });
 });
+
+describe('the cookie of a dyno that its app tells', () => {
+  let clock: ManualClock;
+  let secrets: DynoSecrets;
+  let asked: Question[];
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    asked = [];
+    const none = { cookie: async () => undefined };
+    const variables = (): Promise<Variables> =>
+      new Promise((resolve, reject) => asked.push({ resolve, reject }));
+    secrets = new DynoSecrets(none as unknown as TunnelSecrets, variables, clock, silentLogger);
+  });
+
+  for (const [what, variables, cookie] of [
+    ['', { RELEASE_COOKIE: 'of-the-app' }, 'of-the-app'],
+    [', also where there is none', { PATH: '/bin' }, undefined],
+  ] as const) {
+    it(`is asked for once${what}`, async () => {
+      const first = secrets.cookie();
+      await turn();
+      asked[0]?.resolve(variables);
+      assert.equal(await first, cookie);
+      assert.equal(await secrets.cookie(), cookie);
+      assert.equal(asked.length, 1);
+    });
+  }
+
+  it('is gone without where it does not come within 4 s, and counts when it does', async () => {
+    const slow = secrets.cookie();
+    await turn();
+    clock.advance(4_000);
+    assert.equal(await slow, undefined);
+    asked[0]?.resolve({ RELEASE_COOKIE: 'late' });
+    await turn();
+    assert.equal(await secrets.cookie(), 'late');
+  });
+
+  it('is asked for again after a question that failed', async () => {
+    const failed = secrets.cookie();
+    await turn();
+    asked[0]?.reject(new EpmuxError('HEROKU_UNAVAILABLE', 'out of order'));
+    assert.equal(await failed, undefined);
+    void secrets.cookie();
+    await turn();
+    assert.equal(asked.length, 2);
+  });
+});
