@@ -10,15 +10,21 @@ const EAGER_PERIOD_MS = 1_000;
 /** A look that comes so much too late means that this process did not run. */
 const LATE_MS = 5_000;
 
-/** The addresses that this machine has in networks, and its default routes, as one text. */
-function currentNetwork(): string {
-  const addresses = Object.values(knownInterfaces())
+/** Each interface has one, also those that a container, or a phone nearby, brings for a moment: nothing is reached from it. */
+const LINK_LOCAL = /^(?:fe[89ab].:|169\.254\.)/i;
+
+/** The addresses that a machine has in networks, as one text. */
+export function networkAddresses(interfaces: ReturnType<typeof knownInterfaces>): string {
+  return Object.values(interfaces)
     .flatMap((found) => found ?? [])
-    .filter(({ internal }) => !internal)
+    .filter(({ internal, address }) => !internal && !LINK_LOCAL.test(address))
     .map(({ cidr, address }) => cidr ?? address)
     .sort()
     .join(' ');
-  return `${addresses} via ${defaultRoutes()}`;
+}
+
+function currentNetwork(): string {
+  return `${networkAddresses(knownInterfaces())} via ${defaultRoutes()}`;
 }
 
 export interface SurroundingsOptions {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Ending } from '../../src/daemon/ending.ts';
-import { Surroundings } from '../../src/daemon/surroundings.ts';
+import { networkAddresses, Surroundings } from '../../src/daemon/surroundings.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 describe("the machine's surroundings", () => {
@@ -62,6 +62,19 @@ describe("the machine's surroundings", () => {
     network = '192.168.0.7/24';
     clock.advance(1_000);
     assert.deepEqual(changes, ['the network has changed']);
+  });
+
+  it('are the same with an interface that has no more than a link-local address', () => {
+    const at = (address: string, internal = false) => [
+      { address, netmask: '', mac: '', internal, cidr: null, family: 'IPv4' as const },
+    ];
+    const before = { lo: at('127.0.0.1', true), wlan0: at('10.0.0.7') };
+    const with4 = { ...before, utun3: at('169.254.3.4') };
+    const with6 = { ...with4, veth1: at('fe80::1c2d:3eff:fe4f:1'), veth2: at('FEBF::1') };
+    assert.equal(networkAddresses(with6), networkAddresses(before));
+    for (const address of ['fec0::1', '169.25.4.1', '2001:db8::fe80']) {
+      assert.match(networkAddresses({ ...before, eth0: at(address) }), new RegExp(address));
+    }
   });
 
   it('are not taken to have changed by a correction of the clock', () => {

@@ -24,6 +24,8 @@ const SHORT_WAIT_MS = 1_000;
 
 /** An attempt that runs for longer than this may hang on a path that is gone: a sign of a new path begins another. */
 const HANGING_MS = 2_000;
+/** A network that changes all the time must leave an attempt the time that one takes on a slow path. */
+const UNDISTURBED_MS = 15_000;
 
 /** Errors that the next attempt would only repeat: a person is needed. */
 const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -106,6 +108,7 @@ export class ConnectionLoop {
   #closed = false;
   #wasUp = false;
   #downSince: number;
+  #supersededAt = Number.NEGATIVE_INFINITY;
   #attempting: Attempting | undefined;
   #again: () => void = () => undefined;
   #leaveUp: () => void = () => undefined;
@@ -130,16 +133,18 @@ export class ConnectionLoop {
   }
 
   /**
-   * There is a sign that an attempt may hold now: attempts at once, also after `failed`. One that has only just begun goes on, unless it does so with
-   * other credentials (`isOutdated`).
+   * There is a sign that an attempt may hold now: attempts at once, also after `failed`. One that has only just begun, or replaced another a short while ago, goes on,
+   * unless it does so with other credentials (`isOutdated`).
    */
   again(isOutdated = false): void {
     this.#failures.reset();
     this.#again();
     const attempting = this.#attempting;
     if (attempting === undefined) return;
-    const isYoung = this.#options.clock.now() - attempting.begunAt < HANGING_MS;
-    if (isYoung && !isOutdated) return;
+    const now = this.#options.clock.now();
+    const isYoung = now - attempting.begunAt < HANGING_MS;
+    if ((isYoung || now - this.#supersededAt < UNDISTURBED_MS) && !isOutdated) return;
+    this.#supersededAt = now;
     attempting.superseded = true;
     attempting.abort.abort(new EpmuxError('INTERRUPTED', 'the attempt was begun anew'));
   }

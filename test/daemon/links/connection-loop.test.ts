@@ -244,6 +244,19 @@ describe('a connection that is kept alive', () => {
     assert.deepEqual(failures, []);
   });
 
+  it('comes about although such signs come all the time', async () => {
+    for (let second = 0; second < 14; second += 1) {
+      await pass(1_000);
+      loop.again();
+      await turn();
+    }
+    assert.equal(attempts.count, 2);
+    await pass(4_000);
+    loop.again();
+    await turn();
+    assert.equal(attempts.count, 3);
+  });
+
   it('is attempted anew when what the attempt that runs proves itself with is outdated', async () => {
     await pass(100);
     loop.again(true);
