@@ -128,13 +128,13 @@ export class Daemon {
 
   /** Fails with DAEMON_BUSY, PORT_TAKEN, CONFIG_INVALID (a path too long), PERMISSION_DENIED; then nothing of it is left. */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    const { paths, env, log, limits } = options;
+    const { paths, env, log, limits, clock } = options;
     ensureFolders(paths);
     const lock = await acquireLock(paths, 'daemon', options.foreground);
     let leader: Leader | undefined;
     try {
       const state = await StateStore.open(paths.stateFile, log);
-      leader = await Leader.start({ paths, env, state, limits, logger: log });
+      leader = await Leader.start({ paths, env, state, limits, clock, logger: log });
       const daemon = new Daemon(options, lock, state, leader);
       await daemon.#begin();
       return daemon;

@@ -1,4 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Environment } from '../runtime/environment.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Addresses } from './addresses.ts';
@@ -18,6 +19,7 @@ export interface LeaderOptions {
   readonly env: Environment;
   readonly state: StateStore;
   readonly limits: DaemonLimits;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** Default: those of this machine. */
   readonly ownHosts?: OwnHosts;
@@ -63,11 +65,18 @@ export class Leader {
 
   /** PORT_TAKEN when no port for the virtual epmd can be had. Files that can't be written are a problem, not a failure. */
   static async start(options: LeaderOptions): Promise<Leader> {
-    const { paths, env, state, limits, logger } = options;
+    const { paths, env, state, limits, clock, logger } = options;
     const { epmdPort } = state.state;
     const names = new NameTable();
     const upstream = upstreamEpmd(env, { epmdPort, inetrc: paths.inetrcFile });
-    const epmd = await VirtualEpmd.start({ port: epmdPort, names, upstream, limits, logger });
+    const epmd = await VirtualEpmd.start({
+      port: epmdPort,
+      names,
+      upstream,
+      limits,
+      clock,
+      logger,
+    });
     const leader = new Leader(options, { epmd, names });
     await leader.#writeInetrc(paths, logger);
     await leader.#writeHosts();

@@ -10,7 +10,8 @@ import {
 } from '../erlang/epmd-server.ts';
 import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import { type Address, LOOPBACK } from '../runtime/address.ts';
-import { askNames, askNode } from '../runtime/epmd-client.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type AskOptions, askNames, askNode } from '../runtime/epmd-client.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { systemCode } from '../runtime/system-error.ts';
 import type { Opened } from './addresses.ts';
@@ -32,6 +33,7 @@ export interface VirtualEpmdOptions {
   /** The machine's own epmd. */
   readonly upstream: Address;
   readonly limits: EpmdLimits;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -136,12 +138,13 @@ export class VirtualEpmd {
     }
     this.#refusedBefore = false;
     this.#clients.add(socket);
-    const limit = setTimeout(() => socket.destroy(), epmdRequestMs);
+    const { clock } = this.#options;
+    const cancelLimit = clock.wakeAt(clock.now() + epmdRequestMs, () => socket.destroy());
     socket.once('close', () => {
-      clearTimeout(limit);
+      cancelLimit();
       this.#clients.delete(socket);
     });
-    this.#read(socket, address, () => clearTimeout(limit));
+    this.#read(socket, address, cancelLimit);
   }
 
   #read(socket: net.Socket, address: string, stays: () => void): void {
@@ -201,7 +204,7 @@ export class VirtualEpmd {
     return (
       this.#local.get(name)?.node ??
       this.#options.names.epmdNode(address, name) ??
-      (await this.#askUpstream((epmd) => askNode(epmd, name)))
+      (await this.#askUpstream((epmd, by) => askNode(epmd, name, by)))
     );
   }
 
@@ -209,7 +212,7 @@ export class VirtualEpmd {
     const remote = this.#options.names.epmdNames(address);
     if (address !== LOOPBACK) return remote;
     const local = [...this.#local.values()].map(({ node: { name, port } }) => ({ name, port }));
-    const upstream = (await this.#askUpstream((epmd) => askNames(epmd))) ?? [];
+    const upstream = (await this.#askUpstream(askNames)) ?? [];
     const merged = new Map<string, EpmdName>();
     for (const entry of [...local, ...remote, ...upstream]) {
       if (!merged.has(entry.name)) merged.set(entry.name, entry);
@@ -218,11 +221,13 @@ export class VirtualEpmd {
   }
 
   /** The machine may have no epmd, or one that hangs: then it knows nothing. */
-  async #askUpstream<T>(ask: (epmd: Address) => Promise<T>): Promise<T | undefined> {
-    const { upstream, logger } = this.#options;
+  async #askUpstream<T>(
+    ask: (epmd: Address, options: AskOptions) => Promise<T>,
+  ): Promise<T | undefined> {
+    const { upstream, clock, logger } = this.#options;
     if (upstream.port === this.#port) return undefined;
     try {
-      return await ask(upstream);
+      return await ask(upstream, { clock });
     } catch (error) {
       if (!(error instanceof EpmuxError)) throw error;
       logger.debug("the machine's own epmd does not answer", { reason: error.message });

@@ -9,6 +9,7 @@ import { NameTable } from '../../src/daemon/names.ts';
 import { VirtualEpmd } from '../../src/daemon/virtual-epmd.ts';
 import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
 import { Tag } from '../../src/erlang/handshake.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { AgentEnd } from '../support/agent-end.ts';
 import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
@@ -172,6 +173,7 @@ describe('a bound of the virtual epmd that was set', () => {
       names: new NameTable(),
       upstream: { host: '127.0.0.1', port: await freePort() },
       limits: { ...STANDARD_LIMITS, ...limits },
+      clock: systemClock,
       logger: silentLogger,
     });
   }

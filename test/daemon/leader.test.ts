@@ -5,6 +5,7 @@ import { splitNodeName } from '../../src/daemon/names.ts';
 import { OwnHosts, ownHostNames } from '../../src/daemon/own-hosts.ts';
 import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
 import { StateStore } from '../../src/daemon/state.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -63,6 +64,7 @@ describe('what leads local nodes', () => {
       env: {},
       state: await StateStore.open(paths.stateFile, silentLogger),
       limits: STANDARD_LIMITS,
+      clock: systemClock,
       logger: silentLogger,
       ownHosts: new OwnHosts(() => ({ hostName, ...NO_FILES })),
     });

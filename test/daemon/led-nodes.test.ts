@@ -8,6 +8,7 @@ import { hostsText, inetrcText } from '../../src/daemon/inetrc.ts';
 import { NameTable, splitNodeName } from '../../src/daemon/names.ts';
 import { NodePort } from '../../src/daemon/node-port.ts';
 import { VirtualEpmd } from '../../src/daemon/virtual-epmd.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { Descriptors } from '../../src/runtime/descriptors.ts';
 import { askNode } from '../../src/runtime/epmd-client.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
@@ -38,6 +39,7 @@ describe('local Erlang nodes led by the virtual epmd', function () {
       names,
       upstream,
       limits: STANDARD_LIMITS,
+      clock: systemClock,
       logger: silentLogger,
     });
   });

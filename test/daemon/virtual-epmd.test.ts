@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { NameTable, splitNodeName } from '../../src/daemon/names.ts';
 import { VirtualEpmd } from '../../src/daemon/virtual-epmd.ts';
 import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { askNames, askNode } from '../../src/runtime/epmd-client.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { freePort } from '../support/erlang.ts';
@@ -29,6 +30,7 @@ describe('the virtual epmd', () => {
       names,
       upstream: { host: LOCAL, port: upstreamPort },
       limits: STANDARD_LIMITS,
+      clock: systemClock,
       logger: silentLogger,
     });
 
@@ -70,6 +72,7 @@ describe('the virtual epmd', () => {
       names,
       upstream: { host: LOCAL, port },
       limits: { ...STANDARD_LIMITS, epmdNodes: 2 },
+      clock: systemClock,
       logger: silentLogger,
     });
     try {
