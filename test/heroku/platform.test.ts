@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { ANSWER_BOUNDS } from '../../src/heroku/answer-bounds.ts';
 import type { Credentials } from '../../src/heroku/credentials.ts';
 import { type Platform, platformApi } from '../../src/heroku/platform.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
@@ -184,6 +185,20 @@ describe('the platform API', () => {
     ],
     ['an app that is a list', (p) => p.info(never), ['secret'], /the whole|name|id/],
     ['a config var that is a number', (p) => p.configVars(never), { A: 1 }, /A is no string/],
+    [
+      'a config var that is too long',
+      (p) => p.configVars(never),
+      { A: 'x'.repeat(ANSWER_BOUNDS.text + 1) },
+      /A is no/,
+    ],
+    [
+      'too many config vars',
+      (p) => p.configVars(never),
+      Object.fromEntries(
+        Array.from({ length: ANSWER_BOUNDS.items + 1 }, (_, at) => [`V${at}`, '']),
+      ),
+      /the whole/,
+    ],
     [
       'a feature that is neither on nor off',
       (p) => p.execEnabled(never),
