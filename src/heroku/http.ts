@@ -1,5 +1,6 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import { abortError } from '../runtime/attempt.ts';
+import { withEither } from '../runtime/either-signal.ts';
 import { sleep } from '../runtime/wait.ts';
 import { directFetch } from './direct-fetch.ts';
 import type { Failure, HttpAnswer, HttpCall, HttpPorts } from './http-call.ts';
@@ -59,8 +60,9 @@ async function tryOnce(
   const limit = new AbortController();
   const cancel = clock.wakeAt(began + call.limitMs, () => limit.abort());
   try {
-    const untilLate = AbortSignal.any([signal, limit.signal]);
-    const answer = await exchange(call, { clock, proxy: by, trust }, untilLate);
+    const answer = await withEither(signal, limit.signal, (untilLate) =>
+      exchange(call, { clock, proxy: by, trust }, untilLate),
+    );
     const fields = { method: call.method, host: call.url.host, path: call.url.pathname };
     const tookMs = Math.round(clock.now() - began);
     logger.debug('asked Heroku', { ...fields, status: answer.status, tookMs });

@@ -1,4 +1,5 @@
 import { EpmuxError } from '../protocol/errors.ts';
+import { withEither } from '../runtime/either-signal.ts';
 
 /** The end of a carrier: once, by what came first, and told to each listener once, also to one that comes late. */
 export class CarrierLife {
@@ -43,8 +44,8 @@ export class CarrierLife {
     );
   }
 
-  /** Aborts with the caller's signal, and when the carrier ends. */
-  signalWith(signal: AbortSignal): AbortSignal {
-    return AbortSignal.any([signal, this.#abort.signal]);
+  /** Does the work with a signal that aborts with the caller's, and when the carrier ends. */
+  during<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withEither(signal, this.#abort.signal, work);
   }
 }

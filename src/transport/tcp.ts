@@ -20,7 +20,7 @@ function tcpCarrier(to: Address, dial: Dialer, label: string): Carrier {
     dial: undefined,
     exec: undefined,
     async openAgentPipe(signal) {
-      const socket = await dial(to, life.signalWith(signal));
+      const socket = await life.during(signal, (either) => dial(to, either));
       // Closed between the dialer's success and this turn.
       if (life.closed) {
         socket.destroy();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { EpmuxError } from '../../src/protocol/errors.ts';
+import { deferred } from '../../src/runtime/wait.ts';
 import { CarrierLife } from '../../src/transport/carrier-life.ts';
 
 describe('the life of a carrier', () => {
@@ -28,16 +29,26 @@ describe('the life of a carrier', () => {
     assert.match(life.closedError().message, /somewhere was closed/);
   });
 
-  it('ends what is under way on it, as does its caller', () => {
+  it('ends what is under way on it, as does its caller', async () => {
     const life = new CarrierLife('somewhere');
     const abort = new AbortController();
-    const [byCaller, byEnd] = [
-      life.signalWith(abort.signal),
-      life.signalWith(new AbortController().signal),
-    ];
+    const done = deferred();
+    const under: Promise<void>[] = [];
+    const signalOf = (caller: AbortSignal): AbortSignal => {
+      let given: AbortSignal | undefined;
+      const work = life.during(caller, (signal) => {
+        given = signal;
+        return done.promise;
+      });
+      under.push(work);
+      return given ?? assert.fail();
+    };
+    const [byCaller, byEnd] = [signalOf(abort.signal), signalOf(new AbortController().signal)];
     abort.abort();
     assert.deepEqual([byCaller.aborted, byEnd.aborted], [true, false]);
     life.end(lost);
     assert.equal(byEnd.reason, lost);
+    done.resolve();
+    await Promise.all(under);
   });
 });

@@ -58,11 +58,9 @@ export class DirectWay implements NodeWay {
       throw new EpmuxError('AGENT_MISSING', `${carrier.label} leads to an agent only`);
     }
     const over = new AbortController();
-    const dialWithin = (port: number, signal: AbortSignal) =>
-      dial(port, AbortSignal.any([signal, over.signal]));
     const { clock, epmdPort, most } = this.#options;
-    const directory = new DirectDirectory({ dial: dialWithin, clock, epmdPort, most });
-    const line: Line = { carrier, directory, dial: dialWithin, over, failure: undefined };
+    const directory = new DirectDirectory({ dial, clock, epmdPort, most });
+    const line: Line = { carrier, directory, dial, over, failure: undefined };
     this.#line = line;
     const lost = deferred<EpmuxError>();
     carrier.onClosed((error) => {

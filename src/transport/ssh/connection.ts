@@ -128,29 +128,31 @@ export class SshConnection {
     signal: AbortSignal,
     begin: (done: (opened: T | EpmuxError) => void) => void,
   ): Promise<T> {
-    return attempt<T>(
-      {
-        what: `opening ${label}`,
-        signal: this.#life.signalWith(signal),
-        clock: this.#clock,
-        limitMs: CHANNEL_LIMIT_MS,
-        late: () => new EpmuxError('CONNECT_FAILED', `${label} was not opened within 10 s`),
-      },
-      ({ succeed, fail }) => {
-        let abandoned = false;
-        try {
-          begin((opened) => {
-            if (opened instanceof EpmuxError) fail(opened);
-            else if (abandoned) opened.close();
-            else succeed(opened);
-          });
-        } catch (cause) {
-          fail(new EpmuxError('PIPE_LOST', `${this.label} is not connected`, { cause }));
-        }
-        return () => {
-          abandoned = true;
-        };
-      },
+    return this.#life.during(signal, (either) =>
+      attempt<T>(
+        {
+          what: `opening ${label}`,
+          signal: either,
+          clock: this.#clock,
+          limitMs: CHANNEL_LIMIT_MS,
+          late: () => new EpmuxError('CONNECT_FAILED', `${label} was not opened within 10 s`),
+        },
+        ({ succeed, fail }) => {
+          let abandoned = false;
+          try {
+            begin((opened) => {
+              if (opened instanceof EpmuxError) fail(opened);
+              else if (abandoned) opened.close();
+              else succeed(opened);
+            });
+          } catch (cause) {
+            fail(new EpmuxError('PIPE_LOST', `${this.label} is not connected`, { cause }));
+          }
+          return () => {
+            abandoned = true;
+          };
+        },
+      ),
     );
   }
 
