@@ -34,7 +34,7 @@ export interface Said {
 
 const FLAGS = Flag.HANDSHAKE_23 | Flag.BIG_CREATION | Flag.PUBLISHED;
 
-/** The rest of an `n`'s flags, and its creation, as a node of OTP 23 or newer sends them after a challenge of the new form. */
+/** What a node of OTP 23 or newer sends after its `n`, when the challenge was an `N`: more flags, and its creation. */
 export function encodeComplement({
   flagsHigh,
   creation,
