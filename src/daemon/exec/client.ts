@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { BytePipe, PipeHandlers } from '../../runtime/pipe.ts';
@@ -26,17 +27,14 @@ type Received =
   | { readonly kind: 'closed'; readonly error: EpmuxError | undefined };
 
 /** The process behind a socket that the daemon has named. Throws DAEMON_NOT_RUNNING. */
-export function connectProcess(path: string): Promise<RemoteProcess> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path);
-    const refused = (cause: Error): void =>
-      reject(new EpmuxError('DAEMON_NOT_RUNNING', 'the daemon is gone', { cause }));
-    socket.once('error', refused);
-    socket.once('connect', () => {
-      socket.off('error', refused);
-      resolve(new BrokeredProcess(socket));
-    });
-  });
+export async function connectProcess(path: string): Promise<RemoteProcess> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+  } catch (cause) {
+    throw new EpmuxError('DAEMON_NOT_RUNNING', 'the daemon is gone', { cause });
+  }
+  return new BrokeredProcess(socket);
 }
 
 /** A command's end of a process's socket (frames.ts). */
