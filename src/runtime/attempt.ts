@@ -49,12 +49,15 @@ export function attempt<T>(limits: AttemptLimits, begin: (settle: Settle<T>) => 
     const onAbort = (): void => fail(abortError(limits.what, signal));
     const cancelLimit = clock.wakeAt(clock.now() + limits.limitMs, () => fail(limits.late()));
     signal?.addEventListener('abort', onAbort);
-    undo = begin({
-      succeed: (value) => {
-        if (settle()) resolve(value);
-      },
-      fail,
-    });
+    const succeed = (value: T): void => {
+      if (settle()) resolve(value);
+    };
+    try {
+      undo = begin({ succeed, fail });
+    } catch (error) {
+      settle();
+      throw error;
+    }
     // A step that failed within `begin` has still to be undone.
     if (failure !== undefined) undo?.(failure);
   });

@@ -60,6 +60,15 @@ describe('an attempt', () => {
     assert.deepEqual(undone, [broken]);
   });
 
+  it('fails as its beginning does, and leaves no timer', async () => {
+    const fault = new TypeError('no such port');
+    const step = begin(() => {
+      throw fault;
+    });
+    await assert.rejects(step, fault);
+    assert.equal(clock.waiting, 0);
+  });
+
   it('leaves alone what succeeds while it begins', async () => {
     assert.equal(await begin((given) => given.succeed('done')), 'done');
     assert.deepEqual([undone, clock.waiting], [[], 0]);
