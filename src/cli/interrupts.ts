@@ -13,6 +13,7 @@ export class Interrupts {
     this.#exitCode ??= 128 + constants.signals[name];
     this.#controller.abort();
   };
+  readonly #heeding = new Set<Promise<unknown>>();
   #holders = 0;
   #exitCode: number | undefined;
 
@@ -28,6 +29,21 @@ export class Interrupts {
 
   listen(): void {
     for (const name of ENDING) process.on(name, this.#onSignal);
+  }
+
+  /** An interrupt does not end the command before this work is over, which heeds `interrupted` itself and says how far it got. */
+  async heededBy<T>(work: Promise<T>): Promise<T> {
+    this.#heeding.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#heeding.delete(work);
+    }
+  }
+
+  /** Resolves when no such work is on its way. */
+  async heeded(): Promise<void> {
+    await Promise.allSettled(this.#heeding);
   }
 
   /** From here until the returned function is called they are the caller's, or its child's, to deal with. */

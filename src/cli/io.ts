@@ -26,6 +26,10 @@ export interface Io {
   readonly paintTalk: Paint;
   /** Aborted at SIGINT, SIGTERM or SIGHUP, unless they are held. */
   readonly interrupted: AbortSignal;
+  /** As in Interrupts. */
+  heededBy<T>(work: Promise<T>): Promise<T>;
+  /** As in Interrupts. */
+  heeded(): Promise<void>;
   /** What the command exits with once it is interrupted; undefined before. */
   readonly interruptedExit: number | undefined;
   /** From here until the returned function is called these signals are the caller's, or its child's, to deal with. */
@@ -67,6 +71,8 @@ export function processIo(
     paintOut: paintFor(stdout, env),
     paintTalk: paintFor(stderr, env),
     interrupted: interrupts.interrupted,
+    heededBy: (work) => interrupts.heededBy(work),
+    heeded: () => interrupts.heeded(),
     get interruptedExit() {
       return interrupts.exitCode;
     },

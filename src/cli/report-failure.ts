@@ -1,4 +1,4 @@
-import type { EpmuxError } from '../protocol/errors.ts';
+import { type EpmuxError, ERROR_CODES } from '../protocol/errors.ts';
 import { jsonText } from '../protocol/text.ts';
 import type { Io } from './io.ts';
 import { errorDocument, errorLines } from './report.ts';
@@ -6,8 +6,9 @@ import { errorDocument, errorLines } from './report.ts';
 /** Tells the person, or the reader of `--json`, what went wrong, and gives the exit code for it. */
 export function reportFailure(error: EpmuxError, argv: readonly string[], io: Io): number {
   if (hasFlag(argv, '--json')) io.out(jsonText(errorDocument(error)));
-  // Who pressed Ctrl-C knows why the command ended.
-  if (error.code !== 'INTERRUPTED' || !io.interactive) {
+  // Who pressed Ctrl-C knows why the command ended, but not what could not be taken back.
+  const isBare = error.code === 'INTERRUPTED' && error.hint === ERROR_CODES.INTERRUPTED.hint;
+  if (!isBare || !io.interactive) {
     for (const line of errorLines(error, io.paintTalk, wantsStack(argv, io))) io.talk(line);
   }
   return error.code === 'INTERRUPTED' ? (io.interruptedExit ?? error.exitCode) : error.exitCode;

@@ -7,7 +7,7 @@ import { reportFailure } from './report-failure.ts';
 
 /** Runs one command line to its exit code; never throws. An interrupt ends it with 128+n, whatever it waits for. */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
-  const interruption = watchInterrupts(io.interrupted);
+  const interruption = watchInterrupts(io);
   try {
     return await Promise.race([dispatch(argv, io), interruption.interrupted]);
   } catch (thrown) {
@@ -40,15 +40,20 @@ function withHelpOf(command: string, thrown: unknown): unknown {
   return thrown.with({ hint: `see \`epmux ${command} --help\`` });
 }
 
-function watchInterrupts(signal: AbortSignal): {
+function watchInterrupts(io: Pick<Io, 'interrupted' | 'heeded'>): {
   readonly interrupted: Promise<never>;
   stop(): void;
 } {
+  const signal = io.interrupted;
   let stop = (): void => undefined;
   const interrupted = new Promise<never>((_resolve, reject) => {
-    const fire = (): void => reject(new EpmuxError('INTERRUPTED', 'interrupted'));
+    const fire = async (): Promise<void> => {
+      await io.heeded();
+      // What it has to say goes first.
+      setImmediate(() => reject(new EpmuxError('INTERRUPTED', 'interrupted')));
+    };
     // It may have come while this was being loaded.
-    if (signal.aborted) fire();
+    if (signal.aborted) void fire();
     signal.addEventListener('abort', fire, { once: true });
     stop = () => signal.removeEventListener('abort', fire);
   });

@@ -39,12 +39,23 @@ export async function enableExec(options: EnableOptions, signal: AbortSignal): P
   const before = runningDynos(await platform.dynos(signal));
   const of = before.length;
   onProgress({ step: 'enabling', up: 0, of });
-  await platform.enableExec(signal);
+  await switchOn(platform, signal);
   if (of === 0) return;
 
   onProgress({ step: 'restarting', up: 0, of });
   await restart(options, signal);
   await waitForDynos(options, before, signal);
+}
+
+async function switchOn(platform: Platform, signal: AbortSignal): Promise<void> {
+  try {
+    await platform.enableExec(signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const { app } = platform;
+    const hint = `\`heroku features -a ${app}\` shows it; where it is on, \`heroku ps:restart -a ${app}\` brings it to the dynos`;
+    throw halfDone(error, `whether Heroku Exec is on for ${app} by now is not known`, hint);
+  }
 }
 
 async function restart({ platform, clock }: EnableOptions, signal: AbortSignal): Promise<void> {

@@ -120,7 +120,10 @@ function isMissing(error: unknown): boolean {
 function notRegistered(app: string, dyno: string, cause: unknown): EpmuxError {
   return new EpmuxError(
     'DYNO_NOT_RUNNING',
-    `Heroku Exec knows no ${dyno} of ${app}: it is not running, or its SSH server is not up yet`,
-    { cause, hint: `\`heroku ps -a ${app}\` shows the state of the dynos` },
+    `Heroku Exec knows no ${dyno} of ${app}: it is not running, its SSH server is not up yet, or it runs since before Exec was switched on`,
+    {
+      cause,
+      hint: `\`heroku ps -a ${app}\` shows its state; if it is up, \`heroku ps:restart ${dyno} -a ${app}\` gives it an SSH server`,
+    },
   );
 }

@@ -70,6 +70,24 @@ describe('the question before Heroku Exec is enabled', function () {
     assert.deepEqual(changes, ['PATCH /apps/my-app/features/runtime-heroku-exec']);
   });
 
+  it('is followed by how far it got when it is interrupted', async () => {
+    heroku.fail('PATCH', { silence: true });
+    const env = { ...home.env, ...heroku.env, TERM: 'xterm' };
+    const argv = [...EPMUX, 'up', '-a', 'my-app', '--yes'];
+    const terminal = inTerminal(argv, { cwd: home.folder, env });
+    type(terminal, [{ after: /enabling Heroku Exec/, text: CTRL_C }]);
+    const { code, said } = await terminal.ended;
+    heroku.heal();
+    assert.equal(code, 130);
+    const told = stripVTControlCharacters(said);
+    assert.match(told, /✖ enabling Heroku Exec\r?\n/);
+    assert.match(
+      told,
+      /whether Heroku Exec is on for my-app by now is not known: .*\(INTERRUPTED\)/,
+    );
+    assert.match(told, /\nhint: `heroku features -a my-app` shows it/);
+  });
+
   it('is not asked where nobody sits: it changes nothing', async () => {
     const run = await home.run(['up', '-a', 'my-app'], { env: heroku.env });
     assert.equal(run.code, 2);

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
 import type { ErrorStatus, LinkStatus, TunnelStatus } from '../../src/daemon/control/api.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { EPMUX } from '../support/dyno.ts';
@@ -183,6 +184,41 @@ describe('the commands', function () {
       steps.push('connecting to h', 'asking the epmd there');
       const later = await inOne();
       assert.match(later, /✔.* connecting to h\r?\n[^✔]*✖.* asking the epmd there/);
+    });
+
+    it('ticks a step off once, when it is done, and not for each try of it', async () => {
+      const tries = ['web.1: connecting', 'web.2: connecting', 'web.1: connecting'];
+      const steps = ['asking Heroku', ...tries, 'web.1: pushing', 'web.2: connecting', 'waiting'];
+      const links = [
+        { ...link, dyno: 'web.1' },
+        { ...link, dyno: 'web.2', state: 'failed' } as const,
+      ];
+      await cli.home.daemon({
+        up: (_params, call) => {
+          for (const step of steps) call.progress(step);
+          return { ...result, tunnel: { ...prod, links } };
+        },
+      });
+      const plain = await cli.home.run(['up', '--ssh', 'h']);
+      const said = ['reaching the daemon', ...steps].filter(
+        (step, at, all) => all.indexOf(step) === at,
+      );
+      assert.equal(
+        plain.stderr,
+        `${said.map((step) => `- ${step}\n`).join('')}warning: web.2 is failed\n`,
+      );
+      const env = { ...cli.home.env, TERM: 'xterm' };
+      const terminal = inTerminal([...EPMUX, 'up', '--ssh', 'h'], { cwd: cli.home.folder, env });
+      terminal.onOutput(() => undefined);
+      const shown = stripVTControlCharacters((await terminal.ended).said);
+      assert.deepEqual(shown.match(/[✔✖] [^\r\n]*/g), [
+        '✔ reaching the daemon',
+        '✔ asking Heroku',
+        '✔ web.1: connecting',
+        '✖ web.2: connecting',
+        '✔ web.1: pushing',
+        '✔ waiting',
+      ]);
     });
 
     it('goes on when nobody reads its steps any more', async () => {

@@ -142,6 +142,19 @@ describe('Exec, where it is enabled', () => {
     await assert.rejects(enabled, { code: 'INTERRUPTED', message: /Exec is on for my-app/ });
   });
 
+  it('says that it may be on when it is given up while Heroku is told to', async () => {
+    platform.looks = [[dyno('web.1', 1)]];
+    const abort = new AbortController();
+    platform.failures = { enableExec: new EpmuxError('INTERRUPTED', 'given up') };
+    await assert.rejects(enable(), { message: 'given up' }, 'by itself');
+    abort.abort();
+    await assert.rejects(enable(abort.signal), {
+      code: 'INTERRUPTED',
+      message: /^whether Heroku Exec is on for my-app by now is not known: given up$/,
+      hint: /heroku ps:restart -a my-app/,
+    });
+  });
+
   it('waits for five minutes at most', async () => {
     platform.looks = [[dyno('web.1', 1)], [dyno('web.1', 2, 'starting')]];
     const error = await failure();

@@ -101,7 +101,8 @@ describe('the exec manager', () => {
     await assert.rejects(manager().register('web.1', 'k', never), (error) => {
       assert.ok(error instanceof EpmuxError);
       assert.equal(error.code, 'DYNO_NOT_RUNNING');
-      assert.match(error.message, /web\.1 of my-app/);
+      assert.match(error.message, /web\.1 of my-app: .* since before Exec was switched on$/);
+      assert.match(error.hint, /if it is up, `heroku ps:restart web\.1 -a my-app`/);
       return true;
     });
   });

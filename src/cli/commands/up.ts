@@ -97,7 +97,8 @@ async function bringUp(
       const told = await ahead?.answers();
       return askUp(daemon, { spec, secrets, ...(told && { ahead: told }) }, steps, io);
     });
-    steps.finish();
+    const { links } = result.tunnel;
+    steps.finish(links.filter(({ state }) => state !== 'up').map(({ dyno }) => dyno));
     return result;
   } catch (error) {
     // Heroku has answered: what comes next is the question whether to enable it.

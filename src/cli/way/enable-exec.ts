@@ -53,7 +53,7 @@ async function enable(app: string, via: string | undefined, io: Io): Promise<voi
     last = step;
   };
   try {
-    await enableExec({ platform, clock: systemClock, onProgress }, io.interrupted);
+    await io.heededBy(enableExec({ platform, clock: systemClock, onProgress }, io.interrupted));
     steps.finish();
   } catch (error) {
     steps.fail();
