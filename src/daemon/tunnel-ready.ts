@@ -37,7 +37,8 @@ export async function tunnelReady(tunnel: Tunnel, call: ControlCall, clock: Cloc
     } else if (!links.some((link) => link.state === 'up')) {
       const { lastError } = tunnel;
       if (state === 'reconnecting' && lastError !== null && isBreach(lastError.code)) {
-        ready.reject(new EpmuxError(lastError.code, lastError.message));
+        const { code, message, hint } = lastError;
+        ready.reject(new EpmuxError(code, message, hint === undefined ? {} : { hint }));
       }
     } else if (nodes.some((node) => node.unreachable === undefined)) {
       if (tunnel.isPending) limit(OTHERS_WAIT_MS);

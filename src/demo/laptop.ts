@@ -1,5 +1,5 @@
 import type { Leading, LinkStatus, NodeStatus, TunnelStatus } from '../daemon/control/api.ts';
-import { type ControlClient, connectDaemon } from '../daemon/control/client.ts';
+import { type ControlClient, connectDaemon, fromErrorStatus } from '../daemon/control/client.ts';
 import { daemonPaths } from '../daemon/paths.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Cleanup } from './cleanup.ts';
@@ -80,8 +80,10 @@ function laptopWith(client: ControlClient, daemon: Program, interrupted: AbortSi
   const ping = async (node: string, timeoutMs = PING_MS): Promise<number> => {
     const result = await client.call('ping', { node, timeoutMs }, { signal: interrupted });
     if (result.pong && result.rttMs !== null) return result.rttMs;
-    const { code = 'NODE_UNREACHABLE', message = 'pang' } = result.error ?? {};
-    throw new EpmuxError(code, `${result.node}: ${message}`);
+    const { error } = result;
+    const why =
+      error === null ? new EpmuxError('NODE_UNREACHABLE', 'pang') : fromErrorStatus(error);
+    throw why.with({ message: `${result.node}: ${why.message}` });
   };
   return {
     async up() {
