@@ -129,7 +129,10 @@ describe('help', () => {
 
   it('of what takes a NODE tells all that it may be', async () => {
     for (const name of ['remsh', 'observer', 'ping']) {
-      assert.match(await help(name, '--help'), /NODE: my_app@host, my_app, a dyno .*tunnel, or/s);
+      assert.match(
+        await help(name, '--help'),
+        /NODE: my_app@host, my_app, a dyno .*tunnel, web\.1\/my_app, or/s,
+      );
     }
   });
 
