@@ -10,6 +10,9 @@ import { isPortRefused } from '../../transport/port-refused.ts';
 
 /** An epmd answers from memory: one that takes longer over a carrier that seems to stand means that the carrier is dead. */
 const ANSWER_MS = 5_000;
+/** How long a node that does not tell its name is left alone, time after time, as the agent does: to a frozen one each try is a connection more. */
+const ASK_AGAIN_MS = [0, 4_000, 16_000];
+const THEN_EACH_MS = 60_000;
 
 export interface DirectDirectoryOptions {
   readonly dial: (port: number, signal: AbortSignal) => Promise<BytePipe>;
@@ -31,8 +34,11 @@ export interface DirectAnswer {
 export class DirectDirectory {
   readonly #options: DirectDirectoryOptions;
   #nodes: ReadonlyMap<string, DirectoryNode> = new Map();
-  /** Nodes that would not tell their names another time either; each try is a line in their log. */
-  readonly #mute = new WeakSet<DirectoryNode>();
+  /** Of nodes that did not tell their names: how often they were asked, and when they are again, on the clock's scale. Infinity: never, for each try is a line in their log. */
+  readonly #unnamed = new WeakMap<
+    DirectoryNode,
+    { readonly tries: number; readonly askAt: number }
+  >();
   #epoch = 0;
 
   constructor(options: DirectDirectoryOptions) {
@@ -71,10 +77,12 @@ export class DirectDirectory {
   }
 
   async #node({ name, port }: EpmdName, signal: AbortSignal): Promise<DirectoryNode> {
-    const known = this.#nodes.get(name);
-    const isAsked = known !== undefined && (known.name.includes('@') || this.#mute.has(known));
-    if (known?.port === port && isAsked) return known;
     const { dial, clock } = this.#options;
+    const before = this.#nodes.get(name);
+    const known = before?.port === port ? before : undefined;
+    const asked = known && this.#unnamed.get(known);
+    if (known !== undefined && clock.now() < (asked?.askAt ?? Number.POSITIVE_INFINITY))
+      return known;
     try {
       const open = () => dial(port, signal);
       const identity = await identifyNode({ open, clock, expected: name, timeoutMs: ANSWER_MS });
@@ -90,9 +98,14 @@ export class DirectDirectory {
       };
     } catch (error) {
       if (!(error instanceof EpmuxError)) throw error;
-      // It is asked again with the next poll, mostly; until then it goes by what epmd knows.
+      // Until it is asked again it goes by what epmd knows.
       const unnamed = { name, visible: true, cookieKnown: false, port, creation: 0, release: '' };
-      if (error.code === 'HANDSHAKE_REFUSED') this.#mute.add(unnamed);
+      const tries = (asked?.tries ?? 0) + 1;
+      const waitMs =
+        error.code === 'HANDSHAKE_REFUSED'
+          ? Number.POSITIVE_INFINITY
+          : (ASK_AGAIN_MS[tries - 1] ?? THEN_EACH_MS);
+      this.#unnamed.set(unnamed, { tries, askAt: clock.now() + waitMs });
       return unnamed;
     }
   }
