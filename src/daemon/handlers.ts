@@ -77,6 +77,20 @@ function supervision(supervised: Supervised | undefined): Partial<DaemonStatus['
   return { supervisor, restarts, lastCrash };
 }
 
+function statusOf(daemon: HandledDaemon, tunnels: readonly Tunnel[]): DaemonStatus {
+  const { problems } = daemon;
+  return {
+    daemon: {
+      pid: process.pid,
+      version: VERSION,
+      startedAt: daemon.startedAt,
+      ...(problems.length === 0 ? {} : { problems }),
+      ...supervision(daemon.supervised),
+    },
+    tunnels: withinLine(tunnels.map((tunnel) => tunnel.status())),
+  };
+}
+
 function toMend(supervisor: number | null | undefined): { readonly supervisor?: number | null } {
   return supervisor === undefined ? {} : { supervisor };
 }
@@ -106,11 +120,11 @@ function supervisionHandlers(
   };
 }
 
-/** What each method of the control socket does. */
-export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
-  const { tunnels, clock } = daemon;
+function tunnelHandlers(
+  daemon: HandledDaemon,
+): Pick<ControlHandlers, 'up' | 'down' | 'status' | 'leading' | 'spec'> {
+  const { tunnels } = daemon;
   return {
-    ...supervisionHandlers(daemon.supervised),
     up: {
       params: object<Params<'up'>>({
         spec: tunnelSpec,
@@ -132,16 +146,7 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
     },
     status: {
       params: byName,
-      run: ({ name }): DaemonStatus => ({
-        daemon: {
-          pid: process.pid,
-          version: VERSION,
-          startedAt: daemon.startedAt,
-          ...(daemon.problems.length === 0 ? {} : { problems: daemon.problems }),
-          ...supervision(daemon.supervised),
-        },
-        tunnels: withinLine(chosen(tunnels, name).map((tunnel) => tunnel.status())),
-      }),
+      run: ({ name }) => statusOf(daemon, chosen(tunnels, name)),
     },
     leading: {
       params: byName,
@@ -154,6 +159,12 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
       params: object<Params<'spec'>>({ name: tunnelName }),
       run: ({ name }) => ({ spec: tunnels.get(name).spec }),
     },
+  };
+}
+
+function nodeHandlers(daemon: HandledDaemon): Pick<ControlHandlers, 'resolve' | 'ping' | 'exec'> {
+  const { tunnels, localCookie, clock } = daemon;
+  return {
     resolve: {
       params: object<Params<'resolve'>>({ node: nodeText }),
       run(params) {
@@ -168,12 +179,7 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
         timeoutMs: optional(integer(1, MAX_PING_MS)),
       }),
       run: ({ node, cookie, timeoutMs }) =>
-        ping(resolveNode(tunnels.all, node), {
-          cookie,
-          timeoutMs,
-          localCookie: daemon.localCookie,
-          clock,
-        }),
+        ping(resolveNode(tunnels.all, node), { cookie, timeoutMs, localCookie, clock }),
     },
     exec: {
       params: object<Params<'exec'>>({
@@ -187,5 +193,14 @@ export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
         return { socket };
       },
     },
+  };
+}
+
+/** What each method of the control socket does. */
+export function controlHandlers(daemon: HandledDaemon): ControlHandlers {
+  return {
+    ...supervisionHandlers(daemon.supervised),
+    ...tunnelHandlers(daemon),
+    ...nodeHandlers(daemon),
   };
 }
