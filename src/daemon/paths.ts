@@ -1,9 +1,9 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Environment } from '../runtime/environment.ts';
 import { homeFolder, xdgFolder } from '../runtime/home.ts';
-import { fileError } from '../runtime/system-error.ts';
+import { folderError, systemCode } from '../runtime/system-error.ts';
 
 /**
  * Longest path of a unix socket that every system takes (macOS: 104 bytes with the final NUL). Some systems cut a longer one
@@ -39,6 +39,19 @@ function isOwnFolder(path: string): boolean {
   }
 }
 
+/** CONFIG_INVALID where a relative path means nothing. */
+function resolved(variable: string, path: string): string {
+  try {
+    return resolve(path);
+  } catch (cause) {
+    const what = `${variable} is a relative path, and the working folder is not there any more`;
+    throw new EpmuxError('CONFIG_INVALID', what, {
+      cause,
+      hint: 'change to a folder that is there',
+    });
+  }
+}
+
 /**
  * EPMUX_HOME puts everything under one folder; else $XDG_STATE_HOME/epmux (~/.local/state/epmux) and $XDG_RUNTIME_DIR/epmux (else `run` in
  * the state folder, also when that runtime folder is not there or not this user's). Nothing is created here.
@@ -46,7 +59,7 @@ function isOwnFolder(path: string): boolean {
 export function daemonPaths(env: Environment = process.env): DaemonPaths {
   const home = env['EPMUX_HOME'];
   const stateHome = xdgFolder(env, 'XDG_STATE_HOME') ?? join(homeFolder(env), '.local', 'state');
-  const stateDir = home ? resolve(home) : join(stateHome, 'epmux');
+  const stateDir = home ? resolved('EPMUX_HOME', home) : join(stateHome, 'epmux');
   const runtimeHome = home ? undefined : xdgFolder(env, 'XDG_RUNTIME_DIR');
   const runtimeDir =
     runtimeHome !== undefined && isOwnFolder(runtimeHome)
@@ -72,7 +85,9 @@ const PATH_VARIABLES = ['EPMUX_HOME', 'NODE_EXTRA_CA_CERTS'] as const;
 
 /** The environment for a process with another working folder: it finds the same paths. */
 export function withResolvedPaths<E extends Environment>(env: E): E {
-  const set = PATH_VARIABLES.flatMap((name) => (env[name] ? [[name, resolve(env[name])]] : []));
+  const set = PATH_VARIABLES.flatMap((name) =>
+    env[name] ? [[name, resolved(name, env[name])]] : [],
+  );
   return { ...env, ...Object.fromEntries(set) };
 }
 
@@ -87,10 +102,22 @@ export function checkSocketPath(path: string): void {
   );
 }
 
+/** One by one: Node's own recursion goes round for ever where a folder is there and takes none, as /proc. */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return;
+  makeFolders(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another start was faster.
+    if (systemCode(error) !== 'EEXIST' || !existsSync(path)) throw error;
+  }
+}
+
 /** Makes the folder, or checks that it is this user's own, and closes it to others. PERMISSION_DENIED when it is another's. */
 function ensurePrivateFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolders(path);
     const found = statSync(path);
     const uid = process.getuid?.();
     if (uid !== undefined && found.uid !== uid) {
@@ -98,7 +125,7 @@ function ensurePrivateFolder(path: string): void {
     }
     if ((found.mode & 0o077) !== 0) chmodSync(path, 0o700);
   } catch (error) {
-    throw fileError(error, path);
+    throw folderError(error, path);
   }
 }
 

@@ -48,8 +48,16 @@ export function answerError(
         : error(
             'HEROKU_ANSWER_INVALID',
             `${host} answered ${status} to the question for ${call.what}`,
+            said === '' ? {} : { hint: refusalHint(status) },
           );
   }
+}
+
+/** For what Heroku has said in its own words. */
+function refusalHint(status: number): string {
+  if (status === 402)
+    return 'https://dashboard.heroku.com/account/billing shows what is to be paid';
+  return 'Heroku refuses it for the reason given: what it asks for has to be done there';
 }
 
 /** `through`: ` through the proxy …`, or nothing. */

@@ -67,7 +67,8 @@ export function parseUrl(name: string, text: string, isOwn = true): URL {
 function gitHosts(gitHost: string | undefined, host: string, isUrl: boolean) {
   if (gitHost) return { ssh: gitHost, https: gitHost };
   if (isUrl) {
-    const { host: named } = new URL(host);
+    // No key goes there, so that it can be read is enough.
+    const { host: named } = URL.canParse(host) ? new URL(host) : parseUrl('HEROKU_HOST', host);
     return { ssh: named, https: named };
   }
   return { ssh: host, https: `git.${host}` };

@@ -195,7 +195,7 @@ export const ERROR_CODES = {
   DAEMON_START_FAILED: { exit: Exit.failed, hint: '`epmux logs` shows why' },
   DAEMON_BUSY: {
     exit: Exit.failed,
-    hint: 'another daemon holds this state folder: end it with `epmux down --all`, or set EPMUX_HOME to another folder',
+    hint: 'another daemon holds this state folder: end it with `epmux down --all` (a service: `epmux service uninstall`), or set EPMUX_HOME to another folder',
   },
   SERVICE_UNAVAILABLE: {
     exit: Exit.failed,
@@ -207,7 +207,7 @@ export const ERROR_CODES = {
   },
   DAEMON_VERSION: {
     exit: Exit.failed,
-    hint: 'run `epmux down --all`, then `epmux up` again; of a service: `epmux service install`',
+    hint: '`kill` with that pid ends it in order, and the next `epmux up …` brings its tunnels back; of a service: `epmux service install`',
   },
   CONTROL_PROTOCOL: {
     exit: Exit.failed,

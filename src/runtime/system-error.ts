@@ -18,6 +18,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   EROFS: { code: 'PERMISSION_DENIED' },
   EEXIST: NO_FOLDER,
   ENOTDIR: NO_FOLDER,
+  ELOOP: NO_FOLDER,
+  ENAMETOOLONG: NO_FOLDER,
 };
 
 /** The system's own code (`ENOENT`), or undefined. */
@@ -27,7 +29,10 @@ export function systemCode(error: unknown): string | undefined {
 
 /** What the system refused, in epmux's codes; INTERNAL where it is thought impossible. */
 export function systemError(cause: unknown, message: string): EpmuxError {
-  const { code, hint } = MEANINGS[systemCode(cause) ?? ''] ?? { code: 'INTERNAL' };
+  return meant(MEANINGS[systemCode(cause) ?? ''] ?? { code: 'INTERNAL' }, cause, message);
+}
+
+function meant({ code, hint }: Meaning, cause: unknown, message: string): EpmuxError {
   return new EpmuxError(code, message, { cause, ...(hint === undefined ? {} : { hint }) });
 }
 
@@ -36,4 +41,10 @@ export function fileError(error: unknown, path: string): EpmuxError {
   if (error instanceof EpmuxError) return error;
   const reason = messageOf(error);
   return systemError(error, `${path}: ${reason}`);
+}
+
+/** As `fileError`, of a folder that was to be made: nothing can be below what has no place for it. */
+export function folderError(error: unknown, path: string): EpmuxError {
+  if (systemCode(error) !== 'ENOENT') return fileError(error, path);
+  return meant(NO_FOLDER, error, `${path}: ${messageOf(error)}`);
 }

@@ -48,16 +48,22 @@ describe('epmux in a folder that is gone', function () {
   this.timeout(60_000);
   const folder = tempFolder();
 
-  async function run(args: string): Promise<CliRun> {
+  async function run(args: string, home = folder.path): Promise<CliRun> {
     const program = (await builtEpmux()).join(' ');
     const script = `mkdir gone; cd gone; rmdir ../gone; exec ${program} ${args}`;
-    const env = { PATH: process.env['PATH'] ?? '', HOME: folder.path, EPMUX_HOME: folder.path };
+    const env = { PATH: process.env['PATH'] ?? '', HOME: folder.path, EPMUX_HOME: home };
     return outcome(spawn('sh', ['-c', script], { cwd: folder.path, env }), args);
   }
 
   it('does what has nothing to do with the folder', async () => {
     assert.match((await run('up --help')).stdout, /^epmux up /);
     assert.match((await run('status')).stderr, /\(DAEMON_NOT_RUNNING\)/);
+  });
+
+  it('says so where EPMUX_HOME is relative to it', async () => {
+    const { code, stderr } = await run('status', 'state');
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /^epmux: EPMUX_HOME is a relative path, and .* \(CONFIG_INVALID\)\n/);
   });
 
   it('says so where it is needed', async () => {

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -49,6 +57,22 @@ describe("the daemon's paths", () => {
     const paths = daemonPaths({ HOME: '/h', XDG_STATE_HOME: 's', XDG_RUNTIME_DIR: './r' });
     assert.equal(paths.stateDir, '/h/.local/state/epmux');
     assert.equal(paths.runtimeDir, '/h/.local/state/epmux/run');
+  });
+
+  it('can be in no place that takes no folders, which is told at once', () => {
+    const [dangling, loop] = [join(folder.path, 'dangling'), join(folder.path, 'loop')];
+    symlinkSync(join(folder.path, 'nowhere'), dangling);
+    symlinkSync(loop, loop);
+    const homes = [join(dangling, 'x'), dangling, loop, join(loop, 'x'), `/${'x'.repeat(300)}`];
+    if (process.platform === 'linux') homes.push('/proc/x');
+    for (const home of homes) {
+      const paths = { ...daemonPaths({ EPMUX_HOME: home }), controlSocket: '/short' };
+      assert.throws(
+        () => ensureFolders(paths),
+        { code: 'CONFIG_INVALID', hint: /EPMUX_HOME/ },
+        home,
+      );
+    }
   });
 
   it('are made as folders for the user alone', () => {

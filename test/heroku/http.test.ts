@@ -43,6 +43,15 @@ describe('a call to Heroku', () => {
     assert.match(hint, /unset it and run `heroku login`; then `epmux up`/);
   });
 
+  it('tells a refusal of Heroku from what Heroku does not answer', async () => {
+    server.answer({ status: 402, json: { id: 'delinquent', message: 'Pay.' } });
+    assert.match((await rig.failure()).hint, /billing/);
+    server.answer({ status: 422, json: { id: 'verification_required' } });
+    assert.match((await rig.failure()).hint, /reason given/);
+    server.answer({ status: 422, text: '<html>' });
+    assert.match((await rig.failure()).hint, /something else than Heroku/);
+  });
+
   it('takes an empty answer for none', async () => {
     server.answer({ status: 202, text: '' });
     assert.equal(await callJson(rig.call({ method: 'DELETE' }), ports(), never), undefined);

@@ -62,6 +62,7 @@ describe('where Heroku is', () => {
     { HEROKU_API_URL: 'secret' },
     { HEROKU_API_URL: 'http://user:secret@api.example.com' },
     { HEROKU_HOST: 'http://secret.example.com' },
+    { HEROKU_HOST: 'https://', HEROKU_API_URL: 'https://example.com' },
     { HEROKU_EXEC_URL: 'http://user:secret@example.com/' },
     { HEROKU_EXEC_URL: 'ftp://secret' },
     { HEROKU_HEADERS: '{secret' },
