@@ -35,8 +35,10 @@ export interface Dynos {
   transport(dyno: WantedDyno): Transport;
   /** What the app's processes are given in their environment, as far as this side may know: secrets. */
   variables(): Promise<Readonly<Record<string, string>>>;
-  /** Looks at once, also after it had given up. `hasNewSecrets`: an attempt on its way does not have them. */
+  /** A person asks: looks at once, also after it had given up, and at all that may have changed where no link is up. `hasNewSecrets`: an attempt on its way does not have them. */
   again(hasNewSecrets: boolean): void;
+  /** This machine slept, or is in another network: looks at once. */
+  onSurroundingsChanged(): void;
   /** A sign that they may be others now. */
   onLinkLost(): void;
   close(): Promise<void>;
@@ -53,6 +55,7 @@ export function oneDyno(transport: () => Transport): Dynos {
     transport,
     variables: async () => ({}),
     again: () => undefined,
+    onSurroundingsChanged: () => undefined,
     onLinkLost: () => undefined,
     close: async () => undefined,
   };

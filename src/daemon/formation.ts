@@ -5,10 +5,11 @@ import { sparedMs } from '../heroku/retry.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { deferred, within } from '../runtime/wait.ts';
+import { deferred } from '../runtime/wait.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { ErrorStatus, LinkState } from './control/api.ts';
 import type { Dynos, DynosHandlers, WantedDyno } from './dynos.ts';
+import type { FormationApp } from './formation-app.ts';
 import {
   attemptError,
   type Connection,
@@ -16,22 +17,14 @@ import {
   type ConnectionLoopOptions,
   isFatal,
 } from './links/connection-loop.ts';
+import { LookNews } from './look-news.ts';
 import { LookPace } from './look-pace.ts';
 
 /** After a look that was refused. */
 const REFUSED_MS = 60_000;
 
-/** How long a lost link waits to hear whether its dyno is still the same one. */
-const CONFIRM_MS = 1_500;
-
-/** The app, as far as a formation asks it. */
-export interface FormationApp {
-  readonly name: string;
-  check(signal: AbortSignal): Promise<readonly string[]>;
-  dynos(signal: AbortSignal): Promise<readonly Dyno[]>;
-  variables(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
-  transport(dyno: string): Transport;
-}
+/** Exec may be turned off under a tunnel: whether it still leads into the app is looked at so often while no link is up. */
+const CHECK_MS = 60_000;
 
 export interface FormationOptions {
   readonly app: FormationApp;
@@ -60,10 +53,9 @@ export class Formation implements Dynos {
   #looking = false;
   #lookAgain = false;
   readonly #pace: LookPace;
-  #lostAt = Number.NEGATIVE_INFINITY;
-  /** When the last look that was answered began. */
-  #toldAt = Number.NEGATIVE_INFINITY;
-  readonly #confirming = new Set<() => void>();
+  /** When it was last asked whether Exec leads into the app. */
+  #checkedAt = Number.NEGATIVE_INFINITY;
+  readonly #news: LookNews;
   #seen: ReadonlyMap<string, string> = new Map();
   #cancel: () => void = () => undefined;
   #lose: (error: EpmuxError) => void = () => undefined;
@@ -72,11 +64,12 @@ export class Formation implements Dynos {
     const { app, selectors, limits, clock } = options;
     this.#options = options;
     this.#pace = new LookPace(clock);
+    this.#news = new LookNews(clock);
     this.target = `heroku://${app.name}${selectors.length === 0 ? '' : `/${selectors.join(',')}`}`;
     this.#loop = new ConnectionLoop({
       clock,
       limits,
-      attempt: (signal) => this.#begin(signal),
+      attempt: (signal) => this.#tryToBegin(signal),
       onChange: (state) => this.#handlers?.onChange(state),
       onAttemptFailed: (error) => this.#handlers?.onAttemptFailed(error),
     });
@@ -113,13 +106,27 @@ export class Formation implements Dynos {
   }
 
   again(hasNewSecrets = false): void {
+    if (this.#handlers?.isAnyUp() === false) {
+      this.#checkedAt = Number.NEGATIVE_INFINITY;
+      // Links are not tried before that is known.
+      this.#news.setObstacle(undefined);
+      this.#news.outdate();
+    }
+    this.#lookAnew(hasNewSecrets);
+  }
+
+  onSurroundingsChanged(): void {
+    this.#lookAnew(false);
+  }
+
+  #lookAnew(hasNewSecrets: boolean): void {
     this.#pace.hurry();
     if (this.#looks) this.#lookSoon();
     else this.#loop.again(hasNewSecrets);
   }
 
   onLinkLost(): void {
-    this.#lostAt = this.#options.clock.now();
+    this.#news.outdate();
     this.#pace.onTrouble();
     this.#lookSoon();
   }
@@ -128,6 +135,18 @@ export class Formation implements Dynos {
     this.#stopLooking();
     this.#closing.abort(new EpmuxError('INTERRUPTED', 'the tunnel is taken down'));
     await this.#loop.close();
+  }
+
+  async #tryToBegin(signal: AbortSignal): Promise<Connection> {
+    try {
+      return await this.#begin(signal);
+    } catch (error) {
+      const refusal = attemptError(error);
+      if (isFatal(refusal)) this.#news.setObstacle(refusal);
+      throw error;
+    } finally {
+      this.#news.onLooked(this.#pace.lookedAt);
+    }
   }
 
   async #begin(signal: AbortSignal): Promise<Connection> {
@@ -140,7 +159,9 @@ export class Formation implements Dynos {
       logger.warn(warning);
       this.#handlers?.onStep(warning);
     }
-    this.#toldAt = this.#pace.lookedAt;
+    this.#news.onTold(this.#pace.lookedAt);
+    this.#news.setObstacle(undefined);
+    this.#checkedAt = this.#pace.lookedAt;
     this.#requireRunning(dynos);
     this.#begun = true;
     this.#looks = true;
@@ -182,14 +203,14 @@ export class Formation implements Dynos {
   }
 
   async #look(): Promise<void> {
-    const { app, clock } = this.#options;
+    const { clock } = this.#options;
     this.#looking = true;
     this.#pace.onLook();
     const { lookedAt } = this.#pace;
     let waitMs: number;
     try {
-      const dynos = await app.dynos(this.#closing.signal);
-      this.#toldAt = lookedAt;
+      const dynos = await this.#askDynos();
+      this.#news.onTold(lookedAt);
       if (this.#looks) this.#take(dynos);
       waitMs = this.#pace.waitMs;
     } catch (error) {
@@ -197,21 +218,27 @@ export class Formation implements Dynos {
     } finally {
       this.#looking = false;
     }
-    if (lookedAt >= this.#lostAt) for (const confirmed of this.#confirming) confirmed();
+    this.#news.onLooked(lookedAt);
     this.#lookAt(this.#lookAgain ? clock.now() : lookedAt + waitMs);
     this.#lookAgain = false;
   }
 
+  async #askDynos(): Promise<readonly Dyno[]> {
+    const { app, clock } = this.#options;
+    const { signal } = this.#closing;
+    const isCheckDue = clock.now() - this.#checkedAt >= CHECK_MS;
+    if (!isCheckDue || this.#handlers?.isAnyUp() !== false) return app.dynos(signal);
+    this.#checkedAt = this.#pace.lookedAt;
+    const check = () => app.check(signal);
+    const [, dynos] = await besideDynos(check, (needed) => app.dynos(needed), signal);
+    return dynos;
+  }
+
   async #confirm({ id, name }: WantedDyno): Promise<void> {
-    const { clock } = this.#options;
-    if (this.#toldAt < this.#lostAt && this.#looks) {
-      const confirmed = deferred();
-      this.#confirming.add(confirmed.resolve);
+    const isTold = await this.#news.isTold(() => {
       if (!this.#looking) this.#lookSoon();
-      await within(clock, CONFIRM_MS, confirmed.promise);
-      this.#confirming.delete(confirmed.resolve);
-    }
-    if (this.#toldAt < this.#lostAt || this.#seen.has(id)) return;
+    });
+    if (!isTold || this.#seen.has(id)) return;
     throw new EpmuxError('DYNO_RESTARTED', `${name} is another dyno now, or gone`);
   }
 
@@ -223,6 +250,7 @@ export class Formation implements Dynos {
       reason: error.message,
     });
     if (isFatal(error) && this.#handlers?.isAnyUp() !== true) {
+      this.#news.setObstacle(error);
       this.#lose(error);
       return REFUSED_MS;
     }

@@ -56,7 +56,6 @@ export class HerokuApp {
   readonly #keys: () => Promise<SshKeyPair>;
   readonly #first: FirstAnswers;
   #client: { readonly made: string; readonly client: HerokuClient } | undefined;
-  #addonUrl: string | undefined;
   #variables: { readonly at: number; readonly found: Promise<Variables> } | undefined;
   #known: Variables | undefined;
   readonly #turns: Turns;
@@ -80,7 +79,6 @@ export class HerokuApp {
     const facts = await asked;
     const obstacle = execObstacle(facts);
     if (obstacle !== undefined) throw obstacle;
-    this.#addonUrl = addonUrlOf(facts);
     this.#known = facts.configVars ?? {};
     this.#variables = { at: this.#options.clock.now(), found: Promise.resolve(this.#known) };
     return execWarnings(facts);
@@ -110,7 +108,8 @@ export class HerokuApp {
           const first = this.#first.reservation(name);
           if (first !== undefined) return first;
           await this.#turns.take('waiting for its turn to register a key', signal);
-          return this.#now().manager(this.#addonUrl).register(name, key, signal);
+          const addonUrl = await this.#addonUrl(signal);
+          return this.#now().manager(addonUrl).register(name, key, signal);
         },
       },
       keys: this.#keys,
@@ -119,6 +118,12 @@ export class HerokuApp {
       clock,
       logger,
     });
+  }
+
+  /** Its credentials may rotate, and the add-on may be removed: where there is one, it is asked for again. */
+  async #addonUrl(signal: AbortSignal): Promise<string | undefined> {
+    const isThere = addonUrlOf({ configVars: this.#known }) !== undefined;
+    return isThere ? addonUrlOf({ configVars: await this.variables(signal) }) : undefined;
   }
 
   #now(): HerokuClient {

@@ -113,7 +113,7 @@ export class Tunnel {
   /** A sign that links may be dead, or may hold now. Does nothing where a person is needed. */
   onSurroundingsChanged(): void {
     for (const end of this.ends) if (end.state !== 'failed') end.probe(false);
-    if (this.#dynos.state !== 'failed') this.#dynos.again(false);
+    if (this.#dynos.state !== 'failed') this.#dynos.onSurroundingsChanged();
   }
 
   /** Something of it waits for a network. */

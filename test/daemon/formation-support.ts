@@ -1,4 +1,4 @@
-import type { FormationApp } from '../../src/daemon/formation.ts';
+import type { FormationApp } from '../../src/daemon/formation-app.ts';
 import type { Dyno } from '../../src/heroku/answers.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import type { FirstRequest, Transport } from '../../src/transport/transport.ts';
@@ -13,6 +13,7 @@ export class FakeApp implements FormationApp {
   shown: Dyno[] = [dyno('web.1')];
   failure: EpmuxError | undefined;
   obstacle: EpmuxError | undefined;
+  checks = 0;
   readonly #clock: ManualClock;
   /** When it was asked for its dynos. */
   readonly looks: number[] = [];
@@ -24,6 +25,7 @@ export class FakeApp implements FormationApp {
   }
 
   async check(): Promise<readonly string[]> {
+    this.checks += 1;
     if (this.obstacle !== undefined) throw this.obstacle;
     return [];
   }

@@ -258,6 +258,55 @@ describe('a formation', () => {
     assert.equal(await looksWithin(STEP_MS), 1, 'but when a person asks');
   });
 
+  describe('under which Exec was turned off', () => {
+    const connect = (): Promise<unknown> => {
+      const [only] = dynos;
+      assert.ok(only !== undefined);
+      return formation.transport(only).connect(new AbortController().signal);
+    };
+    const off = new EpmuxError('EXEC_DISABLED', 'it is off');
+
+    beforeEach(async () => {
+      await start();
+      app.obstacle = off;
+      await pass(20_000);
+    });
+
+    it('stays as it is while a link is up', async () => {
+      formation.again();
+      await pass(120_000);
+      assert.deepEqual([formation.state, app.checks], ['up', 1]);
+    });
+
+    it('says so when a person asks, and so does each link that is tried then', async () => {
+      isAnyUp = false;
+      formation.again();
+      const refused = assert.rejects(connect(), { code: 'EXEC_DISABLED' });
+      await pass(1_000);
+      await refused;
+      assert.equal(formation.state, 'failed');
+      assert.equal(failed[0]?.code, 'EXEC_DISABLED');
+      formation.again();
+      const still = assert.rejects(connect(), { code: 'EXEC_DISABLED' });
+      await pass(1_000);
+      await still;
+      app.obstacle = undefined;
+      formation.again();
+      const tried = assert.rejects(connect(), { code: 'CONNECT_FAILED' });
+      await pass(1_000);
+      await tried;
+      assert.equal(formation.state, 'up');
+    });
+
+    it('says so by itself within a minute after the last link was lost', async () => {
+      isAnyUp = false;
+      formation.onLinkLost();
+      await pass(60_000);
+      assert.equal(formation.state, 'failed');
+      assert.equal(failed[0]?.code, 'EXEC_DISABLED');
+    });
+  });
+
   it('outlives a refused key while a link is up, and is given up when none is', async () => {
     await start();
     app.failure = new EpmuxError('HEROKU_AUTH_REFUSED', 'revoked');
