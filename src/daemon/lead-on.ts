@@ -2,6 +2,8 @@ import { WireCode, type WireCodeName } from '../protocol/constants.ts';
 import { EpmuxError, messageOf } from '../protocol/errors.ts';
 import type { EndReason } from '../protocol/frames.ts';
 import { wireError } from '../protocol/wire-codes.ts';
+import { attempt } from '../runtime/attempt.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { NodeCoupling, type NodeCouplingOptions } from '../runtime/node-coupling.ts';
 import type { BytePipe } from '../runtime/pipe.ts';
 import type { ErrorStatus } from './control/api.ts';
@@ -21,6 +23,9 @@ export interface LeadOnOptions {
   readonly onCut: (cut: ErrorStatus) => void;
 }
 
+/** A file system may have gone away, and Heroku may be slow; a node gives up after 7 s by itself. */
+const COOKIES_MS = 10_000;
+
 /** How connections end that nobody has to be told of: in order, with one of the two nodes, or with the session. */
 const ORDINARY: ReadonlySet<number> = new Set(
   (['NONE', 'ENDPOINT_GONE', 'CANCELLED'] as const satisfies readonly WireCodeName[]).map(
@@ -34,7 +39,10 @@ export async function leadOn(local: BytePipe, options: LeadOnOptions): Promise<v
   const { names, clock, logger } = parts;
   const { nodeSilenceMs } = parts.limits;
   try {
-    const cookies = await relayCookies({ ...options.cookies, local: () => ownCookie(parts) });
+    const cookies = await inTime(
+      relayCookies({ ...options.cookies, local: () => ownCookie(parts) }),
+      clock,
+    );
     new NodeCoupling({
       node: local,
       tunnel: options.openNode(),
@@ -60,6 +68,18 @@ export async function leadOn(local: BytePipe, options: LeadOnOptions): Promise<v
     logger.warn('a local connection can not be led on', { node: short, reason });
     local.close(error instanceof EpmuxError ? error : undefined);
   }
+}
+
+function inTime<T>(cookies: Promise<T>, clock: Clock): Promise<T> {
+  const late = (): EpmuxError =>
+    new EpmuxError('TIMEOUT', `its cookies were not there within ${COOKIES_MS} ms`);
+  const limits = { what: 'looking for cookies', clock, limitMs: COOKIES_MS, late };
+  return attempt<T>(limits, ({ succeed, fail }) => {
+    cookies.then(succeed, (error: unknown) =>
+      fail(EpmuxError.from(error, 'INTERNAL', 'no cookie')),
+    );
+    return undefined;
+  });
 }
 
 /** A node that brings the production cookie needs none of this user's. */

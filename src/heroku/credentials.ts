@@ -1,11 +1,15 @@
-import { existsSync } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EpmuxError } from '../protocol/errors.ts';
+import { unlessAborted } from '../runtime/attempt.ts';
 import { systemCode } from '../runtime/system-error.ts';
 import { netrcEntry } from './netrc.ts';
 
 /** An API key and where it came from. The key is a secret. */
+/** A pipe in the file's place must not keep a thread waiting for its writer. */
+const AT_ONCE = constants.O_RDONLY | constants.O_NONBLOCK;
+
 export interface ApiKey {
   readonly key: string;
   /** For a person: `HEROKU_API_KEY`, `~/.netrc`. */
@@ -72,9 +76,10 @@ export function herokuCredentials(options: CredentialsOptions): Credentials {
 /** Calls with the key that there is; once more when it is refused and another one is there by now. */
 export async function withApiKey<T>(
   credentials: Credentials,
+  signal: AbortSignal,
   call: (apiKey: ApiKey) => Promise<T>,
 ): Promise<T> {
-  const apiKey = await credentials.current();
+  const apiKey = await unlessAborted(credentials.current(), 'reading ~/.netrc', signal);
   try {
     return await call(apiKey);
   } catch (error) {
@@ -106,7 +111,7 @@ async function fromNetrc({ apiHost, home }: CredentialsOptions): Promise<ApiKey>
 
 async function readNetrc(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return await readFile(file, { encoding: 'utf8', flag: AT_ONCE });
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return '';

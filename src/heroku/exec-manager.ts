@@ -83,7 +83,7 @@ function asker({ app, settings, addonUrl, credentials, http }: ExecManagerOption
       );
     };
     return own === undefined
-      ? withApiKey(credentials, ({ key, source }) => call(app, key, source))
+      ? withApiKey(credentials, signal, ({ key, source }) => call(app, key, source))
       : call(own.user, own.password, `the config var HEROKU_EXEC_URL of ${app}`).catch(
           (error: unknown) => {
             throw withAddonHint(error, app);

@@ -113,7 +113,7 @@ function ask(
   const { method, path, what, json, headers } = question;
   const isRead = method === 'GET';
   const below = path === '' ? '' : `/${path}`;
-  return withApiKey(credentials, ({ key, source }) =>
+  return withApiKey(credentials, signal, ({ key, source }) =>
     askJson(
       {
         method,

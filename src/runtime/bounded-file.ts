@@ -12,11 +12,23 @@ export interface BoundedFile {
 /** A pipe in the file's place must not keep a thread waiting for its writer. */
 const AT_ONCE = constants.O_RDONLY | constants.O_NONBLOCK;
 
+/** A file system that has gone away holds one of the process's few threads for each, and not for each who asks. */
+const underWay = new Map<string, Promise<BoundedFile>>();
+
 /**
- * Reads the first `maxBytes` of a file, also of one in /proc, which has no size. Of a pipe or a device nothing is read.
- * Throws what the system says.
+ * Reads the first `maxBytes` of a file, also of one in /proc, which has no size. Of a pipe or a device nothing is read. Who asks while it is read
+ * already is given the same. Throws what the system says.
  */
-export async function readBounded(path: string, maxBytes: number): Promise<BoundedFile> {
+export function readBounded(path: string, maxBytes: number): Promise<BoundedFile> {
+  const key = `${maxBytes} ${path}`;
+  const known = underWay.get(key);
+  if (known !== undefined) return known;
+  const reading = readOnce(path, maxBytes).finally(() => underWay.delete(key));
+  underWay.set(key, reading);
+  return reading;
+}
+
+async function readOnce(path: string, maxBytes: number): Promise<BoundedFile> {
   const file = await open(path, AT_ONCE);
   try {
     const stat = await file.stat();

@@ -7,6 +7,8 @@ import { tempFolder } from '../support/temp-folder.ts';
 
 const refusal = new EpmuxError('HEROKU_AUTH_REFUSED', 'no');
 
+const { signal } = new AbortController();
+
 describe('the key for Heroku', () => {
   const home = tempFolder();
 
@@ -71,7 +73,7 @@ describe('the key for Heroku', () => {
   describe('that is refused', () => {
     const attempt = async (credentials: ReturnType<typeof from>, good: string) => {
       const tried: string[] = [];
-      const outcome = await withApiKey(credentials, async ({ key }: ApiKey) => {
+      const outcome = await withApiKey(credentials, signal, async ({ key }: ApiKey) => {
         tried.push(key);
         if (key !== good) throw refusal;
         return 'in';
@@ -106,7 +108,7 @@ describe('the key for Heroku', () => {
       const error = new EpmuxError('HEROKU_FORBIDDEN', 'no');
       let times = 0;
       await assert.rejects(
-        withApiKey(from(), async () => {
+        withApiKey(from(), signal, async () => {
           times += 1;
           throw error;
         }),

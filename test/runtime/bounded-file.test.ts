@@ -13,6 +13,19 @@ describe('a file that is read up to a bound', () => {
     meanwhile: readBounded,
   };
 
+  it('is read once for all who ask meanwhile, and anew for who asks then', async () => {
+    const path = join(folder.path, 'shared');
+    writeFileSync(path, 'before');
+    const [first, second] = [readBounded(path, 10), readBounded(path, 10)];
+    assert.equal(first, second);
+    assert.equal((await first).bytes.toString(), 'before');
+    writeFileSync(path, 'after');
+    assert.equal((await readBounded(path, 10)).bytes.toString(), 'after');
+    for (let time = 0; time < 2; time += 1) {
+      await assert.rejects(readBounded(join(folder.path, 'none'), 10), { code: 'ENOENT' });
+    }
+  });
+
   for (const [how, read] of Object.entries(readers)) {
     describe(how, () => {
       it('is given whole up to that, and its first bytes beyond', async () => {

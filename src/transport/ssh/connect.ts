@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import ssh2, { type Client, type ClientErrorExtensions } from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { type Address, hostPort } from '../../runtime/address.ts';
-import { attempt, type Settle } from '../../runtime/attempt.ts';
+import { attempt, type Settle, unlessAborted } from '../../runtime/attempt.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Dialer } from '../dial.ts';
@@ -66,7 +66,13 @@ export async function connectSsh(
   signal: AbortSignal,
   first: () => ChannelRequest | undefined = nothing,
 ): Promise<SshConnection> {
-  const [check, identities] = await Promise.all([options.hostKeys(), options.identities()]);
+  const reading = Promise.all([options.hostKeys(), options.identities()]);
+  const [check, identities] = await unlessAborted(reading, 'reading the keys', signal).catch(
+    (error: unknown) => {
+      reading.then(([, late]) => late.dispose()).catch(nothing);
+      throw error;
+    },
+  );
   try {
     const early = unhurried.has(hostPort(options.address)) ? nothing : first;
     return await open(options, check, identities, signal, { silentS: SILENT_S, first: early });

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EpmuxError } from '../../protocol/errors.ts';
@@ -28,6 +29,9 @@ export interface HostKeyFilesOptions {
   readonly logger: Logger;
 }
 
+/** A pipe in the file's place must not keep a thread waiting for its writer. */
+const AT_ONCE = constants.O_RDONLY | constants.O_NONBLOCK;
+
 /** Host keys as OpenSSH's known_hosts files have them. Files that are missing are empty. */
 export function fileHostKeys(options: HostKeyFilesOptions): HostKeys {
   const { address, file, logger } = options;
@@ -57,7 +61,7 @@ export function fileHostKeys(options: HostKeyFilesOptions): HostKeys {
 
 async function readText(path: string, logger: Logger): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return await readFile(path, { encoding: 'utf8', flag: AT_ONCE });
   } catch (error) {
     const code = systemCode(error);
     if (code !== 'ENOENT' && code !== 'ENOTDIR') logger.warn(`${path} can't be read`, { code });

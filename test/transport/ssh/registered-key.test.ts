@@ -4,11 +4,13 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import ssh2 from 'ssh2';
 import { makeSshKeys } from '../../../src/heroku/keys.ts';
+import { EpmuxError } from '../../../src/protocol/errors.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
+import { deferred } from '../../../src/runtime/wait.ts';
 import { directDialer } from '../../../src/transport/dial.ts';
 import { connectSsh } from '../../../src/transport/ssh/connect.ts';
-import { registeredKey } from '../../../src/transport/ssh/identities.ts';
+import { type IdentitySet, registeredKey } from '../../../src/transport/ssh/identities.ts';
 import { until } from '../../support/until.ts';
 
 const HOST_KEYS = {
@@ -119,3 +121,28 @@ function acceptWhenAsked(client: ssh2.Connection): void {
     client.prependOnceListener('authentication', () => accept(name));
   };
 }
+
+describe('a key that can not be read', () => {
+  it('is not waited for beyond the attempt', async () => {
+    const gone = new AbortController();
+    let disposed = 0;
+    const keys = deferred<IdentitySet>();
+    const connecting = connectSsh(
+      {
+        address: { host: '127.0.0.1', port: 1 },
+        user: 'dyno',
+        dial: directDialer(systemClock),
+        hostKeys: async () => ({ algorithms: [], verify: async () => undefined }),
+        identities: () => keys.promise,
+        clock: systemClock,
+        logger: silentLogger,
+      },
+      gone.signal,
+    );
+    gone.abort(new EpmuxError('TIMEOUT', 'too long'));
+    await assert.rejects(connecting, { code: 'TIMEOUT' });
+    keys.resolve({ identities: [], unusable: [], dispose: () => (disposed += 1) });
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(disposed, 1);
+  });
+});
