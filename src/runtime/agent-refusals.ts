@@ -12,10 +12,14 @@ const NOT_THIS_AGENT: Partial<Record<ErrorCode, string>> = {
 };
 /** With these `--agent auto` goes without one; with the others a person would want to know. */
 export const GOES_WITHOUT = ['AGENT_MISSING', 'NOT_AN_AGENT', 'SECRET_MISSING'] as const;
-/** By these an agent shows that it is not the one that knows the session. */
-export const ANOTHER_AGENT = ['SECRET_REFUSED', 'VERSION_MISMATCH'] as const;
-/** The agent that was pushed is gone, or something else has its port now. */
-export const PUSHED_IS_GONE = ['AGENT_MISSING', 'NOT_AN_AGENT', ...ANOTHER_AGENT] as const;
+/** Who answers so has not proved to be the agent: that one may have the session still, and be back on its port in a moment. */
+const UNPROVED = ['SECRET_REFUSED', 'VERSION_MISMATCH', 'UNSUPPORTED'] as const;
+/** The agent that was pushed is gone, or something else has its port now, which is nobody else's while that agent lives. */
+export const PUSHED_IS_GONE = ['AGENT_MISSING', 'NOT_AN_AGENT', ...UNPROVED] as const;
+
+export function isUnproved(error: EpmuxError): boolean {
+  return EpmuxError.is(error, ...UNPROVED);
+}
 
 export function isNotThisAgent(error: unknown): error is EpmuxError {
   return error instanceof EpmuxError && Object.hasOwn(NOT_THIS_AGENT, error.code);

@@ -144,21 +144,21 @@ describe('a tunnel', () => {
     assert.deepEqual((await at.client.call('status', {})).tunnels, []);
   });
 
-  it('is given up when the agent has another secret, and taken up again with the right one', async () => {
+  it('waits for its agent while one with another secret answers, and is that one’s when told its secret', async () => {
     await at.up();
     const socket = await at.connectEcho();
     const closed = closing(socket);
     const { port } = at.agent;
     await at.agent.kill();
     at.agent = await AgentEnd.start({ secret: `${SECRET}, a new one`, port });
-    const failed = await at.until(({ state }) => state === 'failed');
-    assert.equal(failed.lastError?.code, 'SECRET_REFUSED');
-    await closed;
+    await at.until(({ lastError }) => lastError?.code === 'SECRET_REFUSED');
     const attempts = at.agent.attaches;
     await assert.rejects(at.up(), { code: 'SECRET_REFUSED' });
-    assert.equal((await at.status()).state, 'failed');
+    assert.equal((await at.status()).state, 'reconnecting');
+    assert.equal(socket.closed, false);
     at.agent.setNodes({ 'app@dyno-1': at.app.port });
     await at.up({ secret: `${SECRET}, a new one` });
+    await closed;
     assert.equal((await at.status()).state, 'up');
     assert.equal(at.agent.attaches, attempts + 1);
   });

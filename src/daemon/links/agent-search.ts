@@ -1,6 +1,5 @@
 import { EpmuxError } from '../../protocol/errors.ts';
 import {
-  ANOTHER_AGENT,
   foundInstead,
   GOES_WITHOUT,
   isNotThisAgent,
@@ -157,10 +156,7 @@ export class AgentSearch {
         `${carrier.label} may lead to an agent, and no secret is known for it`,
       );
     }
-    const connection = await this.#attach(pipe, secret, signal).catch((error: unknown) => {
-      if (EpmuxError.is(error, ...ANOTHER_AGENT)) agent.abandon(error);
-      throw error;
-    });
+    const connection = await this.#attach(pipe, secret, signal);
     this.#found = 'listening';
     // Behind the attach: a pushed agent ends with its last session.
     void this.#orphans.end(() => carrier.openAgentPipe(signal), secret);

@@ -68,6 +68,11 @@ export class AgentWay implements NodeWay {
     return this.#driver === undefined ? undefined : this.#sessionId;
   }
 
+  /** There is a session that was attached and can still be resumed, as far as is known here. */
+  get holdsSession(): boolean {
+    return this.#driver !== undefined && this.#everAttached;
+  }
+
   /** Takes the pipe over. Fails as `attachSession` does, and with SESSION_LOST when the agent does not know the session any more. */
   async attach(pipe: BytePipe, secret: Uint8Array, signal: AbortSignal): Promise<Connection> {
     this.#driver ??= this.#newDriver();

@@ -74,8 +74,8 @@ export interface ConnectionLoopOptions {
   readonly random?: () => number;
   /** `attemptMs`: for one whole attempt: carrier, pipe, handshake and attach. */
   readonly limits: Pick<DaemonLimits, 'attemptMs' | 'reconnectFirstMs' | 'reconnectMaxMs'>;
-  /** Codes that are fatal elsewhere, and here go by themselves. */
-  readonly passing?: ReadonlySet<ErrorCode>;
+  /** An error that is fatal elsewhere may go by itself here, as things are. */
+  readonly mayPass?: (error: EpmuxError) => boolean;
 }
 
 export function attemptError(error: unknown): EpmuxError {
@@ -216,7 +216,7 @@ export class ConnectionLoop {
     const restMs = sparedMs(error);
     this.machine.failedWith(restMs === undefined ? error : withNextTry(error, restMs));
     this.#options.onAttemptFailed(error);
-    if (!isFatal(error) || this.#options.passing?.has(error.code) === true) {
+    if (!isFatal(error) || this.#options.mayPass?.(error) === true) {
       await this.#wait(restMs ?? this.#waitAfter(error, tookMs));
       return;
     }

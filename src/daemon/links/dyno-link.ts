@@ -1,4 +1,5 @@
-import { EpmuxError, type ErrorCode } from '../../protocol/errors.ts';
+import { EpmuxError } from '../../protocol/errors.ts';
+import { isUnproved } from '../../runtime/agent-refusals.ts';
 import { abortError } from '../../runtime/attempt.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -41,10 +42,7 @@ export interface DynoLinkOptions {
 export const ASKED_FOR = '--agent none';
 
 /** How a dyno looks that restarts between the registration of a key and the connection. */
-const RESTARTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'SSH_AUTH_REFUSED',
-  'HOST_KEY_MISMATCH',
-]);
+const RESTARTING = ['SSH_AUTH_REFUSED', 'HOST_KEY_MISMATCH'] as const;
 
 /**
  * One dyno: a carrier, and on it an agent's session or, where there is none and the choice allows it, straight connections. Once an
@@ -75,7 +73,7 @@ export class DynoLink implements Link {
       attempt: (signal) => this.#attempt(signal),
       onChange: (state) => handlers.onChange(state),
       onAttemptFailed: (error) => handlers.onAttemptFailed(error),
-      ...(options.dyno === null ? {} : { passing: RESTARTING }),
+      mayPass: (error) => this.#mayPass(error),
     });
   }
 
@@ -134,6 +132,12 @@ export class DynoLink implements Link {
     this.#dropCarrier();
     await looped;
     this.#dropCarrier();
+  }
+
+  /** A restart goes by, and what answers on the agent's port without a proof ends no session that the agent may know. */
+  #mayPass(error: EpmuxError): boolean {
+    const isRestarting = this.#options.dyno !== null && EpmuxError.is(error, ...RESTARTING);
+    return isRestarting || (isUnproved(error) && this.#agent.holdsSession);
   }
 
   async #attempt(signal: AbortSignal): Promise<Connection> {
