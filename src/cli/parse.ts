@@ -121,6 +121,7 @@ async function parseOptions(
     _: readonly (string | number)[];
   };
   assertOptions(command, specs, options, words);
+  assertFlags(command, specs, words);
   const most = command.positional === undefined ? 0 : 1;
   const extra = positionals[most];
   if (extra !== undefined) {
@@ -151,6 +152,18 @@ function assertOptions(
       throw usage(command, `${written(key)} is given more than once`);
     }
     if (typeof value === 'string') assertOneOf(command, written(key), value, spec.values);
+  }
+}
+
+/** yargs takes whatever stands behind a `=` for no, but for `true`. */
+function assertFlags(command: CommandModule, specs: OptionSpecs, words: readonly string[]): void {
+  for (const word of words) {
+    const [, written] = /^(--?[\w-]+)=/.exec(word) ?? [];
+    if (written === undefined) continue;
+    const isNamed = ([name, spec]: [string, OptionSpec]): boolean =>
+      written === `--${name}` || aliasesOf(spec).some((alias) => written === `-${alias}`);
+    const [, spec] = Object.entries(specs).find(isNamed) ?? [];
+    if (spec?.type === 'boolean') throw usage(command, `${written} takes no value`);
   }
 }
 

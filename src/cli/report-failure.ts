@@ -24,7 +24,7 @@ function wantsStack(argv: readonly string[], io: Io): boolean {
 }
 
 function hasFlag(argv: readonly string[], flag: string): boolean {
-  return beforeRest(argv).includes(flag);
+  return beforeRest(argv).some((word) => word === flag || word.startsWith(`${flag}=`));
 }
 
 function beforeRest(argv: readonly string[]): readonly string[] {

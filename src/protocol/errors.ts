@@ -9,7 +9,7 @@ export { ERROR_CODES, type ErrorCode, Exit, type ExitCode } from './error-codes.
 /**
  * Facts that a program acts on, by name; never a secret. HOST_KEY_UNKNOWN: `host` (as known_hosts has it), `keyType`,
  * `fingerprint` (`SHA256:…`). CONNECT_FAILED: `refused`, what for: `credentials` of a proxy, or the `port`, which nobody
- * listens on. HEROKU_RATE_LIMITED: `retryAfterMs`, where Heroku said it.
+ * listens on. USAGE: `unsaid`, what nothing names: the `way`. HEROKU_RATE_LIMITED: `retryAfterMs`, where Heroku said it.
  */
 export type ErrorDetails = Readonly<Record<string, string>>;
 

@@ -10,7 +10,7 @@ import { EPMUX } from '../support/dyno.ts';
 import { within } from '../support/erlang.ts';
 import { leaveOut } from '../support/left-out.ts';
 import { inTerminal, type } from '../support/terminal.ts';
-import { cliHome, document, leading, processesOf, prod } from './commands-support.ts';
+import { cliHome, daemon, document, leading, processesOf, prod } from './commands-support.ts';
 
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
@@ -102,6 +102,37 @@ describe('the commands', function () {
         assert.equal(unknown.code, 4);
         assert.match(unknown.stderr, /no tunnel pr.d is configured .*\(TUNNEL_NOT_FOUND\)/);
       }
+    });
+
+    it('brings back what was up when the daemon ended, by its name or as the only one', async () => {
+      const way = { kind: 'connect', host: 'h', port: 1 };
+      const spec = { name: 's', way, agent: 'auto', agentPort: 9001, hiddenOnly: false };
+      const write = (...tunnels: readonly unknown[]) =>
+        cli.home.write('state/state.json', JSON.stringify({ schema: '1', tunnels }));
+      const asked: unknown[] = [];
+      await cli.home.daemon({
+        spec: ({ name }) => {
+          throw new EpmuxError('TUNNEL_NOT_FOUND', `there is no tunnel ${name}`);
+        },
+        status: () => ({ daemon, tunnels: [] }),
+        up: (params) => {
+          asked.push(params.spec);
+          return result;
+        },
+      });
+      await write(spec);
+      for (const words of [['up'], ['up', 's']]) {
+        const run = await cli.home.run(words);
+        assert.equal(run.code, 0, run.stderr);
+      }
+      assert.deepEqual(asked, [spec, spec]);
+      await write(spec, { ...spec, name: 't' });
+      const several = await cli.home.run(['up']);
+      assert.equal(several.code, 2);
+      assert.match(several.stderr, /several tunnels were up and none is named: s, t \(USAGE\)/);
+      assert.equal((await cli.home.run(['up', 't'])).code, 0);
+      const wrong = await cli.home.run(['up', '--json=true']);
+      assert.equal((document(wrong) as { error: { code: string } }).error.code, 'USAGE');
     });
 
     it('tells a dyno without epmd from one without a node, and leaves the tunnel', async () => {

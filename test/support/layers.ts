@@ -57,6 +57,7 @@ const DAEMON_FOR_CLI = [
   'daemon/spawn.ts',
   'daemon/start-detached.ts',
   'daemon/supervisor/main.ts',
+  'daemon/written-down.ts',
 ];
 const PURE_BUILTINS = ['node:crypto'];
 const IMPURE_GLOBALS = [

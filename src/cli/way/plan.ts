@@ -60,6 +60,7 @@ async function impliedApp(cwd: string, env: Environment): Promise<string> {
     throw new EpmuxError('USAGE', `it is not said where the tunnel leads (${cause.message})`, {
       cause,
       hint: `${WAYS_HINT}, or write a [tunnels.NAME] into epmux.toml`,
+      details: { unsaid: 'way' },
     });
   }
 }

@@ -1,7 +1,9 @@
 import { TUNNEL_NAME, type TunnelSpec, type Way } from '../../daemon/control/api.ts';
 import type { ControlClient } from '../../daemon/control/client.ts';
+import { daemonPaths } from '../../daemon/paths.ts';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { hostPort } from '../../runtime/address.ts';
+import type { Environment } from '../../runtime/environment.ts';
 import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
 import { WAY_OPTIONS, type WayInput } from './options.ts';
@@ -10,7 +12,10 @@ import { optionLabel, tunnelSpec, withAbsolutePaths } from './spec.ts';
 
 const OPTIONS = Object.keys(WAY_OPTIONS) as (keyof WayInput)[];
 
-/** What `planTunnel` finds; without any option NAME may also be a tunnel that runs, whatever brought it up. Throws what that throws. */
+/**
+ * What `planTunnel` finds; without any option also the tunnel of that name, or the only one, which runs or would come back with the daemon, whatever brought
+ * it up. Throws what that throws.
+ */
 export async function planOrRunning(
   name: string | undefined,
   input: WayInput,
@@ -19,12 +24,31 @@ export async function planOrRunning(
   try {
     return await planTunnel(name, input, io.cwd, io.env);
   } catch (error) {
-    if (!EpmuxError.is(error, 'TUNNEL_NOT_FOUND')) throw error;
-    const isAlone = name !== undefined && saysNothing(input);
-    const spec = isAlone ? await runningSpec(name, io) : undefined;
+    if (!(saysNothing(input) && isUntold(error, name))) throw error;
+    const spec = (await runningSpec(name, io)) ?? (await writtenSpec(name, io.env));
     if (spec === undefined) throw error;
     return spec;
   }
+}
+
+/** Neither the command line nor a file nor a git remote says where it leads. */
+function isUntold(error: unknown, name: string | undefined): boolean {
+  if (name !== undefined) return EpmuxError.is(error, 'TUNNEL_NOT_FOUND');
+  return EpmuxError.is(error, 'USAGE') && error.details?.['unsaid'] === 'way';
+}
+
+async function writtenSpec(
+  name: string | undefined,
+  env: Environment,
+): Promise<TunnelSpec | undefined> {
+  const { writtenDown } = await import('../../daemon/written-down.ts');
+  const tunnels = writtenDown(daemonPaths(env));
+  if (name !== undefined) return tunnels.find((spec) => spec.name === name);
+  if (tunnels.length < 2) return tunnels[0];
+  const names = tunnels.map((spec) => spec.name).join(', ');
+  throw new EpmuxError('USAGE', `several tunnels were up and none is named: ${names}`, {
+    hint: 'name one of them: all of them come back with it',
+  });
 }
 
 /** The tunnel that runs, with what the command line says beside its way laid over it; itself where that is nothing. Throws USAGE. */
