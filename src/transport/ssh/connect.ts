@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net';
-import ssh2, { type Client, type ClientErrorExtensions } from 'ssh2';
+import ssh2 from 'ssh2';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { type Address, hostPort } from '../../runtime/address.ts';
-import { attempt, type Settle, unlessAborted } from '../../runtime/attempt.ts';
+import { attempt, unlessAborted } from '../../runtime/attempt.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Dialer } from '../dial.ts';
 import { Authenticator } from './authenticator.ts';
 import { SshConnection } from './connection.ts';
 import { authenticateEarly } from './early-authentication.ts';
-import type { ChannelRequest, EarlyChannel } from './early-channel.ts';
+import type { ChannelRequest } from './early-channel.ts';
 import { Entry } from './entry.ts';
 import type { HostKeyCheck, HostKeys } from './host-keys.ts';
 import type { Identities, IdentitySet } from './identities.ts';
@@ -17,6 +17,7 @@ import { reusePacketMemory } from './packet-memory.ts';
 import { watchSilence } from './silence.ts';
 import { leaveHostKeysUnasked } from './unasked-host-keys.ts';
 import { UnhurriedHosts } from './unhurried-hosts.ts';
+import { hostVerifier, type Outcome, watch } from './watch.ts';
 
 export interface SshOptions {
   readonly address: Address;
@@ -32,8 +33,14 @@ export interface SshOptions {
 const READY_LIMIT_MS = 15_000;
 /** A server that says nothing for so long, before anybody may have to be asked for a key, is tried once more: the path may have broken just now. */
 const SILENT_S = 4;
-/** A question to the server when it has been silent; the answer shows that it lives. */
-const KEEPALIVE_MS = 3_000;
+const SETTINGS = {
+  /** The attempt has the limit. */
+  readyTimeout: 0,
+  /** A question to the server when it has been silent; the answer shows that it lives. */
+  keepaliveInterval: 3_000,
+  /** The connection itself decides when it is dead: ssh2 takes a reply stuck behind bulk for silence. */
+  keepaliveCountMax: Number.POSITIVE_INFINITY,
+} as const;
 
 const CIPHERS = [
   'aes128-gcm@openssh.com',
@@ -46,13 +53,12 @@ const CIPHERS = [
 
 const unhurried = new UnhurriedHosts();
 
-/** A client that has authenticated; or not a byte came for so long before the keys were exchanged; or the server ended the connection rather than answer what came early. */
-type Outcome =
-  | { readonly client: Client; readonly early: EarlyChannel | undefined }
-  | 'silent'
-  | 'cut off';
-
-interface Patience {
+/** One go at the server, and what differs in the next. */
+interface Approach {
+  readonly options: SshOptions;
+  readonly check: HostKeyCheck;
+  readonly identities: IdentitySet;
+  readonly signal: AbortSignal;
   readonly silentS: number;
   readonly first: () => ChannelRequest | undefined;
 }
@@ -75,23 +81,18 @@ export async function connectSsh(
   );
   try {
     const early = unhurried.has(hostPort(options.address)) ? nothing : first;
-    return await open(options, check, identities, signal, { silentS: SILENT_S, first: early });
+    return await open({ options, check, identities, signal, silentS: SILENT_S, first: early });
   } finally {
     identities.dispose();
   }
 }
 
-async function open(
-  options: SshOptions,
-  check: HostKeyCheck,
-  identities: IdentitySet,
-  signal: AbortSignal,
-  patience: Patience,
-): Promise<SshConnection> {
+async function open(approach: Approach): Promise<SshConnection> {
+  const { options, signal } = approach;
   const { address, clock, logger } = options;
   const at = hostPort(address);
   const socket = await options.dial(address, signal);
-  const outcome = await authenticate(options, socket, check, identities, signal, patience);
+  const outcome = await authenticate(approach, socket, at);
   if (typeof outcome === 'object') {
     if (outcome.early !== undefined) logger.debug('a channel came along with the way in', { at });
     return new SshConnection(outcome.client, socket, at, clock, outcome.early);
@@ -99,58 +100,43 @@ async function open(
   socket.destroy();
   logger.debug('another SSH connection is tried', { at, why: outcome });
   if (outcome === 'silent') {
-    const silentS = Number.POSITIVE_INFINITY;
-    return open(options, check, identities, signal, { ...patience, silentS });
+    return open({ ...approach, silentS: Number.POSITIVE_INFINITY });
   }
-  const again = await open(options, check, identities, signal, { ...patience, first: nothing });
+  const again = await open({ ...approach, first: nothing });
   unhurried.add(at);
   return again;
 }
 
 function nothing(): undefined {}
 
-function authenticate(
-  options: SshOptions,
-  socket: Socket,
-  check: HostKeyCheck,
-  identities: IdentitySet,
-  signal: AbortSignal,
-  patience: Patience,
-): Promise<Outcome> {
-  const at = hostPort(options.address);
+function authenticate(approach: Approach, socket: Socket, at: string): Promise<Outcome> {
+  const { options, check, identities, signal, silentS, first } = approach;
+  const { user, clock, logger } = options;
+  const late = (): EpmuxError =>
+    new EpmuxError('CONNECT_FAILED', `${at} did not finish the SSH handshake within 15 s`);
   return attempt<Outcome>(
-    {
-      what: `connecting to ${at}`,
-      signal,
-      clock: options.clock,
-      limitMs: READY_LIMIT_MS,
-      late: () =>
-        new EpmuxError('CONNECT_FAILED', `${at} did not finish the SSH handshake within 15 s`),
-    },
+    { what: `connecting to ${at}`, signal, clock, limitMs: READY_LIMIT_MS, late },
     (settle) => {
       const client = new ssh2.Client();
-      const authenticator = new Authenticator(options.user, at, identities);
+      const authenticator = new Authenticator(user, at, identities);
       const entry = new Entry({
         client,
-        user: options.user,
+        user,
         authenticator,
-        first: patience.first,
-        clock: options.clock,
+        first,
+        clock,
         onRefused: settle.fail,
         onUnanswered: () => settle.succeed('cut off'),
       });
-      watch(client, at, authenticator, entry, options.logger, settle);
+      watch({ client, at, entry, authenticator, settle, logger });
       reusePacketMemory(client, socket);
       authenticateEarly(client);
       leaveHostKeysUnasked(client);
       try {
         client.connect({
+          ...SETTINGS,
           sock: socket,
-          username: options.user,
-          readyTimeout: 0,
-          keepaliveInterval: KEEPALIVE_MS,
-          // The connection itself decides when it is dead: ssh2 takes a reply stuck behind bulk for silence.
-          keepaliveCountMax: Number.POSITIVE_INFINITY,
+          username: user,
           algorithms: { cipher: [...CIPHERS], serverHostKey: [...check.algorithms] },
           hostVerifier: hostVerifier(check, settle),
           authHandler: entry.handler,
@@ -160,9 +146,9 @@ function authenticate(
       }
       const unwatch = watchSilence(
         () => socket.bytesRead,
-        options.clock,
+        clock,
         () => settle.succeed('silent'),
-        patience.silentS,
+        silentS,
       );
       client.once('handshake', unwatch);
       return () => {
@@ -171,66 +157,4 @@ function authenticate(
       };
     },
   );
-}
-
-/** Asks once; when keys are exchanged again later, the server has to show the same one. */
-function hostVerifier(check: HostKeyCheck, settle: Settle<Outcome>) {
-  let trusted: Buffer | undefined;
-  return (key: Buffer, verify: (valid: boolean) => void): void => {
-    if (trusted !== undefined) {
-      verify(trusted.equals(key));
-      return;
-    }
-    const shown = Buffer.from(key);
-    check.verify(shown).then(
-      () => {
-        trusted = shown;
-        verify(true);
-      },
-      (error: unknown) => {
-        settle.fail(EpmuxError.from(error, 'INTERNAL', 'the host key could not be checked'));
-        verify(false);
-      },
-    );
-  };
-}
-
-function watch(
-  client: Client,
-  at: string,
-  authenticator: Authenticator,
-  entry: Entry,
-  logger: Logger,
-  settle: Settle<Outcome>,
-): void {
-  const fail = (error: EpmuxError): void => {
-    // Had it answered, whether it lets the user in or not, this would be settled.
-    if (entry.early !== undefined) settle.succeed('cut off');
-    else settle.fail(error);
-  };
-  const broke = (why: string, cause?: unknown): void =>
-    fail(new EpmuxError('CONNECT_FAILED', `${at} ${why}`, { cause }));
-  client.once('ready', () => settle.succeed({ client, early: entry.early }));
-  client.on('banner', (message) =>
-    logger.debug('SSH banner', { at, message: message.slice(0, 1_024) }),
-  );
-  // Also after success, and for as long as the client lives: an 'error' without a listener ends the process.
-  client.on('error', (error: Error & ClientErrorExtensions) => {
-    const { level, message } = error;
-    if (level === 'agent' || level === 'client-authentication') {
-      logger.debug('SSH authentication', { at, message });
-    } else if (level === 'client-socket') {
-      broke(`broke the connection during the SSH handshake: ${message}`, error);
-    } else if (level === undefined && entry.hasBegun) {
-      fail(authenticator.refused(message));
-    } else {
-      broke(`is no SSH server that epmux can talk to: ${message}`, error);
-    }
-  });
-  const closed = (): void =>
-    broke(
-      `closed the connection during the SSH ${entry.hasBegun ? 'authentication' : 'handshake'}`,
-    );
-  client.once('end', closed);
-  client.once('close', closed);
 }
