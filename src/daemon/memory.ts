@@ -70,16 +70,19 @@ const memory: Check<readonly (readonly TunnelMemory[])[]> = list((value, at) => 
   }
 }, MAX_TUNNELS);
 
-/** As one text, with as many of the tunnels as fit. */
+/** As one text, with as many of the tunnels as fit; one that does not is told without its links, whose sessions end then. */
 export function memoryText(tunnels: readonly TunnelMemory[]): string {
   const fitting: string[] = [];
   let bytes = 2;
   for (const tunnel of tunnels) {
-    const one = JSON.stringify(tunnel);
-    const size = Buffer.byteLength(one) + 1;
-    if (bytes + size > MAX_MEMORY_BYTES) continue;
-    bytes += size;
-    fitting.push(one);
+    for (const told of [tunnel, { ...tunnel, links: [] }]) {
+      const one = JSON.stringify(told);
+      const size = Buffer.byteLength(one) + 1;
+      if (bytes + size > MAX_MEMORY_BYTES) continue;
+      bytes += size;
+      fitting.push(one);
+      break;
+    }
   }
   return `[${fitting.join(',')}]`;
 }

@@ -52,6 +52,14 @@ describe('what is handed from one worker to the next', () => {
     assert.deepEqual(read[0], many[0]);
   });
 
+  it('is a tunnel’s secrets also where it has more links than fit', () => {
+    const links = Array.from({ length: 10_000 }, (_, n) => ({
+      id: `web.${n}/a`,
+      sessions: ['0f'.repeat(16)],
+    }));
+    assert.deepEqual(readMemory(memoryText([{ ...PROD, links }])), [{ ...PROD, links: [] }]);
+  });
+
   it('names the secrets in it, for whoever has to hide them', () => {
     assert.deepEqual(secretsIn(memoryText([PROD])), ['the cookie', 'the token', 'of the agent']);
   });
