@@ -3,7 +3,6 @@ import {
   closeSync,
   existsSync,
   fstatSync,
-  ftruncateSync,
   openSync,
   readSync,
   rmSync,
@@ -15,8 +14,8 @@ import { enterableHome } from '../runtime/home.ts';
 import { fileError } from '../runtime/system-error.ts';
 import { daemonLimits } from './limits.ts';
 import { type DaemonPaths, ensureFolders, withResolvedPaths } from './paths.ts';
+import { cutStderr } from './stderr-file.ts';
 
-const MAX_STDERR_BYTES = 262_144;
 const REASON_BYTES = 4_096;
 
 /** A supervisor that was started in the background. */
@@ -53,8 +52,8 @@ export function startDetached(
   script: string,
   args: readonly string[],
 ): StartedDaemon {
+  cutStderr(paths.stderrFile);
   const log = openSync(paths.stderrFile, 'a+', 0o600);
-  if (fstatSync(log).size > MAX_STDERR_BYTES) ftruncateSync(log);
   const from = fstatSync(log).size;
   // Secrets reach the daemon over the control socket.
   const env = withoutSecrets(withResolvedPaths(process.env));

@@ -5,6 +5,7 @@ import { deferred } from '../../runtime/wait.ts';
 import { type ControlClient, connectDaemon } from '../control/client.ts';
 import { incarnationOf, type LockHolder, livingHolder, readLockHolder } from '../lock.ts';
 import type { DaemonPaths } from '../paths.ts';
+import { cutStderr } from '../stderr-file.ts';
 import { type HeldWorker, missingProgram, spawnWorker } from './held-worker.ts';
 import type { Worker, WorkerEnd, Workers } from './worker.ts';
 
@@ -77,6 +78,7 @@ export class WorkerProcesses implements Workers {
   }
 
   #spawn(memory: string, restarts: number): ChildProcess {
+    cutStderr(this.#options.paths.stderrFile);
     const child = spawnWorker([...this.#options.args, '--restarts', String(restarts)]);
     child.stdin?.end(memory);
     return child;
