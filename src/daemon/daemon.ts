@@ -61,7 +61,6 @@ export class Daemon {
   readonly startedAt: string;
   readonly localCookie: () => Promise<string>;
   readonly clock: Clock;
-  readonly #limits: DaemonLimits;
   readonly #descriptors: Descriptors;
   readonly #options: DaemonOptions;
   readonly #lock: Lock;
@@ -73,9 +72,8 @@ export class Daemon {
   #stopping: Promise<void> | undefined;
 
   private constructor(options: DaemonOptions, lock: Lock, state: StateStore, leader: Leader) {
-    const { paths, log, env, clock, foreground = false, stay = false, restarts = 0 } = options;
+    const { paths, env, clock, limits, foreground = false, stay = false, restarts = 0 } = options;
     this.clock = clock;
-    this.#limits = options.limits;
     this.#descriptors = new Descriptors(() => clock.now());
     this.#options = options;
     this.#lock = lock;
@@ -83,17 +81,7 @@ export class Daemon {
     this.#leader = leader;
     this.startedAt = new Date(clock.wallNow()).toISOString();
     this.localCookie = () => localCookie(homeFolder(env), erlangConfig(env));
-    this.tunnels = new Tunnels({
-      parts: this.#tunnelParts(),
-      state,
-      secrets: new SecretStore(paths.secretsDir),
-      redactor: log.redactor,
-      remember: !foreground,
-      clock,
-      logger: log,
-      onDown: () => this.#ending.onDown(),
-      onChanged: () => this.supervised?.onChanged(),
-    });
+    this.tunnels = this.#createTunnels();
     const memory = () => memoryText(this.tunnels.memory());
     this.supervised = foreground
       ? undefined
@@ -101,7 +89,7 @@ export class Daemon {
     this.execBroker = new ExecBroker({
       folder: paths.runtimeDir,
       clock,
-      most: this.#limits.execProcesses,
+      most: limits.execProcesses,
     });
     this.#ending = new Ending({
       clock,
@@ -110,20 +98,7 @@ export class Daemon {
       stay,
       end: () => void this.stop('there is no tunnel any more'),
     });
-    this.#surroundings = new Surroundings({
-      clock,
-      onChanged: (what) => {
-        log.info(`${what}: looking at every link`);
-        lookUps.outdate();
-        for (const tunnel of this.tunnels.all) tunnel.onSurroundingsChanged();
-      },
-      eager: () => this.tunnels.all.some((tunnel) => tunnel.isReconnecting),
-      onLook: () => {
-        void this.#state.retry();
-        void this.#leader.retry();
-        void this.#control?.look(() => ensureRuntimeFolder(options.paths));
-      },
-    });
+    this.#surroundings = this.#watchSurroundings();
   }
 
   /** Fails with DAEMON_BUSY, PORT_TAKEN, CONFIG_INVALID (a path too long), PERMISSION_DENIED; then nothing of it is left. */
@@ -168,12 +143,12 @@ export class Daemon {
   }
 
   async #begin(): Promise<void> {
-    const { paths, log, foreground, memory = [] } = this.#options;
+    const { paths, log, limits, foreground, memory = [] } = this.#options;
     const control = await ControlServer.listen(
       paths.controlSocket,
       controlHandlers(this),
       log,
-      this.#limits,
+      limits,
     );
     this.#control = control;
     control.onClientsChanged(() => this.#ending.look());
@@ -205,10 +180,42 @@ export class Daemon {
     await log.close();
   }
 
+  #createTunnels(): Tunnels {
+    const { paths, log, clock, foreground } = this.#options;
+    return new Tunnels({
+      parts: this.#tunnelParts(),
+      state: this.#state,
+      secrets: new SecretStore(paths.secretsDir),
+      redactor: log.redactor,
+      remember: foreground !== true,
+      clock,
+      logger: log,
+      onDown: () => this.#ending.onDown(),
+      onChanged: () => this.supervised?.onChanged(),
+    });
+  }
+
+  /** Looks at what may have changed around this process: the network, its files. */
+  #watchSurroundings(): Surroundings {
+    const { paths, log, clock } = this.#options;
+    return new Surroundings({
+      clock,
+      onChanged: (what) => {
+        log.info(`${what}: looking at every link`);
+        lookUps.outdate();
+        for (const tunnel of this.tunnels.all) tunnel.onSurroundingsChanged();
+      },
+      eager: () => this.tunnels.all.some((tunnel) => tunnel.isReconnecting),
+      onLook: () => {
+        void this.#state.retry();
+        void this.#leader.retry();
+        void this.#control?.look(() => ensureRuntimeFolder(paths));
+      },
+    });
+  }
+
   #tunnelParts(): TunnelParts {
-    const { env, log, createDynos } = this.#options;
-    const { clock } = this;
-    const limits = this.#limits;
+    const { env, log, limits, clock, createDynos } = this.#options;
     const config = sessionConfigOf(limits);
     return {
       addresses: this.#leader.addresses,

@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
 import { EpmuxError } from '../../protocol/errors.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
 import { hasReported, reportCrash } from '../crashes.ts';
 import { daemonLimits } from '../limits.ts';
 import { acquireLock, livingHolder } from '../lock.ts';
 import { secretsIn } from '../memory.ts';
-import { daemonPaths, ensureFolders } from '../paths.ts';
+import { type DaemonPaths, daemonPaths, ensureFolders } from '../paths.ts';
 import { Redactor } from '../redact.ts';
 import type { HeldWorker } from './held-worker.ts';
 import { supervisorLog } from './log.ts';
@@ -33,13 +34,48 @@ function workerOptions(args: readonly string[]): string[] {
   }
 }
 
+interface SupervisorParts {
+  readonly paths: DaemonPaths;
+  readonly env: NodeJS.ProcessEnv;
+  /** A worker's. */
+  readonly args: readonly string[];
+  readonly hangMs: number;
+  readonly first: HeldWorker | undefined;
+  readonly redactor: Redactor;
+  readonly logger: Logger;
+}
+
+function createSupervisor(parts: SupervisorParts): Supervisor {
+  const { paths, env, args, hangMs, first, redactor, logger } = parts;
+  const clock = systemClock;
+  const notice = new ServiceNotice({ env, clock, logger });
+  return new Supervisor({
+    clock,
+    logger,
+    hangMs,
+    workers: new WorkerProcesses({ paths, clock, hangMs, args, first }),
+    onAlive: () => notice.onAlive(),
+    onMemory: (memory) => {
+      for (const secret of secretsIn(memory)) redactor.add(secret);
+    },
+    onDeath: (death: Death) => {
+      const { pid, startedAt, at } = death;
+      // An error that nothing caught the worker has reported itself, with its stack.
+      const since = startedAt ?? at - hangMs;
+      if (hasReported(paths.crashesDir, pid, since)) return;
+      const report = reportCrash(paths, death, redactor);
+      logger.info('a report of the crash is written', { report });
+    },
+  });
+}
+
 /** As `runSupervisor`, with the worker that is held, if one is. */
 export async function supervise(
-  args: readonly string[],
+  ownArgs: readonly string[],
   env: NodeJS.ProcessEnv,
   first: HeldWorker | undefined,
 ): Promise<number> {
-  const options = workerOptions(args);
+  const args = workerOptions(ownArgs);
   const { hangMs } = daemonLimits(env);
   process.umask(0o077);
   const paths = daemonPaths(env);
@@ -54,31 +90,7 @@ export async function supervise(
     lock.release();
     return 0;
   }
-  const notice = new ServiceNotice({ env, clock: systemClock, logger });
-  const supervisor = new Supervisor({
-    clock: systemClock,
-    logger,
-    hangMs,
-    workers: new WorkerProcesses({
-      paths,
-      clock: systemClock,
-      hangMs,
-      args: options,
-      first,
-    }),
-    onAlive: () => notice.onAlive(),
-    onMemory: (memory) => {
-      for (const secret of secretsIn(memory)) redactor.add(secret);
-    },
-    onDeath: (death: Death) => {
-      const { pid, startedAt, at } = death;
-      // An error that nothing caught the worker has reported itself, with its stack.
-      const since = startedAt ?? at - hangMs;
-      if (hasReported(paths.crashesDir, pid, since)) return;
-      const report = reportCrash(paths, death, redactor);
-      logger.info('a report of the crash is written', { report });
-    },
-  });
+  const supervisor = createSupervisor({ paths, env, args, hangMs, first, redactor, logger });
   const onSignal = () => supervisor.stop();
   process
     .on('SIGTERM', onSignal)
