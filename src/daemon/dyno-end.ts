@@ -112,7 +112,8 @@ export class DynoEnd {
     const status = this.#link.machine.lastErrorStatus;
     const error = this.#link.machine.lastError;
     if (status === null || error === undefined) return null;
-    return { ...status, message: errorOf(this.dyno.name, error).message };
+    const { message, hint } = errorOf(this.dyno.name, this.#options.secrets.hinted(error));
+    return { ...status, message, hint };
   }
 
   /** Why its last attempt failed, since somebody began to wait for it; undefined while there is hope. */
@@ -199,7 +200,7 @@ export class DynoEnd {
     const passes =
       error.code === 'SESSION_LOST' ||
       (error.code === 'DYNO_NOT_RUNNING' && clock.now() - this.#begunAt < REGISTRATION_MS);
-    const named = errorOf(this.dyno.name, error);
+    const named = errorOf(this.dyno.name, this.#options.secrets.hinted(error));
     if (!passes) this.#lastFailure = named;
     this.#options.handlers.onAttemptFailed(named);
   }

@@ -21,6 +21,11 @@ export interface PingOptions {
 export async function ping({ node, tunnel }: FoundNode, options: PingOptions): Promise<PingResult> {
   const { clock, timeoutMs = TIMEOUT_MS } = options;
   let shown = '';
+  const explained = (error: EpmuxError): EpmuxError => {
+    if (error.code !== 'COOKIE_REFUSED' || shown === '') return error;
+    const told = options.cookie === undefined ? tunnel.secrets.hinted(error) : error;
+    return told.with({ message: `${told.message}; the cookie shown was ${shown}` });
+  };
   try {
     const { cookie, what } = await choose({ node, tunnel }, options);
     shown = what;
@@ -33,7 +38,7 @@ export async function ping({ node, tunnel }: FoundNode, options: PingOptions): P
       node: node.name,
       pong: false,
       rttMs: null,
-      error: errorStatus(explained(error, shown), clock.wallNow()),
+      error: errorStatus(explained(error), clock.wallNow()),
     };
   }
 }
@@ -57,9 +62,4 @@ async function choose({ node, tunnel }: FoundNode, options: PingOptions): Promis
   }
   const what = "this user's own, for none is given with the tunnel or by the app's config vars";
   return { cookie: await options.localCookie(), what };
-}
-
-function explained(error: EpmuxError, shown: string): EpmuxError {
-  if (error.code !== 'COOKIE_REFUSED' || shown === '') return error;
-  return error.with({ message: `${error.message}; the cookie shown was ${shown}` });
 }

@@ -75,7 +75,9 @@ export class TunnelSecrets {
         ? await this.#store.read(this.#name)
         : await readSecretFile(secretFile);
     if (secretFile !== undefined && secret === undefined) {
-      throw new EpmuxError('SECRET_MISSING', `there is no secret in ${secretFile}`);
+      throw new EpmuxError('SECRET_MISSING', `there is no secret in ${secretFile}`, {
+        hint: 'write it into that file, or pass another --secret-file',
+      });
     }
     this.#redactor.add(secret);
     return secret;
@@ -87,6 +89,22 @@ export class TunnelSecrets {
     const cookie = cookieFile === undefined ? undefined : await readCookieFile(cookieFile);
     this.#redactor.add(cookie);
     return cookie;
+  }
+
+  /** A refusal of what a file holds: no variable is looked at beside it. */
+  hinted(error: EpmuxError): EpmuxError {
+    const { secret, cookie } = this.#given;
+    const { secretFile, cookieFile } = this.#files;
+    const other = (option: string) => `correct that file, or pass another --${option}`;
+    if (error.code === 'SECRET_REFUSED' && secret === undefined && secretFile !== undefined) {
+      const message = `${error.message}; the secret is that in ${secretFile}`;
+      return error.with({ message, hint: other('secret-file') });
+    }
+    if (error.code === 'COOKIE_REFUSED' && cookie === undefined && cookieFile !== undefined) {
+      const message = `${error.message}; the tunnel's cookie is that in ${cookieFile}`;
+      return error.with({ message, hint: other('cookie-file') });
+    }
+    return error;
   }
 
   /** So that the tunnel can come back with the daemon. */

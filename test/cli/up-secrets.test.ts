@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { planTunnel, upSecrets } from '../../src/cli/way/plan.ts';
+import { planTunnel, unusedVariables, upSecrets } from '../../src/cli/way/plan.ts';
 import type { TunnelSpec } from '../../src/daemon/control/api.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -19,6 +19,18 @@ describe('the secrets for the daemon', () => {
     const loose = { EPMUX_SECRET: ' s\n', EPMUX_COOKIE: '\tc \r\n' };
     assert.deepEqual(upSecrets(spec, loose), { secret: 's', cookie: 'c' });
     assert.deepEqual(upSecrets(spec, { EPMUX_SECRET: ' \n' }), {});
+  });
+
+  it('come from a file that is named rather than from the environment, which is said', async () => {
+    const named = { ...spec, secretFile: '/s', cookieFile: '/c' };
+    const env = { EPMUX_SECRET: 'x', EPMUX_COOKIE: ' y ' };
+    assert.deepEqual(upSecrets(named, env), {});
+    assert.deepEqual(unusedVariables(named, env), [
+      'EPMUX_SECRET is not used: x takes what is in /s',
+      'EPMUX_COOKIE is not used: x takes what is in /c',
+    ]);
+    assert.deepEqual(unusedVariables(named, { EPMUX_COOKIE: ' ' }), []);
+    assert.deepEqual(unusedVariables(spec, env), []);
   });
 
   it('hold the key for Heroku where the tunnel leads there, and only there', async () => {

@@ -92,7 +92,9 @@ describe('a tunnel', () => {
     writeFileSync(cookieFile, 'OLD\n');
     const spec = connectSpec(at.agent.port, { secretFile, cookieFile });
     await at.client.call('up', { spec, secrets: {} });
-    assert.equal((await at.client.call('ping', {})).error?.code, 'COOKIE_REFUSED');
+    const { error } = await at.client.call('ping', {});
+    assert.equal(error?.code, 'COOKIE_REFUSED');
+    assert.equal(error.hint, 'correct that file, or pass another --cookie-file');
     writeFileSync(cookieFile, `${COOKIE}\n`);
     assert.equal((await at.client.call('ping', {})).pong, true);
   });

@@ -8,13 +8,14 @@ import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withStartedDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
 import { assertNodes, linkWarnings } from '../terminal/link-news.ts';
+import { printable } from '../terminal/printable.ts';
 import { renderNodes } from '../terminal/status-view.ts';
 import { createSteps, type Steps } from '../terminal/steps.ts';
 import { askHerokuAhead } from '../way/ahead.ts';
 import { withExecEnabled } from '../way/enable-exec.ts';
 import { withHostKeyAccepted } from '../way/new-host-key.ts';
 import { WAY_OPTIONS } from '../way/options.ts';
-import { upSecrets } from '../way/plan.ts';
+import { unusedVariables, upSecrets } from '../way/plan.ts';
 import { planOrRunning } from '../way/running.ts';
 
 /** The daemon has limits of its own for each step; this one only keeps a broken daemon from holding the terminal. */
@@ -62,6 +63,7 @@ export const up = defineCommand({
     }
     const spec = await planOrRunning(positional, options, io);
     const secrets = upSecrets(spec, io.env);
+    for (const line of unusedVariables(spec, io.env)) io.talk(printable(line));
     const level = options['log-level'];
     const enabled = <T>(work: () => Promise<T>): Promise<T> =>
       withExecEnabled(spec, options.yes === true, io, work);

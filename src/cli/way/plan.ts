@@ -81,6 +81,17 @@ export function upSecrets(spec: TunnelSpec, env: Environment): UpSecrets {
   };
 }
 
+/** A file that is named wins over a variable: one that is set all the same was perhaps meant. */
+export function unusedVariables(spec: TunnelSpec, env: Environment): readonly string[] {
+  const { name, secretFile, cookieFile } = spec;
+  const files = { EPMUX_SECRET: secretFile, EPMUX_COOKIE: cookieFile };
+  return Object.entries(files).flatMap(([variable, file]) =>
+    file !== undefined && env[variable]?.trim()
+      ? [`${variable} is not used: ${name} takes what is in ${file}`]
+      : [],
+  );
+}
+
 const LONG_LISTS = /^(no_proxy|HEROKU_HEADERS)$/i;
 
 /** A proxy that can't be understood, and certificates that can't be read, are told here, before anything is begun; where Heroku is, by whoever asks it. */
