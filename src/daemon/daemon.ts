@@ -9,7 +9,7 @@ import { Session } from '../session/session.ts';
 import { lookUps } from '../transport/look-up.ts';
 import { endCommands } from '../transport/process-group.ts';
 import type { Leading } from './control/api.ts';
-import { ControlServer } from './control/server.ts';
+import { assertUnanswered, ControlServer } from './control/server.ts';
 import type { CreateDynos } from './create-dynos.ts';
 import { Ending } from './ending.ts';
 import { localCookie } from './erlang-cookie.ts';
@@ -108,6 +108,8 @@ export class Daemon {
     const lock = await acquireLock(paths, 'daemon', options.foreground);
     let leader: Leader | undefined;
     try {
+      // Its lock may be gone: what it has written must not be overwritten before that is noticed.
+      await assertUnanswered(paths.controlSocket);
       const state = await StateStore.open(paths.stateFile, log);
       leader = await Leader.start({ paths, env, state, limits, clock, logger: log });
       const daemon = new Daemon(options, lock, state, leader);
@@ -207,6 +209,7 @@ export class Daemon {
       },
       eager: () => this.tunnels.all.some((tunnel) => tunnel.isReconnecting),
       onLook: () => {
+        this.#lock.keep();
         void this.#state.retry();
         void this.#leader.retry();
         void this.#control?.look(() => ensureRuntimeFolder(paths));

@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import net from 'node:net';
 import { EpmuxError } from '../protocol/errors.ts';
 import { fileError, systemCode } from '../runtime/system-error.ts';
@@ -27,6 +35,8 @@ export interface LockHolder {
 export interface Lock {
   /** False when somebody took it for stale, which only a race of three starts can bring about. */
   isOurs(): boolean;
+  /** Puts it back where its file is gone, as a cleaner of old files takes it; leaves another's lock alone. */
+  keep(): void;
   /** Idempotent; leaves another's lock alone. */
   release(): void;
 }
@@ -157,6 +167,14 @@ function create(lockFile: string, text: string): boolean {
   }
 }
 
+function tryCreate(lockFile: string, text: string): void {
+  try {
+    create(lockFile, text);
+  } catch {
+    // There is no room, or no folder, now: there may be at the next look.
+  }
+}
+
 function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
@@ -204,9 +222,14 @@ export async function acquireLock(
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     if (create(lockFile, text)) {
       const isOurs = () => readText(lockFile) === text;
+      let isReleased = false;
       return {
         isOurs,
+        keep: () => {
+          if (!isReleased && !existsSync(lockFile)) tryCreate(lockFile, text);
+        },
         release: () => {
+          isReleased = true;
           if (isOurs()) rmSync(lockFile, { force: true });
         },
       };

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { acquireLock, type Lock, readLockHolder, startTimeByPs } from '../../src/daemon/lock.ts';
 import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
+import { DaemonFixture } from '../support/daemon-fixture.ts';
 import { leaveOut } from '../support/left-out.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
@@ -47,6 +49,22 @@ describe('the lock on a state folder', () => {
     lock.release();
     lock.release();
     assert.deepEqual(readdirSync(paths.stateDir).sort(), ['run', 'secrets']);
+  });
+
+  it('is put back where its file was taken away, unless it was released or another has it', async () => {
+    const lock = await acquireLock(paths);
+    rmSync(paths.lockFile);
+    lock.keep();
+    assert.ok(lock.isOurs());
+    await assert.rejects(acquireLock(paths), { code: 'DAEMON_BUSY' });
+    rmSync(paths.lockFile);
+    leaveBehind({ pid: 1, incarnation: 'another' });
+    lock.keep();
+    assert.equal(readLockHolder(paths.lockFile)?.pid, 1);
+    lock.release();
+    rmSync(paths.lockFile);
+    lock.keep();
+    assert.equal(existsSync(paths.lockFile), false);
   });
 
   it('is taken from a process that died', async () => {
@@ -134,5 +152,28 @@ describe('the lock on a state folder', () => {
     lock.release();
     assert.equal(lock.isOurs(), false);
     assert.equal(readFileSync(paths.lockFile, 'utf8'), others);
+  });
+});
+
+describe('a daemon whose lock was taken away', () => {
+  const folder = tempFolder();
+
+  it('keeps its files and its port, and another one ends before it writes anything', async () => {
+    const first = new DaemonFixture(folder.path);
+    const other = new DaemonFixture(folder.path);
+    await first.start();
+    const { stateFile, lockFile, stateDir } = first.paths;
+    const hosts = join(stateDir, 'hosts');
+    try {
+      await until(() => existsSync(stateFile) && existsSync(hosts));
+      const before = readFileSync(stateFile, 'utf8');
+      writeFileSync(hosts, 'as it was');
+      rmSync(lockFile);
+      await assert.rejects(other.start(), { code: 'DAEMON_BUSY' });
+      assert.equal(readFileSync(hosts, 'utf8'), 'as it was');
+      assert.equal(readFileSync(stateFile, 'utf8'), before);
+    } finally {
+      await first.stop();
+    }
   });
 });

@@ -12,6 +12,13 @@ import { type ControlHandlers, handlerFinder } from './handlers.ts';
 /** How long last answers may take to be read. */
 const CLOSE_MS = 1_000;
 
+/** DAEMON_BUSY when somebody answers on this unix socket. */
+export async function assertUnanswered(path: string): Promise<void> {
+  if (await socketAnswers(path)) {
+    throw new EpmuxError('DAEMON_BUSY', `another daemon answers on ${path}`);
+  }
+}
+
 /** The daemon's end of the control socket (docs/daemon.md). */
 export class ControlServer {
   readonly #server: net.Server;
@@ -132,9 +139,7 @@ export class ControlServer {
     try {
       await once(this.#server.listen(path), 'listening').catch(async (error: unknown) => {
         if (systemCode(error) !== 'EADDRINUSE') throw error;
-        if (await socketAnswers(path)) {
-          throw new EpmuxError('DAEMON_BUSY', `another daemon answers on ${path}`);
-        }
+        await assertUnanswered(path);
         rmSync(path, { force: true });
         await once(this.#server.listen(path), 'listening');
       });

@@ -42,7 +42,7 @@ export class WorkerProcesses implements Workers {
     this.#options.first?.drop();
     const { pid } = holder;
     const { ended, look } = this.#watchPid(holder);
-    const ask = this.#asker();
+    const ask = this.#asker(pid);
     return {
       pid,
       startedAt: undefined,
@@ -73,7 +73,7 @@ export class WorkerProcesses implements Workers {
       startedAt: this.#options.clock.wallNow(),
       ended: childEnd(child),
       kill: (signal) => child.kill(signal),
-      ask: this.#asker(),
+      ask: this.#asker(child.pid),
     };
   }
 
@@ -84,14 +84,14 @@ export class WorkerProcesses implements Workers {
     return child;
   }
 
-  /** Over one connection, made again when it is gone. */
-  #asker(): Worker['ask'] {
-    const { paths, hangMs } = this.#options;
+  /** Over one connection, made again when it is gone. Another process that answers there is no sign of life of this one. */
+  #asker(pid: number | undefined): Worker['ask'] {
+    const { hangMs } = this.#options;
     const waitMs = Math.min(MOST_WAIT_MS, Math.round(hangMs / QUESTIONS));
     let client: ControlClient | undefined;
     return async (known, signal) => {
       try {
-        client ??= await connectDaemon(paths, { signal });
+        client ??= await this.#connect(pid, signal);
         const params = known === undefined ? { waitMs } : { known, waitMs };
         return await client.call('supervise', params, { signal, timeoutMs: hangMs });
       } catch (error) {
@@ -104,6 +104,19 @@ export class WorkerProcesses implements Workers {
         throw error;
       }
     };
+  }
+
+  async #connect(pid: number | undefined, signal: AbortSignal): Promise<ControlClient> {
+    const { paths, hangMs } = this.#options;
+    const client = await connectDaemon(paths, { signal });
+    try {
+      const hello = await client.call('hello', {}, { signal, timeoutMs: hangMs });
+      if (hello.pid === pid) return client;
+      throw new EpmuxError('DAEMON_NOT_RUNNING', `another daemon answers, pid ${hello.pid}`);
+    } catch (error) {
+      client.close();
+      throw error;
+    }
   }
 
   #watchPid(holder: LockHolder): { readonly ended: Promise<WorkerEnd>; look(): void } {

@@ -4,7 +4,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { hasReported, reportCrash } from '../crashes.ts';
 import { daemonLimits } from '../limits.ts';
-import { acquireLock, livingHolder } from '../lock.ts';
+import { acquireLock, type Lock, livingHolder } from '../lock.ts';
 import { secretsIn } from '../memory.ts';
 import { type DaemonPaths, daemonPaths, ensureFolders } from '../paths.ts';
 import { Redactor } from '../redact.ts';
@@ -41,12 +41,14 @@ interface SupervisorParts {
   readonly args: readonly string[];
   readonly hangMs: number;
   readonly first: HeldWorker | undefined;
+  /** The supervisor's own. */
+  readonly lock: Lock;
   readonly redactor: Redactor;
   readonly logger: Logger;
 }
 
 function createSupervisor(parts: SupervisorParts): Supervisor {
-  const { paths, env, args, hangMs, first, redactor, logger } = parts;
+  const { paths, env, args, hangMs, first, lock, redactor, logger } = parts;
   const clock = systemClock;
   const notice = new ServiceNotice({ env, clock, logger });
   return new Supervisor({
@@ -54,7 +56,10 @@ function createSupervisor(parts: SupervisorParts): Supervisor {
     logger,
     hangMs,
     workers: new WorkerProcesses({ paths, clock, hangMs, args, first }),
-    onAlive: () => notice.onAlive(),
+    onAlive: () => {
+      lock.keep();
+      notice.onAlive();
+    },
     onMemory: (memory) => {
       for (const secret of secretsIn(memory)) redactor.add(secret);
     },
@@ -90,7 +95,7 @@ export async function supervise(
     lock.release();
     return 0;
   }
-  const supervisor = createSupervisor({ paths, env, args, hangMs, first, redactor, logger });
+  const supervisor = createSupervisor({ paths, env, args, hangMs, first, lock, redactor, logger });
   const onSignal = () => supervisor.stop();
   process
     .on('SIGTERM', onSignal)

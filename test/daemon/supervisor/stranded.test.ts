@@ -8,7 +8,7 @@ import { EPMUX } from '../../support/dyno.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
-describe('a supervisor whose program was taken away', function () {
+describe('a supervisor that can start no worker', function () {
   this.timeout(30_000);
   const folder = tempFolder();
   const started: ChildProcess[] = [];
@@ -43,7 +43,7 @@ describe('a supervisor whose program was taken away', function () {
     for (const child of started.splice(0)) child.kill('SIGKILL');
   });
 
-  it('ends with the worker that it watched, and leaves the state folder to the next one', async () => {
+  it('ends with the worker that it watched where its program was taken away, and leaves the state folder to the next one', async () => {
     const [supervisor, worker] = await supervised();
 
     rmSync(link);
@@ -52,6 +52,20 @@ describe('a supervisor whose program was taken away', function () {
     assert.deepEqual(await once(supervisor, 'exit'), [1, null]);
     assert.match(log(), /its program is not there any more missing="?.*epmux\.ts/);
     assert.equal(existsSync(paths.supervisorLockFile), false);
+  });
+
+  it('ends where the worker that it starts does, for another daemon answers in its place', async () => {
+    env = { PATH: process.env['PATH'], HOME: folder.path, EPMUX_HOME: folder.path };
+    paths = daemonPaths(env);
+    start(script, 'daemon', '--stay');
+    await until(() => existsSync(paths.controlSocket));
+    rmSync(paths.lockFile);
+
+    const [code] = await once(start(script, 'supervisor', '--stay'), 'exit');
+
+    assert.notEqual(code, 0);
+    assert.match(log(), /another daemon answers on/);
+    assert.doesNotMatch(log(), /the daemon was lost/);
   });
 
   it('is ended by `down --all` where its workers can not start', async () => {
