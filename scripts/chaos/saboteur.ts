@@ -26,6 +26,25 @@ export class Sabotage {
   readonly #site: Site;
   readonly #peer: Peer;
   readonly #localNodes: readonly number[];
+  readonly #acts: { readonly [K in Act['kind']]: (lastsMs: number) => unknown } = {
+    reset: () => this.#site.path.reset(),
+    'kill-sshd': () => this.#site.sshd.resetConnections(),
+    'half-close-up': () => this.#site.path.halfClose('up'),
+    'half-close-down': () => this.#site.path.halfClose('down'),
+    hold: (lastsMs) => this.#hold(lastsMs),
+    blackhole: (lastsMs) => this.#blackhole(lastsMs, ['up', 'down']),
+    'long-blackhole': (lastsMs) => this.#blackhole(lastsMs, ['up', 'down']),
+    'blackhole-up': (lastsMs) => this.#blackhole(lastsMs, ['up']),
+    'blackhole-down': (lastsMs) => this.#blackhole(lastsMs, ['down']),
+    'freeze-agent': (lastsMs) => frozen(lastsMs, this.#peer.processes().agent),
+    'freeze-daemon': (lastsMs) => frozen(lastsMs, this.#peer.processes().client),
+    'stop-daemon': (lastsMs) => frozen(lastsMs, this.#peer.processes().client),
+    'stop-laptop': (lastsMs) =>
+      frozen(lastsMs, [...this.#localNodes, ...this.#peer.processes().client]),
+    'freeze-sshd': (lastsMs) => this.#freezeSshd(lastsMs),
+    'end-agent': () => this.#peer.restartAgent(),
+    'end-node': () => this.#site.restartVictim(),
+  };
   #weather: WeatherName = 'clear';
   #clearing: NodeJS.Timeout | undefined;
 
@@ -39,7 +58,7 @@ export class Sabotage {
   async perform(act: Act): Promise<Done> {
     this.#setWeather(act.weather);
     const begunAt = Date.now();
-    await this.#do(act);
+    await this.#acts[act.kind](act.lastsMs);
     return { begunAt, overAt: Date.now() };
   }
 
@@ -58,50 +77,22 @@ export class Sabotage {
     }
   }
 
-  async #do({ kind, lastsMs }: Act): Promise<void> {
-    const { path, sshd } = this.#site;
-    const processes = this.#peer.processes();
-    switch (kind) {
-      case 'reset':
-        return path.reset();
-      case 'kill-sshd':
-        return sshd.resetConnections();
-      case 'half-close-up':
-        return path.halfClose('up');
-      case 'half-close-down':
-        return path.halfClose('down');
-      case 'hold':
-        return during(
-          lastsMs,
-          () => path.hold(),
-          () => path.release(),
-        );
-      case 'blackhole':
-      case 'long-blackhole':
-        return this.#blackhole(lastsMs, ['up', 'down']);
-      case 'blackhole-up':
-        return this.#blackhole(lastsMs, ['up']);
-      case 'blackhole-down':
-        return this.#blackhole(lastsMs, ['down']);
-      case 'freeze-agent':
-        return frozen(lastsMs, processes.agent);
-      case 'freeze-daemon':
-      case 'stop-daemon':
-        return frozen(lastsMs, processes.client);
-      case 'stop-laptop':
-        return frozen(lastsMs, [...this.#localNodes, ...processes.client]);
-      case 'freeze-sshd':
-        return during(
-          lastsMs,
-          () => sshd.freeze(),
-          () => sshd.thaw(),
-        );
-      case 'end-agent':
-        await this.#peer.restartAgent();
-        return undefined;
-      case 'end-node':
-        return this.#site.restartVictim();
-    }
+  #hold(lastsMs: number): Promise<void> {
+    const { path } = this.#site;
+    return during(
+      lastsMs,
+      () => path.hold(),
+      () => path.release(),
+    );
+  }
+
+  #freezeSshd(lastsMs: number): Promise<void> {
+    const { sshd } = this.#site;
+    return during(
+      lastsMs,
+      () => sshd.freeze(),
+      () => sshd.thaw(),
+    );
   }
 
   #blackhole(lastsMs: number, directions: readonly FlowDirection[]): Promise<void> {

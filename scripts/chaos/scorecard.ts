@@ -51,47 +51,47 @@ export interface Scorecard {
 
 export function scorecard(measured: Measured): Scorecard {
   const verdict = judge(measured);
+  return { passed: verdict.length === 0, verdict, figures: figuresOf(measured) };
+}
+
+function figuresOf(measured: Measured): Scorecard['figures'] {
   const { books, resumes, holdings } = measured;
   const resumeMs = resumes.map(({ ms }) => ms);
   const figure = (name: string): number => books[name] ?? 0;
   const cuts = sum(measured.cuts);
   return {
-    passed: verdict.length === 0,
-    verdict,
-    figures: {
-      peer: measured.peer,
-      seed: measured.seed,
-      minutes: round(measured.seconds / 60),
-      cuts: cuts.made,
-      cutsSurvived: cuts.survived,
-      cutsByKind: Object.fromEntries(measured.cuts),
-      ends: Object.fromEntries(measured.ends),
-      falseNodedowns: measured.falseNodedowns.length,
-      resumeP50Ms: percentile(resumeMs, 50),
-      resumeP95Ms: percentile(resumeMs, 95),
-      resumeP99Ms: percentile(resumeMs, 99),
-      longestPauseMs: measured.pauses.longest,
-      silentSeconds: round(measured.pauses.silent / 1_000),
-      calls: figure('call_done'),
-      callsFailed: failedOf(measured, 'call'),
-      callsRunTwice: measured.executed.doubled,
-      messages: figure('sent'),
-      messagesLost: lost(measured),
-      messagesDoubled: figure('doubled'),
-      messagesReordered: figure('reordered'),
-      corrupted: figure('corrupted') + figure('wrong'),
-      binaries: figure('binary_done'),
-      binariesFailed: failedOf(measured, 'binary'),
-      shortStreams: measured.handshakes.done,
-      shortStreamsFailed: failedOf(measured, 'handshake'),
-      payloadBytes: figure('bytes'),
-      wireBytes: measured.wireBytes,
-      restarts: measured.restarts,
-      interventions: measured.interventions,
-      ...(measured.toldResumes === undefined ? {} : { resumes: measured.toldResumes }),
-      slowest: slowest(resumes),
-      processes: Object.fromEntries(holdings),
-    },
+    peer: measured.peer,
+    seed: measured.seed,
+    minutes: round(measured.seconds / 60),
+    cuts: cuts.made,
+    cutsSurvived: cuts.survived,
+    cutsByKind: Object.fromEntries(measured.cuts),
+    ends: Object.fromEntries(measured.ends),
+    falseNodedowns: measured.falseNodedowns.length,
+    resumeP50Ms: percentile(resumeMs, 50),
+    resumeP95Ms: percentile(resumeMs, 95),
+    resumeP99Ms: percentile(resumeMs, 99),
+    longestPauseMs: measured.pauses.longest,
+    silentSeconds: round(measured.pauses.silent / 1_000),
+    calls: figure('call_done'),
+    callsFailed: failedOf(measured, 'call'),
+    callsRunTwice: measured.executed.doubled,
+    messages: figure('sent'),
+    messagesLost: lost(measured),
+    messagesDoubled: figure('doubled'),
+    messagesReordered: figure('reordered'),
+    corrupted: figure('corrupted') + figure('wrong'),
+    binaries: figure('binary_done'),
+    binariesFailed: failedOf(measured, 'binary'),
+    shortStreams: measured.handshakes.done,
+    shortStreamsFailed: failedOf(measured, 'handshake'),
+    payloadBytes: figure('bytes'),
+    wireBytes: measured.wireBytes,
+    restarts: measured.restarts,
+    interventions: measured.interventions,
+    ...(measured.toldResumes === undefined ? {} : { resumes: measured.toldResumes }),
+    slowest: slowest(resumes),
+    processes: Object.fromEntries(holdings),
   };
 }
 

@@ -3,7 +3,7 @@ import { EpmuxError } from '../protocol/errors.ts';
 import type { Caller } from './caller.ts';
 import type { Cleanup } from './cleanup.ts';
 import { type Erlang, plainEnvironment } from './erlang.ts';
-import { startProgram } from './program.ts';
+import { type Program, startProgram } from './program.ts';
 import { until } from './until.ts';
 
 const START_MS = 30_000;
@@ -59,7 +59,7 @@ export async function startGuest(
   options: GuestOptions,
 ): Promise<Guest> {
   const { home, interrupted, cleanup } = options;
-  const guest = startProgram({
+  const program = startProgram({
     title: 'the local node',
     command: [
       erlang.erl,
@@ -73,40 +73,64 @@ export async function startGuest(
       ERL_INETRC: leading.inetrc,
     },
   });
-  cleanup.add('the local node', () => guest.stop());
-  await guest.line(/^ready$/, START_MS, interrupted);
+  cleanup.add('the local node', () => program.stop());
+  await program.line(/^ready$/, START_MS, interrupted);
+  return new ErlangGuest(program, interrupted);
+}
 
-  const ask = async (question: string, answer: RegExp, limitMs: number): Promise<string> => {
-    guest.send(question);
-    const [, value = ''] = await guest.line(answer, limitMs, interrupted);
-    return value;
-  };
-  const nextDown = (ms: number): Promise<string> =>
-    ask(`down ${ms}`, /^down ?(.*)$/, START_MS + ms);
-  const nodedowns = async (): Promise<readonly string[]> => {
+class ErlangGuest implements Guest {
+  readonly #program: Program;
+  readonly #interrupted: AbortSignal;
+
+  constructor(program: Program, interrupted: AbortSignal) {
+    this.#program = program;
+    this.#interrupted = interrupted;
+  }
+
+  async reach(node: string): Promise<void> {
+    await until(`me@laptop's way to ${node}`, REACH_MS, this.#interrupted, async () =>
+      (await this.#ask(`reach ${node}`, /^reached (.+)$/)) === 'true' ? true : undefined,
+    );
+  }
+
+  async nodedown(): Promise<string> {
+    const node = await this.#nextDown(NODEDOWN_MS);
+    if (node !== '') return node;
+    throw new EpmuxError('TIMEOUT', `no nodedown within ${NODEDOWN_MS} ms`);
+  }
+
+  async nodedowns(): Promise<readonly string[]> {
     const gone: string[] = [];
-    for (let node = await nextDown(0); node !== ''; node = await nextDown(0)) gone.push(node);
+    for (let node = await this.#nextDown(0); node !== ''; node = await this.#nextDown(0)) {
+      gone.push(node);
+    }
     return gone;
-  };
-  return {
-    reach: async (node) =>
-      void (await until(`me@laptop's way to ${node}`, REACH_MS, interrupted, async () =>
-        (await ask(`reach ${node}`, /^reached (.+)$/, START_MS)) === 'true' ? true : undefined,
-      )),
-    async nodedown() {
-      const node = await nextDown(NODEDOWN_MS);
-      if (node !== '') return node;
-      throw new EpmuxError('TIMEOUT', `no nodedown within ${NODEDOWN_MS} ms`);
-    },
-    nodedowns,
-    caller: (node) => ({
+  }
+
+  caller(node: string): Caller {
+    return {
       expected: 'ok',
       describe: (ms) => `rpc:call(${node}, timer, sleep, [${ms}])`,
-      begin: async (ms) => void (await ask(`call ${node} ${ms}`, /^calling()$/, START_MS)),
-      async returned() {
-        const [, value = ''] = await guest.line(/^returned (.+)$/, RETURN_MS, interrupted);
-        return { value, nodedowns: (await nodedowns()).length };
+      begin: async (ms) => void (await this.#ask(`call ${node} ${ms}`, /^calling()$/)),
+      returned: async () => {
+        const value = await this.#answer(/^returned (.+)$/, RETURN_MS);
+        return { value, nodedowns: (await this.nodedowns()).length };
       },
-    }),
-  };
+    };
+  }
+
+  /** Empty when none goes within `ms`. */
+  #nextDown(ms: number): Promise<string> {
+    return this.#ask(`down ${ms}`, /^down ?(.*)$/, START_MS + ms);
+  }
+
+  #ask(question: string, answer: RegExp, limitMs = START_MS): Promise<string> {
+    this.#program.send(question);
+    return this.#answer(answer, limitMs);
+  }
+
+  async #answer(answer: RegExp, limitMs: number): Promise<string> {
+    const [, value = ''] = await this.#program.line(answer, limitMs, this.#interrupted);
+    return value;
+  }
 }

@@ -68,63 +68,93 @@ export async function startLaptop(options: LaptopOptions): Promise<Laptop> {
     return reach(epmuxHome);
   });
   cleanup.add('the control connection', async () => client.close());
-  return laptopWith(client, daemon, interrupted);
+  return new ForegroundLaptop(client, daemon, interrupted);
 }
 
-function laptopWith(client: ControlClient, daemon: Program, interrupted: AbortSignal): Laptop {
-  const tunnel = async (): Promise<TunnelStatus | undefined> =>
-    (await client.call('status', {}, { signal: interrupted })).tunnels[0];
-  const links = async (): Promise<readonly LinkStatus[]> => (await tunnel())?.links ?? [];
-  const findLink = async (dyno: string): Promise<LinkStatus | undefined> =>
-    (await links()).find((link) => link.dyno === dyno);
-  const ping = async (node: string, timeoutMs = PING_MS): Promise<number> => {
-    const result = await client.call('ping', { node, timeoutMs }, { signal: interrupted });
+class ForegroundLaptop implements Laptop {
+  readonly #client: ControlClient;
+  readonly #daemon: Program;
+  readonly #interrupted: AbortSignal;
+
+  constructor(client: ControlClient, daemon: Program, interrupted: AbortSignal) {
+    this.#client = client;
+    this.#daemon = daemon;
+    this.#interrupted = interrupted;
+  }
+
+  async up(): Promise<Leading> {
+    await this.#until('the tunnel', UP_MS, async () => {
+      const now = await this.#tunnel().catch(async (error: unknown) => {
+        // Why it ends says more than that its connection did.
+        await this.#daemon.line(NO_LINE, START_MS, this.#interrupted);
+        throw error;
+      });
+      return now?.nodes.some(isThere) || undefined;
+    });
+    return this.#client.call('leading', {}, { signal: this.#interrupted });
+  }
+
+  nodes(count: number): Promise<readonly NodeStatus[]> {
+    return this.#until(`${count} nodes`, NODES_MS, async () => {
+      const nodes = ((await this.#tunnel())?.nodes ?? []).filter(isThere);
+      return nodes.length === count ? nodes : undefined;
+    });
+  }
+
+  async ping(node: string, timeoutMs = PING_MS): Promise<number> {
+    const signal = this.#interrupted;
+    const result = await this.#client.call('ping', { node, timeoutMs }, { signal });
     if (result.pong && result.rttMs !== null) return result.rttMs;
     const { error } = result;
     const why =
       error === null ? new EpmuxError('NODE_UNREACHABLE', 'pang') : fromErrorStatus(error);
     throw why.with({ message: `${result.node}: ${why.message}` });
-  };
-  return {
-    async up() {
-      await until('the tunnel', UP_MS, interrupted, async () => {
-        const now = await tunnel().catch(async (error: unknown) => {
-          // Why it ends says more than that its connection did.
-          await daemon.line(NO_LINE, START_MS, interrupted);
-          throw error;
-        });
-        return now?.nodes.some(isThere) || undefined;
-      });
-      return client.call('leading', {}, { signal: interrupted });
-    },
-    nodes: (count) =>
-      until(`${count} nodes`, NODES_MS, interrupted, async () => {
-        const nodes = ((await tunnel())?.nodes ?? []).filter(isThere);
-        return nodes.length === count ? nodes : undefined;
+  }
+
+  pong(node: string): Promise<number> {
+    return this.#until(`a pong of ${node}`, PONG_MS, () =>
+      this.ping(node).catch((error: EpmuxError) => {
+        if (error.code === 'COOKIE_REFUSED') return undefined;
+        throw error;
       }),
-    ping,
-    pong: (node) =>
-      until(`a pong of ${node}`, PONG_MS, interrupted, () =>
-        ping(node).catch((error: EpmuxError) => {
-          if (error.code === 'COOKIE_REFUSED') return undefined;
-          throw error;
-        }),
-      ),
-    links,
-    link: (dyno) => until(`the link to ${dyno}`, NODES_MS, interrupted, () => findLink(dyno)),
-    resumed: (dyno, resumes) =>
-      until(`the link to ${dyno} to resume`, RESUME_MS, interrupted, async () => {
-        const now = await findLink(dyno);
-        return now?.state === 'up' && now.resumes > resumes ? now : undefined;
-      }),
-    back: (dyno, incarnation) =>
-      until(`the new ${dyno}`, BACK_MS, interrupted, async () => {
-        const now = await tunnel();
-        const link = now?.links.find((each) => each.dyno === dyno);
-        if (link?.state !== 'up' || link.incarnation === incarnation) return undefined;
-        return now?.nodes.find((node) => node.dyno === dyno && isThere(node));
-      }),
-  };
+    );
+  }
+
+  async links(): Promise<readonly LinkStatus[]> {
+    return (await this.#tunnel())?.links ?? [];
+  }
+
+  link(dyno: string): Promise<LinkStatus> {
+    return this.#until(`the link to ${dyno}`, NODES_MS, () => this.#findLink(dyno));
+  }
+
+  resumed(dyno: string, resumes: number): Promise<LinkStatus> {
+    return this.#until(`the link to ${dyno} to resume`, RESUME_MS, async () => {
+      const now = await this.#findLink(dyno);
+      return now?.state === 'up' && now.resumes > resumes ? now : undefined;
+    });
+  }
+
+  back(dyno: string, incarnation: string | null): Promise<NodeStatus> {
+    return this.#until(`the new ${dyno}`, BACK_MS, async () => {
+      const now = await this.#tunnel();
+      const link = now?.links.find((each) => each.dyno === dyno);
+      if (link?.state !== 'up' || link.incarnation === incarnation) return undefined;
+      return now?.nodes.find((node) => node.dyno === dyno && isThere(node));
+    });
+  }
+
+  async #tunnel(): Promise<TunnelStatus | undefined> {
+    return (await this.#client.call('status', {}, { signal: this.#interrupted })).tunnels[0];
+  }
+
+  async #findLink(dyno: string): Promise<LinkStatus | undefined> {
+    return (await this.links()).find((link) => link.dyno === dyno);
+  }
+
+  #until<T>(what: string, limitMs: number, look: () => Promise<T | undefined>): Promise<T> {
+    return until(what, limitMs, this.#interrupted, look);
+  }
 }
 
 /** For a moment a busy agent may know no more than the name that epmd has. */
