@@ -40,6 +40,8 @@ export interface Io {
   readonly outputGivenUp: AbortSignal;
   /** The width to lay text out for. */
   readonly columns: number;
+  /** Lines of the terminal that stdout is; undefined where nobody knows. */
+  readonly rows: number | undefined;
   /** On its way for this command. */
   readonly earlyDaemon?: EarlyDaemon | undefined;
   /** Asked for this command before it was read. */
@@ -80,6 +82,9 @@ export function processIo(
     giveUpOutput: () => output.abort(),
     outputGivenUp: output.signal,
     columns: stdout.columns ?? 80,
+    get rows() {
+      return stdout.rows || undefined;
+    },
     earlyDaemon,
   };
 }

@@ -26,6 +26,9 @@ const NEEDS_VALUE = ' needs a value';
 const EXIT_CODES =
   'Exit codes: 0 done, 1 failed, 2 usage, 3 not connected, 4 not found, 5 not allowed';
 
+/** In less, names of options would be broken. */
+const LEAST_COLUMNS = 40;
+
 /** `argv` without the program. Throws USAGE with the one thing that is wrong. */
 export async function parseCommandLine(argv: readonly string[], columns: number): Promise<Request> {
   const end = argv.indexOf('--');
@@ -210,7 +213,10 @@ function usage(command: CommandModule, message: string): EpmuxError {
 async function helpFor(word: string | undefined, columns: number): Promise<Request> {
   if (word === AGENT.name) return { kind: 'help', text: (await AGENT.help()).trimEnd() };
   const help = word === undefined ? programHelp() : commandHelp(await findCommand(word).load());
-  return { kind: 'help', text: await help.wrap(Math.min(100, columns)).getHelp() };
+  return {
+    kind: 'help',
+    text: await help.wrap(Math.max(LEAST_COLUMNS, Math.min(100, columns))).getHelp(),
+  };
 }
 
 function programHelp(): Argv {

@@ -84,7 +84,8 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 const CERTIFICATE_HINT =
   'a proxy may be in between: give Node its certificate by NODE_EXTRA_CA_CERTS, and check the clock';
-const PROXY_HINT = 'check that proxy; hosts in NO_PROXY are asked without it';
+const PROXY_HINT =
+  'check that proxy; hosts in NO_PROXY are asked without it, unless it is that of --via';
 const UNTRUSTED = /SELF_SIGNED|UNABLE_TO|CERT_UNTRUSTED|CERT_SIGNATURE/;
 const TLS = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/;
 

@@ -31,12 +31,15 @@ export const ERROR_CODES = {
     hint: 'correct the file, or name another way on the command line',
   },
   INTERRUPTED: { exit: Exit.interrupted, hint: 'run the command again when you like' },
-  TIMEOUT: { exit: Exit.failed, hint: 'try again; `epmux logs` shows what was waited for' },
+  TIMEOUT: {
+    exit: Exit.failed,
+    hint: 'try again; of a tunnel `epmux logs` shows what was waited for',
+  },
 
   // protocol and session
   PROTOCOL: {
     exit: Exit.failed,
-    hint: 'what answers there is no epmux agent, or a broken one: check the port',
+    hint: 'check that nothing between the ends rewrites bytes; report it when both ends are epmux',
   },
   NOT_AN_AGENT: { exit: Exit.failed, hint: 'check that the port leads to `epmux agent`' },
   VERSION_MISMATCH: {
@@ -72,7 +75,7 @@ export const ERROR_CODES = {
   },
   PIPE_LOST: {
     exit: Exit.notConnected,
-    hint: 'epmux reconnects by itself; `epmux status` shows how far it is',
+    hint: 'a tunnel reconnects by itself, `epmux status` shows how far it is; run a command of `exec` again',
   },
   SSH_AUTH_REFUSED: {
     exit: Exit.notAllowed,
@@ -223,7 +226,7 @@ export const ERROR_CODES = {
     exit: Exit.failed,
     hint: 'something else listens there: free it or choose another port',
   },
-  PERMISSION_DENIED: { exit: Exit.failed, hint: 'check who owns the file or folder' },
+  PERMISSION_DENIED: { exit: Exit.failed, hint: 'check who may use the file, folder or port' },
   DISK_FULL: { exit: Exit.failed, hint: 'free some space' },
   STATE_UNREADABLE: {
     exit: Exit.failed,

@@ -10,6 +10,10 @@ interface WireMeaning {
   readonly error: ErrorCode;
   /** Said when the other end gave no text. */
   readonly message: string;
+  /** Where the code's own is for this end. */
+  readonly hint?: string;
+  /** Stands behind what the other end says of itself and this one. */
+  readonly tail?: string;
 }
 
 const MEANINGS: { readonly [Name in WireCodeName]: WireMeaning } = {
@@ -17,7 +21,12 @@ const MEANINGS: { readonly [Name in WireCodeName]: WireMeaning } = {
   PROTOCOL: { error: 'PROTOCOL', message: 'the other end says that the protocol was broken' },
   VERSION: { error: 'VERSION_MISMATCH', message: 'no common version of the protocol' },
   SECRET: { error: 'SECRET_REFUSED', message: 'the other end has another secret' },
-  UNSUPPORTED: { error: 'UNSUPPORTED', message: 'the other end does not know what was asked' },
+  UNSUPPORTED: {
+    error: 'UNSUPPORTED',
+    message: 'the other end does not know what was asked',
+    hint: 'the other end is older and does not know what this one requires: install this version there',
+    tail: ', as the other end says',
+  },
   SESSION_UNKNOWN: { error: 'SESSION_LOST', message: 'the other end has no such session' },
   POSITION: { error: 'SESSION_LOST', message: 'the session can not be resumed' },
   BUSY: { error: 'BUSY', message: 'a limit is reached at the other end' },
@@ -66,10 +75,11 @@ export function wireCodeName(code: number): string {
 /** The error that a code and text of the other end amount to. The text is made safe to print. */
 export function wireError(reason: EndReason): EpmuxError {
   const name = NAMES.get(reason.code);
-  const meaning = MEANINGS[name ?? 'PROTOCOL'];
+  const { error, message, hint, tail = '' }: WireMeaning = MEANINGS[name ?? 'PROTOCOL'];
   const unknown = name === undefined ? ` (${wireCodeName(reason.code)})` : '';
   const text = printable(reason.text).trim();
-  return new EpmuxError(meaning.error, `${text === '' ? meaning.message : text}${unknown}`);
+  const told = text === '' ? message : `${text}${tail}`;
+  return new EpmuxError(error, `${told}${unknown}`, hint === undefined ? {} : { hint });
 }
 
 /** What to tell the other end when `error` is why this one gives up. */

@@ -94,6 +94,25 @@ describe('the commands', function () {
     });
   });
 
+  it('shows what fits on the terminal while it watches, and how much more there is', async () => {
+    const nodes = Array.from({ length: 40 }, (_, at) => ({ ...node, name: `n${at}@dyno` }));
+    let answers = 0;
+    await cli.home.daemon({
+      status: () => {
+        answers += 1;
+        if (answers > 1) throw new EpmuxError('BUSY', 'that was it');
+        return { daemon, tunnels: [{ ...prod, nodes }] };
+      },
+    });
+    const env = { ...cli.home.env, NO_COLOR: '1', TERM: 'xterm' };
+    const command = `stty rows 10; exec ${[...EPMUX, 'status', '-w'].join(' ')}`;
+    const terminal = inTerminal(['sh', '-c', command], { cwd: cli.home.folder, env });
+    terminal.onOutput(() => undefined);
+    const { said } = await terminal.ended;
+    assert.match(said, /prod {2}up[\s\S]*n6@dyno[^\n]*\n *and 33 more lines\r?\n/);
+    assert.doesNotMatch(said, /n7@dyno/);
+  });
+
   describe('nodes', () => {
     it('is a line each, aligned, and JSON with the tunnel', async () => {
       const stale = { ...node, name: 'worker_2@dyno', state: 'stale' } as const;

@@ -19,6 +19,12 @@ describe('wire codes and errors', () => {
     assert.equal(error.message, 'no such node: my_app');
   });
 
+  it('tell what the other end does not know from what this one does not', () => {
+    const refused = wireError({ code: WireCode.UNSUPPORTED, text: 'the other end requires 7' });
+    assert.equal(refused.message, 'the other end requires 7, as the other end says');
+    assert.match(refused.hint, /the other end is older/);
+  });
+
   it('report an unknown code by its number', () => {
     assert.match(wireError({ code: 0x9001, text: '' }).message, /code 36865/);
   });

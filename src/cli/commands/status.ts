@@ -7,6 +7,7 @@ import { defineCommand, JSON_OPTION } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
 import type { Io } from '../io.ts';
 import { renderStatus } from '../terminal/status-view.ts';
+import { count } from '../terminal/units.ts';
 
 const WATCH_EVERY_MS = 1_000;
 const HOME_AND_CLEAR = '\u001b[H\u001b[J';
@@ -59,7 +60,7 @@ async function watch(
     const found = await daemon.call('status', filter, { signal: io.interrupted });
     const lines = renderStatus(found, io.paintOut, systemClock.wallNow());
     if (isDrawn) {
-      io.out(HOME_AND_CLEAR + lines.join('\n'));
+      io.out(HOME_AND_CLEAR + withinRows(lines, io.rows).join('\n'));
     } else {
       const facts = JSON.stringify(found.tunnels);
       if (facts !== last) io.out(`${lines.join('\n')}\n`);
@@ -67,4 +68,11 @@ async function watch(
     }
     await delay(WATCH_EVERY_MS, undefined, { signal: io.interrupted });
   }
+}
+
+/** What is longer would scroll each second, its beginning never seen. The last row is for the line end. */
+function withinRows(lines: readonly string[], rows: number | undefined): readonly string[] {
+  if (rows === undefined || lines.length < rows) return lines;
+  const shown = lines.slice(0, Math.max(1, rows - 2));
+  return [...shown, `and ${count(lines.length - shown.length, 'more line')}`];
 }

@@ -57,7 +57,7 @@ const WITHOUT_AGENT =
   'without one a cut closes local connections at once: see docs/agent.md for running `epmux agent` there';
 
 export const SURROUNDINGS_CHECKS: readonly Check<DynoContext>[] = [
-  { id: 'node-there', title: 'Node', look: lookAtNode },
+  { id: 'node-there', title: 'Node there', look: lookAtNode },
   { id: 'agent', title: 'agent', vital: true, look: lookForAgent },
 ];
 

@@ -96,7 +96,8 @@ async function lookAtElixir(ports: LocalPorts, signal: AbortSignal) {
 
 async function lookAtCookie(ports: LocalPorts) {
   const file = await ports.cookieFile();
-  if (file === undefined) return ok('none yet: the first `epmux up`, or the first node, makes one');
+  if (file === undefined)
+    return ok('none yet: the first connection to a node, or the first local node, makes one');
   const mode = `0${file.mode.toString(8)}`;
   const wrong = (what: string, hint: string) =>
     broken(new EpmuxError('PERMISSION_DENIED', `${file.path} ${what}`, { hint }));

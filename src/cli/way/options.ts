@@ -21,7 +21,7 @@ export const WAY_OPTIONS = {
     array: true,
     requiresArg: true,
     describe:
-      'a dyno (web.1) or a process type (web); may stand several times (default: every dyno)',
+      'a dyno (web.1) or a process type (web); may stand several times (default: every running dyno)',
   },
   ssh: {
     type: 'string',
@@ -53,7 +53,7 @@ export const WAY_OPTIONS = {
   'agent-port': {
     type: 'string',
     requiresArg: true,
-    describe: `the agent's port behind --ssh (default ${AGENT_PORT})`,
+    describe: `the agent's port behind --ssh or in a dyno (default ${AGENT_PORT})`,
   },
   via: {
     type: 'string',
@@ -63,7 +63,7 @@ export const WAY_OPTIONS = {
   'epmd-port': {
     type: 'string',
     requiresArg: true,
-    describe: `the port of the dyno's epmd, without an agent (default ${EPMD_PORT})`,
+    describe: `the port of the dyno's epmd, without an agent of its own (default ${EPMD_PORT})`,
   },
   'secret-file': {
     type: 'string',
