@@ -9,7 +9,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { VERSION } from '../runtime/version.ts';
 import type { DaemonPaths } from './paths.ts';
 import type { Redactor } from './redact.ts';
@@ -93,7 +93,9 @@ export function reportCrash(
   try {
     mkdirSync(paths.crashesDir, { recursive: true, mode: 0o700 });
     writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`, { mode: 0o600 });
-    for (const old of reports(paths.crashesDir).slice(0, -KEPT)) {
+    // Where the clock was set back the new one is not the last by its name.
+    const others = reports(paths.crashesDir).filter((name) => name !== basename(file));
+    for (const old of others.slice(0, Math.max(0, others.length - KEPT + 1))) {
       rmSync(join(paths.crashesDir, old), { force: true });
     }
     return file;

@@ -49,6 +49,15 @@ describe('the report of a crash', () => {
     assert.doesNotMatch(text, /the cookie|hidden/);
   });
 
+  it('stays when it is written, also where the clock was set back', () => {
+    for (let minute = 0; minute < 5; minute += 1) {
+      reportCrash(paths, { ...DEATH, at: NOON + minute * 60_000 }, redactor);
+    }
+    const file = reportCrash(paths, { ...DEATH, at: NOON - 3_600_000 }, redactor) ?? '';
+    assert.match(readFileSync(file, 'utf8'), /T11:00:00/);
+    assert.equal(readdirSync(paths.crashesDir).length, 5);
+  });
+
   it('is there for the last five', () => {
     for (let minute = 0; minute < 8; minute += 1) {
       reportCrash(paths, { ...DEATH, at: NOON + minute * 60_000 }, redactor);
