@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, truncate } from 'node:fs/promises';
+import { type FileHandle, open, rename, stat, truncate } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { fileError } from '../runtime/system-error.ts';
 
@@ -12,6 +12,9 @@ export interface LogFileOptions {
   readonly retryMs?: number;
   readonly now?: () => number;
 }
+
+/** Between two looks whether its file is still there. */
+const LOOK_MS = 5_000;
 
 const LOG_FILE_DEFAULTS = {
   maxWaitingBytes: 1_048_576,
@@ -34,6 +37,7 @@ export class LogFile extends Writable {
   #lost = 0;
   #problem: string | undefined;
   #retryAt = 0;
+  #lookAt = 0;
 
   constructor(path: string, options: LogFileOptions) {
     super({ decodeStrings: true });
@@ -111,11 +115,23 @@ export class LogFile extends Writable {
   }
 
   async #openFile(): Promise<FileHandle> {
+    const now = this.#options.now();
+    if (now >= this.#lookAt) {
+      this.#lookAt = now + LOOK_MS;
+      if (!(await this.#isInPlace())) await this.#closeFile();
+    }
     if (this.#file === undefined) {
       this.#file = await open(this.#path, 'a', 0o600);
       this.#fileBytes = (await this.#file.stat()).size;
     }
     return this.#file;
+  }
+
+  /** Whether what is written is where it is looked for: the file may have been taken away. */
+  async #isInPlace(): Promise<boolean> {
+    const there = await stat(this.#path).catch(() => undefined);
+    const own = await this.#file?.stat();
+    return there?.ino === own?.ino && there?.dev === own?.dev;
   }
 
   async #closeFile(): Promise<void> {

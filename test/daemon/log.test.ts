@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { DaemonLog, logFileOptions } from '../../src/daemon/log.ts';
@@ -49,6 +49,18 @@ describe("the daemon's log", () => {
     await log.close();
     assert.doesNotMatch(readFileSync(file, 'utf8'), /hunter2|MONSTER|swordfish/);
     assert.match(lines()[0] ?? '', /port=1/);
+  });
+
+  it('begins its file anew within 5 s where that was taken away', async () => {
+    let now = 0;
+    const log = open({ now: () => now });
+    log.info('first');
+    while (!written().includes('first')) await turn();
+    rmSync(file);
+    now = 5_000;
+    log.info('second');
+    await log.close();
+    assert.deepEqual([lines().length, lines()[0]?.includes('second')], [1, true]);
   });
 
   async function writeTwelve(maxFiles: number): Promise<void> {
