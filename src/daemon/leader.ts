@@ -1,11 +1,10 @@
-import { EpmuxError } from '../protocol/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Environment } from '../runtime/environment.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Addresses } from './addresses.ts';
 import type { Leading } from './control/api.ts';
-import { writeFileAtomic } from './files.ts';
-import { HostsFile, hostsText, inetrcText } from './inetrc.ts';
+import { hostsText, inetrcText } from './inetrc.ts';
+import { KeptFile } from './kept-file.ts';
 import type { DaemonLimits } from './limits.ts';
 import { NameTable } from './names.ts';
 import { OwnHosts } from './own-hosts.ts';
@@ -31,10 +30,11 @@ export class Leader {
   readonly addresses: Addresses;
   readonly leading: Leading;
   readonly #epmd: VirtualEpmd;
-  readonly #hosts: HostsFile;
+  /** A running node reads it again within 5 s. */
+  readonly #hosts: KeptFile;
+  readonly #inetrc: KeptFile;
   readonly #ownHosts: OwnHosts;
   readonly #moved: string | undefined;
-  #inetrcProblem: EpmuxError | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -46,7 +46,8 @@ export class Leader {
     this.names = names;
     this.#epmd = epmd;
     this.#ownHosts = options.ownHosts ?? new OwnHosts();
-    this.#hosts = new HostsFile(paths.hostsFile, logger);
+    this.#hosts = new KeptFile('hosts', paths.hostsFile, logger);
+    this.#inetrc = new KeptFile('inetrc', paths.inetrcFile, logger);
     this.leading = { epmdPort: epmd.port, inetrc: paths.inetrcFile };
     this.addresses = new Addresses({
       isOwn: (host) => this.#ownHosts.has(host),
@@ -78,22 +79,23 @@ export class Leader {
       logger,
     });
     const leader = new Leader(options, { epmd, names });
-    await leader.#writeInetrc(paths, logger);
+    await leader.#inetrc.set(inetrcText(paths.hostsFile));
     await leader.#writeHosts();
     await state.update((old) => ({ ...old, epmdPort: epmd.port }));
     return leader;
   }
 
   get problems(): readonly string[] {
-    return [this.#moved, this.#inetrcProblem?.message, this.#hosts.problem?.message].filter(
+    return [this.#moved, this.#inetrc.problem?.message, this.#hosts.problem?.message].filter(
       (problem) => problem !== undefined,
     );
   }
 
-  /** Learns by what other names this machine goes now, and writes again what could not be written. */
+  /** Learns by what other names this machine goes now, and writes again what could not be written, or is gone. */
   async retry(): Promise<void> {
     if (this.#ownHosts.look()) await this.#writeHosts();
     else await this.#hosts.retry();
+    await this.#inetrc.retry();
   }
 
   /** Idempotent. */
@@ -107,15 +109,5 @@ export class Leader {
     // A dyno's host that is led to already stays where its nodes are.
     const own = this.#ownHosts.all.filter((name) => !hosts.has(name));
     return this.#hosts.set(hostsText(hosts, own));
-  }
-
-  async #writeInetrc(paths: DaemonPaths, logger: Logger): Promise<void> {
-    try {
-      await writeFileAtomic(paths.inetrcFile, inetrcText(paths.hostsFile));
-    } catch (error) {
-      if (!(error instanceof EpmuxError)) throw error;
-      this.#inetrcProblem = error;
-      logger.error('the inetrc file can not be written', { reason: error.message });
-    }
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { Leader } from '../../src/daemon/leader.ts';
 import { splitNodeName } from '../../src/daemon/names.ts';
 import { OwnHosts, ownHostNames } from '../../src/daemon/own-hosts.ts';
@@ -80,6 +80,26 @@ describe('what leads local nodes', () => {
     assert.equal(hosts(), '127.0.0.1 home mbp-17.corp.example.com mbp-17\n');
     assert.equal(await leader.addresses.addressOf('mbp-17', {}), '127.0.0.1');
     assert.equal(await leader.addresses.addressOf('home', {}), '127.0.0.1');
+  });
+
+  it('is there again when its files were taken away, or could not be written', async () => {
+    const files = [paths.hostsFile, paths.inetrcFile];
+    const before = files.map((file) => readFileSync(file, 'utf8'));
+    for (const file of files) {
+      rmSync(file);
+      mkdirSync(file);
+    }
+    hostName = 'office';
+    await leader.retry();
+    await leader.retry();
+    for (const file of files) rmSync(file, { recursive: true });
+    await leader.retry();
+    assert.deepEqual(leader.problems, []);
+    assert.match(hosts(), /office/);
+    for (const file of files) rmSync(file);
+    await leader.retry();
+    assert.equal(readFileSync(paths.inetrcFile, 'utf8'), before[1]);
+    assert.match(hosts(), /office/);
   });
 
   it('leaves a host where its nodes are when this machine gets its name', async () => {
