@@ -130,7 +130,7 @@ export class Daemon {
   get problems(): readonly string[] {
     const { problem: state } = this.#state;
     const { problem: log } = this.#options.log;
-    const problems = [...this.#leader.problems];
+    const problems = [...this.#leader.problems, ...this.tunnels.problems];
     if (state !== undefined) problems.push(`the tunnels can not be written down: ${state.message}`);
     if (log !== undefined) problems.push(`the log loses lines: ${log}`);
     const full = this.#descriptors.refusal();
@@ -211,6 +211,7 @@ export class Daemon {
       onLook: () => {
         this.#lock.keep();
         void this.#state.retry();
+        void this.tunnels.retry();
         void this.#leader.retry();
         void this.#control?.look(() => ensureRuntimeFolder(paths));
       },

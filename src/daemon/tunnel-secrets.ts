@@ -19,6 +19,7 @@ export class TunnelSecrets {
   readonly ahead: HerokuAhead | undefined;
   #files: SecretFiles;
   #given: UpSecrets;
+  #unkept: EpmuxError | undefined;
 
   constructor(
     spec: TunnelSpec,
@@ -110,7 +111,19 @@ export class TunnelSecrets {
   /** So that the tunnel can come back with the daemon. */
   async keep(): Promise<void> {
     const { secret } = this.#given;
-    if (secret !== undefined) await this.#store.write(this.#name, secret);
+    if (secret === undefined) return;
+    try {
+      await this.#store.write(this.#name, secret);
+      this.#unkept = undefined;
+    } catch (error) {
+      if (error instanceof EpmuxError) this.#unkept = error;
+      throw error;
+    }
+  }
+
+  /** Why the secret would not come back with the daemon: it could not be written. */
+  get unkept(): EpmuxError | undefined {
+    return this.#unkept;
   }
 
   forget(): Promise<void> {

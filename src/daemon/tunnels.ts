@@ -95,6 +95,22 @@ export class Tunnels {
     return { tunnel, alreadyUp };
   }
 
+  /** What of them can't be kept for the next daemon. */
+  get problems(): readonly string[] {
+    return this.all.flatMap(({ spec, secrets: { unkept } }) =>
+      unkept === undefined ? [] : [`the secret of ${spec.name} can not be kept: ${unkept.message}`],
+    );
+  }
+
+  /** Keeps what could not be kept. */
+  async retry(): Promise<void> {
+    for (const tunnel of this.all) {
+      if (tunnel.secrets.unkept === undefined) continue;
+      await tunnel.secrets.keep().catch(() => undefined);
+      await this.#forgetSecret(tunnel);
+    }
+  }
+
   /** What no file holds of those that would come back. */
   memory(): readonly TunnelMemory[] {
     return [...this.#entries.values()]

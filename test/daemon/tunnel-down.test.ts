@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Daemon } from '../../src/daemon/daemon.ts';
 import { SecretStore } from '../../src/daemon/secrets.ts';
 import { AgentEnd } from '../support/agent-end.ts';
 import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
@@ -12,11 +14,12 @@ describe('a tunnel while it comes up', () => {
   const folder = tempFolder();
   let far: FarEnd;
   let fixture: DaemonFixture;
+  let daemon: Daemon;
 
   beforeEach(async () => {
     far = await FarEnd.start();
     fixture = new DaemonFixture(folder.path);
-    await fixture.start();
+    daemon = await fixture.start();
   });
   afterEach(async () => {
     await fixture.stop();
@@ -51,6 +54,27 @@ describe('a tunnel while it comes up', () => {
     const client = await fixture.client();
     await client.call('down', { name: 'prod' });
     await Promise.all(told);
+  });
+
+  it('tells that its secret can not be kept, and keeps it as soon as it can be', async () => {
+    const agent = await AgentEnd.start({ secret: SECRET, nodes: { 'app@dyno-1': far.port } });
+    const { secretsDir } = fixture.paths;
+    rmSync(secretsDir, { recursive: true });
+    writeFileSync(secretsDir, 'in the way');
+    try {
+      const client = await fixture.client();
+      await client.call('up', { spec: connectSpec(agent.port), secrets: { secret: SECRET } });
+      const problems = async () => (await client.call('status', {})).daemon.problems;
+      await daemon.tunnels.retry();
+      assert.match((await problems())?.join() ?? '', /^the secret of prod can not be kept: /);
+      rmSync(secretsDir);
+      mkdirSync(secretsDir);
+      await daemon.tunnels.retry();
+      assert.equal(await problems(), undefined);
+      assert.equal(readFileSync(join(secretsDir, 'prod'), 'utf8'), `${SECRET}\n`);
+    } finally {
+      await agent.kill();
+    }
   });
 
   it('is not written down once it is taken down, though its secret is being written', async () => {
