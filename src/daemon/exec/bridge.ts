@@ -7,8 +7,11 @@ import {
   encodeFrames,
   encodeJson,
   type Frame,
+  type FrameHandlers,
   FrameSplitter,
   FrameType,
+  type FromCommand,
+  handleFrame,
   jsonOf,
   WINDOW_BYTES,
 } from './frames.ts';
@@ -30,6 +33,13 @@ class Bridge {
   readonly #socket: Socket;
   readonly #remote: RemoteProcess;
   readonly #frames = new FrameSplitter();
+  readonly #handlers: FrameHandlers<FromCommand> = {
+    [FrameType.stdin]: (frame) => this.#onStdin(frame),
+    [FrameType.stdinEnd]: () => this.#remote.io.end(),
+    [FrameType.resize]: (frame) => this.#remote.resize(...sizeOf(frame)),
+    [FrameType.signal]: ({ payload }) => this.#remote.signal(payload.toString('utf8')),
+    [FrameType.credit]: (frame) => this.#onCredit(frame),
+  };
   /** What may still be sent of stdout and stderr; a last chunk may exceed it. */
   #mayBytes = WINDOW_BYTES;
   /** Taken from stdin, and granted anew once the process takes more. */
@@ -71,38 +81,22 @@ class Bridge {
 
   #onBytes(chunk: Buffer): void {
     try {
-      for (const frame of this.#frames.push(chunk)) this.#onFrame(frame);
+      for (const frame of this.#frames.push(chunk)) handleFrame(this.#handlers, frame);
     } catch {
       this.#socket.destroy();
     }
   }
 
-  #onFrame(frame: Frame): void {
-    switch (frame.type) {
-      case FrameType.stdin:
-        this.#takenBytes += frame.payload.length;
-        if (this.#takenBytes > WINDOW_BYTES) throw tooMuch();
-        if (!this.#remote.io.write(frame.payload)) this.#stdinFull = true;
-        this.#grant();
-        break;
-      case FrameType.stdinEnd:
-        this.#remote.io.end();
-        break;
-      case FrameType.resize: {
-        const [columns, rows] = sizeOf(frame);
-        this.#remote.resize(columns, rows);
-        break;
-      }
-      case FrameType.signal:
-        this.#remote.signal(frame.payload.toString('utf8'));
-        break;
-      case FrameType.credit:
-        this.#mayBytes += creditOf(frame);
-        if (this.#mayBytes > 0) this.#remote.io.resume();
-        break;
-      default:
-        throw new EpmuxError('CONTROL_PROTOCOL', 'a frame that only the daemon sends');
-    }
+  #onStdin({ payload }: Frame): void {
+    this.#takenBytes += payload.length;
+    if (this.#takenBytes > WINDOW_BYTES) throw tooMuch();
+    if (!this.#remote.io.write(payload)) this.#stdinFull = true;
+    this.#grant();
+  }
+
+  #onCredit(frame: Frame): void {
+    this.#mayBytes += creditOf(frame);
+    if (this.#mayBytes > 0) this.#remote.io.resume();
   }
 
   #grant(): void {

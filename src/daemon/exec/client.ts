@@ -10,8 +10,11 @@ import {
   encodeFrames,
   encodeJson,
   type Frame,
+  type FrameHandlers,
   FrameSplitter,
   FrameType,
+  type FromDaemon,
+  handleFrame,
   jsonOf,
 } from './frames.ts';
 import { sendParts } from './send.ts';
@@ -44,6 +47,14 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
   readonly exited: Promise<ProcessExit> = this.#exit.promise;
   readonly #socket: Socket;
   readonly #frames = new FrameSplitter();
+  readonly #frameHandlers: FrameHandlers<FromDaemon> = {
+    [FrameType.stdout]: ({ payload }) => this.#receive({ kind: 'stdout', bytes: payload }),
+    [FrameType.stderr]: ({ payload }) => this.#receive({ kind: 'stderr', bytes: payload }),
+    [FrameType.stdoutEnd]: () => this.#receive({ kind: 'end' }),
+    [FrameType.credit]: (frame) => this.#stdin.grant(creditOf(frame)),
+    [FrameType.exit]: (frame) => this.#onExit(frame),
+    [FrameType.closed]: (frame) => this.#onClosed(frame),
+  };
   readonly #stdin: StdinQueue;
   #handlers: PipeHandlers | undefined;
   #onStderr: ((chunk: Uint8Array) => void) | undefined;
@@ -123,40 +134,21 @@ class BrokeredProcess implements RemoteProcess, BytePipe {
 
   #onChunk(chunk: Buffer): void {
     try {
-      for (const frame of this.#frames.push(chunk)) this.#onFrame(frame);
+      for (const frame of this.#frames.push(chunk)) handleFrame(this.#frameHandlers, frame);
     } catch (error) {
       this.#finish(EpmuxError.from(error, 'CONTROL_PROTOCOL', 'the daemon sends what is no frame'));
       this.#socket.destroy();
     }
   }
 
-  #onFrame(frame: Frame): void {
-    switch (frame.type) {
-      case FrameType.stdout:
-        this.#receive({ kind: 'stdout', bytes: frame.payload });
-        break;
-      case FrameType.stderr:
-        this.#receive({ kind: 'stderr', bytes: frame.payload });
-        break;
-      case FrameType.stdoutEnd:
-        this.#receive({ kind: 'end' });
-        break;
-      case FrameType.credit:
-        this.#stdin.grant(creditOf(frame));
-        break;
-      case FrameType.exit: {
-        const { code, signal } = jsonOf(frame) as Partial<ProcessExit>;
-        this.#exit.resolve({ code, signal });
-        break;
-      }
-      case FrameType.closed: {
-        const { error } = jsonOf(frame) as { readonly error?: unknown };
-        this.#finish(error === undefined ? undefined : fromRpcError(error));
-        break;
-      }
-      default:
-        throw new EpmuxError('CONTROL_PROTOCOL', 'a frame that only commands send');
-    }
+  #onExit(frame: Frame): void {
+    const { code, signal } = jsonOf(frame) as Partial<ProcessExit>;
+    this.#exit.resolve({ code, signal });
+  }
+
+  #onClosed(frame: Frame): void {
+    const { error } = jsonOf(frame) as { readonly error?: unknown };
+    this.#finish(error === undefined ? undefined : fromRpcError(error));
   }
 
   /** The first end counts. */

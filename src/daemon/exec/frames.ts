@@ -26,6 +26,10 @@ export const FrameType = {
   closed: 10,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
+/** Those that a command sends. */
+export type FromCommand = (typeof FrameType)['stdin' | 'stdinEnd' | 'resize' | 'signal' | 'credit'];
+/** Those that the daemon sends. */
+export type FromDaemon = Exclude<FrameType, FromCommand> | typeof FrameType.credit;
 
 export const WINDOW_BYTES = 256 * 1024;
 const HEADER_BYTES = 5;
@@ -35,6 +39,21 @@ const TYPES: ReadonlySet<number> = new Set(Object.values(FrameType));
 export interface Frame {
   readonly type: FrameType;
   readonly payload: Buffer;
+}
+
+/** What each frame that may come does. */
+export type FrameHandlers<T extends FrameType> = { readonly [K in T]: (frame: Frame) => void };
+
+/** CONTROL_PROTOCOL for a frame that this end only sends. */
+export function handleFrame(
+  handlers: Partial<Record<FrameType, (frame: Frame) => void>>,
+  frame: Frame,
+): void {
+  const handle = handlers[frame.type];
+  if (handle === undefined) {
+    throw new EpmuxError('CONTROL_PROTOCOL', 'a frame of a type that only goes the other way');
+  }
+  handle(frame);
 }
 
 /** One frame; data of more than 64 KiB becomes several. */
