@@ -142,10 +142,12 @@ export class DynoEnd {
 
   status(): LinkStatus {
     const { lastError } = this;
+    const { portless } = this.#nodes;
     return {
       ...this.#link.status(),
       ...(this.state === 'up' || lastError === null ? {} : { lastError }),
       ...(this.#epmdError === undefined ? {} : { epmdError: this.#epmdError }),
+      ...(portless === undefined ? {} : { portless }),
     };
   }
 

@@ -91,6 +91,12 @@ export class TunnelNodes {
     });
   }
 
+  /** A node that no local port can be had for, and why. */
+  get portless(): string | undefined {
+    const [first] = this.#portless;
+    return first === undefined ? undefined : `${first[0]}: ${first[1]}`;
+  }
+
   /** A connection to the node of this short name was cut. */
   onCut(short: string, cut: ErrorStatus): void {
     for (const entry of this.#entries.values()) {

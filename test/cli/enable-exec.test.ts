@@ -88,6 +88,15 @@ describe('the question before Heroku Exec is enabled', function () {
     assert.match(told, /\nhint: `heroku features -a my-app` shows it/);
   });
 
+  it('is enabled by the name of a tunnel that the file has', async () => {
+    await home.write('epmux.toml', '[tunnels.prod]\napp = "my-app"\ndyno = "web.1"');
+    for (const words of [['up'], ['up', 'prod']]) {
+      const { code, stderr } = await home.run(words, { env: heroku.env });
+      assert.equal(code, 2);
+      assert.match(stderr, /\(EXEC_DISABLED\)\nhint: run `epmux up prod --yes`: /);
+    }
+  });
+
   it('is not asked where nobody sits: it changes nothing', async () => {
     const run = await home.run(['up', '-a', 'my-app'], { env: heroku.env });
     assert.equal(run.code, 2);

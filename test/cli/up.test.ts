@@ -155,6 +155,7 @@ describe('the commands', function () {
         linked(undefined),
         linked(lastError, undefined),
         linked(forbidden),
+        { ...linked(), links: [{ ...link, portless: 'app@x: no descriptor is left' }] },
       ];
       await cli.home.daemon({ up: () => ({ ...result, tunnel: tunnels.shift() ?? prod }) });
       const noEpmd = await cli.home.run(['up', '--connect', 'h:1']);
@@ -170,6 +171,11 @@ describe('the commands', function () {
       assert.match(
         untold.stderr,
         /not known: the SSH server forbids .*\(CONNECT_FAILED\)\nhint: .*AllowTcpForwarding/,
+      );
+      const portless = await cli.home.run(['up', '--connect', 'h:1']);
+      assert.match(
+        portless.stderr,
+        /no local port for app@x: no descriptor .*\(NODE_UNREACHABLE\)/,
       );
     });
 

@@ -74,10 +74,12 @@ describe('the nodes behind a link', () => {
     clock.advance(5_000);
     await nodes.set(directory(2, 'app@dyno', 'other@dyno'));
     assert.deepEqual(errors, ['app@dyno', 'other@dyno']);
+    assert.match(nodes.portless ?? '', /^app@dyno: .*192\.0\.2\.1/);
     address = '127.0.0.1';
     clock.advance(5_000);
     while (led().length < 2) await turn();
     assert.deepEqual(led(), ['app@dyno', 'other@dyno']);
+    assert.equal(nodes.portless, undefined);
   });
 
   it('are not tried again once they are gone', async () => {

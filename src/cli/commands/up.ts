@@ -1,6 +1,7 @@
 import type { ControlMethods, TunnelSpec, UpSecrets } from '../../daemon/control/api.ts';
 import type { ControlClient } from '../../daemon/control/client.ts';
 import { daemonPaths } from '../../daemon/paths.ts';
+import { enableHint } from '../../heroku/preflight.ts';
 import { EpmuxError, Exit } from '../../protocol/errors.ts';
 import { jsonText } from '../../protocol/text.ts';
 import type { LogLevel } from '../../runtime/logger.ts';
@@ -17,6 +18,7 @@ import { withHostKeyAccepted } from '../way/new-host-key.ts';
 import { WAY_OPTIONS } from '../way/options.ts';
 import { unusedVariables, upSecrets } from '../way/plan.ts';
 import { planOrRunning } from '../way/running.ts';
+import { namesWay } from '../way/spec.ts';
 
 /** The daemon has limits of its own for each step; this one only keeps a broken daemon from holding the terminal. */
 const UP_TIMEOUT_MS = 180_000;
@@ -66,7 +68,9 @@ export const up = defineCommand({
     for (const line of unusedVariables(spec, io.env)) io.talk(printable(line));
     const level = options['log-level'];
     const enabled = <T>(work: () => Promise<T>): Promise<T> =>
-      withExecEnabled(spec, options.yes === true, io, work);
+      withExecEnabled(spec, options.yes === true, io, work).catch((error: unknown) => {
+        throw namesWay(options) ? error : withTunnelHint(error, spec, positional);
+      });
     if (options.foreground === true) {
       return enabled(() => stayInForeground(spec, secrets, level, io));
     }
@@ -83,6 +87,17 @@ export const up = defineCommand({
     return Exit.done;
   },
 });
+
+/** A tunnel of the file is enabled by its name: by its app alone it would be another one, without what else the file says. */
+function withTunnelHint(
+  error: unknown,
+  { name, way }: TunnelSpec,
+  positional: string | undefined,
+): unknown {
+  if (way.kind !== 'heroku' || !EpmuxError.is(error, 'EXEC_DISABLED')) return error;
+  const isOfFile = positional !== undefined || name !== way.app;
+  return isOfFile ? error.with({ hint: enableHint(`epmux up ${name}`) }) : error;
+}
 
 async function bringUp(
   spec: TunnelSpec,

@@ -35,6 +35,12 @@ export function assertNodes(tunnel: TunnelStatus): void {
   if (untold !== undefined) {
     throw untold.with({ message: `${stays} its nodes are not known: ${untold.message}` });
   }
+  const portless = tunnel.links.find((link) => link.portless !== undefined)?.portless;
+  if (portless !== undefined) {
+    throw new EpmuxError('NODE_UNREACHABLE', `${stays} there is no local port for ${portless}`, {
+      hint: 'it is tried again every few seconds; `epmux logs` shows each node that has none',
+    });
+  }
   throw new EpmuxError('NODE_UNREACHABLE', `${stays} no node is registered with the epmd there`, {
     hint: 'start the app with --sname or --name; `epmux nodes` shows it as soon as it is there',
   });

@@ -114,6 +114,8 @@ export interface LinkStatus {
   readonly lastError?: ErrorStatus;
   /** Why the epmd there tells no nodes; absent while it does, or was not asked. */
   readonly epmdError?: ErrorStatus;
+  /** A node there that no local port can be had for, and why; absent when all have one. */
+  readonly portless?: string;
 }
 
 export interface NodeStatus {

@@ -44,12 +44,13 @@ function cutError(error: ErrorStatus): ErrorStatus {
 }
 
 function cutLink(link: LinkStatus): LinkStatus {
-  const { whyDirect, lastError, epmdError } = link;
+  const { whyDirect, lastError, epmdError, portless } = link;
   return {
     ...link,
     whyDirect: whyDirect === null ? null : cut(whyDirect),
     ...(lastError === undefined ? {} : { lastError: cutError(lastError) }),
     ...(epmdError === undefined ? {} : { epmdError: cutError(epmdError) }),
+    ...(portless === undefined ? {} : { portless: cut(portless) }),
   };
 }
 
