@@ -72,6 +72,7 @@ export class DynoEnd {
       descriptors: parts.descriptors,
       clock,
       logger,
+      isAway: () => this.state !== 'up',
       onConnection: (local, short) => void this.#couple(local, short),
     });
     this.#link = new DynoLink({

@@ -33,6 +33,8 @@ export interface PublishedNode extends NodeName {
   readonly visible: boolean;
   /** Which dyno or tunnel it is behind, for a person: `web.1 of my-app`. */
   readonly behind: string;
+  /** Whether nothing comes through to it now; absent where that can't be. */
+  readonly isAway?: () => boolean;
 }
 
 /**
@@ -140,7 +142,12 @@ export class NameTable {
     if (first === undefined || first === node) return undefined;
     const other = first.host === host ? first.behind : `${first.short}@${first.host ?? '?'}`;
     const why = address === LOOPBACK ? `on ${LOOPBACK}` : `for ${host}`;
-    return `${other} was first to have the name ${short} ${why}`;
+    // It keeps the name all the same: what has it on this side may be a node of another cluster.
+    const away =
+      first.isAway?.() === true
+        ? ', and its link is away: `epmux down` of its tunnel frees it'
+        : '';
+    return `${other} was first to have the name ${short} ${why}${away}`;
   }
 
   #countHost({ host }: PublishedNode, by: number): void {

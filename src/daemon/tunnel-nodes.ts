@@ -24,6 +24,8 @@ export interface TunnelNodesOptions {
   readonly limits: Pick<DaemonLimits, 'nodes' | 'nodeConnections'>;
   readonly descriptors: Descriptors;
   readonly clock: Clock;
+  /** Whether the link is not up. */
+  readonly isAway: () => boolean;
   /** A local node has connected to the node of this short name. */
   readonly onConnection: (local: BytePipe, short: string) => void;
   readonly logger: Logger;
@@ -153,7 +155,8 @@ export class TunnelNodes {
         logger,
       });
       const behind = dyno === null ? `the tunnel ${tunnel}` : `${dyno} of ${tunnel}`;
-      const published = { short, host, address, port: port.port, visible, behind };
+      const { isAway } = this.#options;
+      const published = { short, host, address, port: port.port, visible, behind, isAway };
       this.#entries.set(name, { name, port, published, lastCut: undefined });
       this.#portless.delete(name);
       names.publish(published);

@@ -169,6 +169,20 @@ describe('the names of remote nodes', () => {
     assert.equal(names.unreachable(second), undefined);
   });
 
+  it('stay with the first although its link is away, and tell what frees them', () => {
+    const names = new NameTable();
+    let away = false;
+    const second = node('app@a', '127.0.0.2', 2);
+    names.publish({ ...node('app@a', '127.0.0.2', 1), behind: 'the tunnel a', isAway: () => away });
+    names.publish(second);
+    const first = 'the tunnel a was first to have the name app for a';
+    assert.equal(names.unreachable(second), first);
+    away = true;
+    assert.equal(names.epmdNode('127.0.0.2', 'app')?.port, 1);
+    const told = `${first}, and its link is away: \`epmux down\` of its tunnel frees it`;
+    assert.equal(names.unreachable(second), told);
+  });
+
   it('say which hosts have a node', () => {
     const names = new NameTable();
     const [first, second] = [node('app@Dyno', '127.0.0.2', 1), node('x@dyno', '127.0.0.2', 2)];

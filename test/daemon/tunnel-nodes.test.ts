@@ -35,6 +35,7 @@ describe('the nodes behind a link', () => {
       limits: STANDARD_LIMITS,
       descriptors: new Descriptors(() => 0),
       clock,
+      isAway: () => false,
       onConnection: () => undefined,
       logger: {
         ...silentLogger,
