@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
+import { type Transitions, transition } from '../protocol/transitions.ts';
 import { HandshakeFrames, TICK } from './framing.ts';
 import {
   type AcceptorFrame,
@@ -60,13 +61,23 @@ const FLAGS =
 /** What those of OTP 25 and later demand, and a name from the other side. */
 const FLAGS_6 = FLAGS | Flag.HANDSHAKE_23 | Flag.UNLINK_ID | Flag.V4_NC | Flag.NAME_ME;
 
+/** What it waits for. */
 type State = 'status' | 'challenge' | 'ack' | 'answer' | 'done';
+
+const NEXT: Transitions<State> = {
+  status: ['challenge', 'done'],
+  challenge: ['ack', 'done'],
+  ack: ['answer', 'done'],
+  answer: ['done'],
+  done: [],
+};
 
 /**
  * A hidden node that connects to another, and asks its net_kernel what `net_adm:ping` asks. Pure: bytes and time in, bytes and one outcome out.
  *
  *     status ──ok, named──▶ challenge ──┬─cookie──▶ ack ──▶ answer ──yes──▶ pong
  *                                       └─none────▶ seen
+ *     and from any of them ──anything else──▶ failed
  */
 export class NodeClient {
   readonly #options: NodeClientOptions;
@@ -158,7 +169,7 @@ export class NodeClient {
   }
 
   #onStatus({ status, given }: StatusFrame): Uint8Array[] {
-    this.#state = 'challenge';
+    this.#go('challenge');
     if (given !== undefined) this.#caller = given;
     else if (status === 'alive') return [framed(encodeStatus('true'))];
     else if (status !== 'ok' && status !== 'ok_simultaneous') {
@@ -179,7 +190,7 @@ export class NodeClient {
       this.#finish({ kind: 'seen', node: this.#node });
       return [];
     }
-    this.#state = 'ack';
+    this.#go('ack');
     const shown = proof(cookie, message.challenge);
     return [framed(encodeReply({ challenge: this.#challenge, digest: shown }))];
   }
@@ -190,7 +201,7 @@ export class NodeClient {
       this.#fail('COOKIE_REFUSED', `${this.#nodeName()} could not prove the cookie`);
       return [];
     }
-    this.#state = 'answer';
+    this.#go('answer');
     this.#askedAt = now;
     return [isAuthCall(this.#caller)];
   }
@@ -226,7 +237,11 @@ export class NodeClient {
   }
 
   #finish(outcome: NodeClientOutcome): void {
-    this.#state = 'done';
+    this.#go('done');
     this.#outcome = outcome;
+  }
+
+  #go(to: State): void {
+    this.#state = transition(NEXT, 'a node client', this.#state, to);
   }
 }

@@ -1,6 +1,7 @@
 import { WireCode } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { EndReason } from '../protocol/frames.ts';
+import { type Transitions, transition } from '../protocol/transitions.ts';
 import { TICK } from './framing.ts';
 import { encodeStatus, framed, isNameTag, Tag } from './handshake.ts';
 import { HandshakePass } from './handshake-pass.ts';
@@ -9,6 +10,13 @@ import { type DistributionRelayOptions, PROCESS_SLEPT_MS } from './relay-options
 
 /** `opaque`: TLS or anything else that is not followed; bytes pass as they are, without ticks. */
 export type RelayPhase = 'handshake' | 'messages' | 'opaque';
+
+/** From messages too: what takes the acceptor's proof before it has shown its own is no connector. */
+const NEXT: Transitions<RelayPhase> = {
+  handshake: ['messages', 'opaque'],
+  messages: ['opaque'],
+  opaque: [],
+};
 
 /** What `onDeadline` wants done; a failure ends the connection after the writes. */
 export interface DueWork {
@@ -21,8 +29,9 @@ export interface DueWork {
  * Stands between one node and the tunnel, one at each end of it, as a pure machine: bytes and time in, bytes and a deadline out. Bytes never make it
  * throw: what it does not understand passes unchanged. `now` is in milliseconds on a monotonic scale.
  *
- *     handshake ──r and a have passed──▶ messages
- *         └──── anything else ─────────▶ opaque
+ *     handshake ──the ack has passed──▶ messages
+ *         │                                │
+ *         └───────── anything else ────────┴──▶ opaque
  */
 export class DistributionRelay {
   readonly #options: DistributionRelayOptions;
@@ -176,7 +185,7 @@ export class DistributionRelay {
       if (frame[0] === last) {
         direction.inMessages = true;
         if (last === Tag.reply) this.#replied = true;
-        else this.#phase = 'messages';
+        else this.#go('messages');
       }
       return framed(passed);
     } catch (error) {
@@ -186,7 +195,7 @@ export class DistributionRelay {
   }
 
   #turnOpaque(from: Sender): Uint8Array[] {
-    this.#phase = 'opaque';
+    this.#go('opaque');
     const other = from === 'node' ? 'tunnel' : 'node';
     const held = this.#directions[other].rest();
     if (held.length > 0) {
@@ -238,5 +247,9 @@ export class DistributionRelay {
     const direction = this.#directions[from];
     const rest = direction.rest();
     return rest.length > 0 ? [rest] : [];
+  }
+
+  #go(to: RelayPhase): void {
+    this.#phase = transition(NEXT, 'a relay', this.#phase, to);
   }
 }

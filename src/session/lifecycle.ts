@@ -1,17 +1,26 @@
+import { type Transitions, transition } from '../protocol/transitions.ts';
 import type { SessionConfig } from './config.ts';
 
 /**
  * ```
- *               beginAttach               ATTACHED
+ *              onAttaching               onAttached
  *  detached ───────────────▶ attaching ──────────────▶ attached
- *     ▲ │  ▲                     │                      │   ▲
- *     │ │  └─ timeout, REFUSE ───┘                      │   │ ATTACH taken (agent)
- *     │ │  └─ pipe closed, dead, replaced ──────────────┘   │
- *     │ └───────────────────────────────────────────────────┘
- *     └─ grace over, GOODBYE, breach of the protocol (from any state) ──▶ ended
+ *    │ │  ▲                      │                      │   ▲
+ *    │ │  ├─ timeout, REFUSE ────┘                      │   │ onAttached: ATTACH taken (agent)
+ *    │ │  └─ pipe closed, dead, replaced ───────────────┘   │
+ *    │ └────────────────────────────────────────────────────┘
+ *    └─ onEnded: grace over, GOODBYE, breach of the protocol ──▶ ended
  * ```
+ * Who has a pipe leaves it (onDetached) before another one, and before the end.
  */
-export type SessionState = 'detached' | 'attaching' | 'attached' | 'ended';
+const NEXT = {
+  detached: ['attaching', 'attached', 'ended'],
+  attaching: ['attached', 'detached'],
+  attached: ['detached'],
+  ended: [],
+} as const satisfies Transitions<string>;
+
+export type SessionState = keyof typeof NEXT;
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -48,16 +57,16 @@ export class Lifecycle {
   }
 
   onAttaching(now: number): void {
-    this.#state = 'attaching';
+    this.#go('attaching');
     this.#attachDeadline = now + this.#config.attachTimeoutMs;
   }
 
   /** A session that never had a pipe has no grace to run out. */
   onAttached(now: number): void {
+    this.#go('attached');
     this.#outageMs = this.outageMs(now);
     this.#lostAt = undefined;
     this.#attaches++;
-    this.#state = 'attached';
     this.#attachDeadline = NEVER;
     this.#graceDeadline = NEVER;
   }
@@ -67,14 +76,14 @@ export class Lifecycle {
       this.#lostAt = now;
       this.#graceDeadline = now + this.#config.graceMs;
     }
-    this.#state = 'detached';
+    this.#go('detached');
     this.#attachDeadline = NEVER;
   }
 
   onEnded(now: number): void {
+    this.#go('ended');
     this.#outageMs = this.outageMs(now);
     this.#lostAt = undefined;
-    this.#state = 'ended';
     this.#attachDeadline = NEVER;
     this.#graceDeadline = NEVER;
   }
@@ -86,5 +95,9 @@ export class Lifecycle {
   /** An attach that is under way is let finish: the grace is looked at again when it fails. */
   graceIsOver(now: number): boolean {
     return this.#state === 'detached' && now >= this.#graceDeadline;
+  }
+
+  #go(to: SessionState): void {
+    this.#state = transition<SessionState>(NEXT, 'a session', this.#state, to);
   }
 }

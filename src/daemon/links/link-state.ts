@@ -1,4 +1,5 @@
-import { EpmuxError } from '../../protocol/errors.ts';
+import type { EpmuxError } from '../../protocol/errors.ts';
+import { type Transitions, transition } from '../../protocol/transitions.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ErrorStatus, LinkState } from '../control/api.ts';
 
@@ -9,7 +10,7 @@ import type { ErrorStatus, LinkState } from '../control/api.ts';
  *         └─────────────────────────────▲
  *     and from any of them ──close──▶ down, which is final
  */
-const NEXT: { readonly [S in LinkState]: readonly LinkState[] } = {
+const NEXT: Transitions<LinkState> = {
   connecting: ['up', 'failed', 'down'],
   up: ['reconnecting', 'down'],
   reconnecting: ['up', 'failed', 'down'],
@@ -66,11 +67,8 @@ export class LinkStateMachine {
   enter(next: LinkState): boolean {
     const from = this.#state;
     if (from === next) return false;
-    if (!NEXT[from].includes(next)) {
-      throw new EpmuxError('INTERNAL', `a link can not go from ${from} to ${next}`);
-    }
+    this.#state = transition(NEXT, 'a link', from, next);
     if (from === 'reconnecting' && next === 'up') this.#reconnects += 1;
-    this.#state = next;
     this.#since = this.#clock.wallNow();
     return true;
   }
