@@ -171,7 +171,7 @@ describe('a tunnel to Heroku', () => {
 const appAt = (url: string, clock: ManualClock, token: () => string, attemptMs = 30_000) =>
   new HerokuApp({
     app: 'my-app',
-    settings: () => herokuSettings({ HEROKU_API_URL: url }),
+    settings: () => herokuSettings({ HEROKU_API_URL: url, HEROKU_EXEC_URL: url }),
     token,
     proxy: () => undefined,
     extraCa: () => undefined,
@@ -214,6 +214,33 @@ describe('an app at a Heroku that wants fewer questions', () => {
     clock.advance(20_000);
     assert.deepEqual(await app.variables(signal), { EPMUX_SECRET: 'of the app' });
     assert.equal(heroku.asked.length, 2);
+  });
+});
+
+describe('an app from which the add-on of old is removed', () => {
+  it('is reached as one that never had it, by the next connection', async () => {
+    const heroku = await ScriptedServer.start();
+    const { signal } = new AbortController();
+    let configVars: Record<string, string> = { HEROKU_EXEC_URL: 'https://u:p@127.0.0.1:1' };
+    const asked: string[] = [];
+    heroku.answer(({ url = '' }, response) => {
+      asked.push(url);
+      if (url.startsWith('/api/')) response.statusCode = 404;
+      const app = { id: '1', name: 'my-app', enabled: true };
+      response.end(JSON.stringify(url.endsWith('/config-vars') ? configVars : app));
+    });
+    const clock = new ManualClock();
+    try {
+      const app = appAt(heroku.url, clock, () => 'KEY');
+      await app.check(signal);
+      configVars = {};
+      clock.advance(10_000);
+      const connected = app.transport('web.1').connect(signal);
+      await assert.rejects(connected, { code: 'DYNO_NOT_RUNNING' });
+      assert.equal(asked.at(-1), '/api/v2/web.1');
+    } finally {
+      await heroku.stop();
+    }
   });
 });
 
