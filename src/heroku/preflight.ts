@@ -13,6 +13,9 @@ export interface ExecFacts {
   readonly configVars: Readonly<Record<string, string>> | undefined;
 }
 
+/** What has to be asked to learn them. */
+export type ExecQuestions = Pick<Platform, 'info' | 'execEnabled' | 'configVars' | 'buildpacks'>;
+
 const EXEC_BUILDPACKS = ['https://github.com/heroku/exec-buildpack', 'urn:buildpack:heroku/exec'];
 const ADDON_VAR = 'HEROKU_EXEC_URL';
 
@@ -20,7 +23,7 @@ const ADDON_VAR = 'HEROKU_EXEC_URL';
  * Asks Heroku, all at once: a new connection takes longer than an answer. Changes nothing. What the app itself is counts first: a Fir app has none of the
  * rest, and whoever may not see the app learns that rather than what follows from it.
  */
-export async function execFacts(platform: Platform, signal: AbortSignal): Promise<ExecFacts> {
+export async function execFacts(platform: ExecQuestions, signal: AbortSignal): Promise<ExecFacts> {
   const needed = new AbortController();
   const whileNeeded = AbortSignal.any([signal, needed.signal]);
   const rest = Promise.all([
@@ -50,7 +53,10 @@ export interface Preflight {
  * An app that Exec leads into, and its dynos, asked at once. Throws EXEC_UNSUPPORTED, EXEC_NEEDS_BUILDPACK or EXEC_DISABLED, or what asking throws; what is
  * wrong with the app counts before what is wrong with its dynos.
  */
-export async function preflight(platform: Platform, signal: AbortSignal): Promise<Preflight> {
+export async function preflight(
+  platform: ExecQuestions & Pick<Platform, 'dynos'>,
+  signal: AbortSignal,
+): Promise<Preflight> {
   const check = async (): Promise<ExecFacts> => {
     const found = await execFacts(platform, signal);
     const obstacle = execObstacle(found);
@@ -133,7 +139,7 @@ function withoutBuildpack({ app, enabled }: ExecFacts): EpmuxError {
 }
 
 /** A key that may use Exec but not read config vars is good enough. */
-async function readableVars(platform: Platform, signal: AbortSignal) {
+async function readableVars(platform: Pick<Platform, 'configVars'>, signal: AbortSignal) {
   try {
     return await platform.configVars(signal);
   } catch (error) {

@@ -6,6 +6,7 @@ import type { AppInfo, Platform } from '../../heroku/platform.ts';
 import {
   addonUrlOf,
   type ExecFacts,
+  type ExecQuestions,
   execFacts,
   execObstacle,
   execWarnings,
@@ -17,10 +18,7 @@ export interface HerokuContext {
   readonly app: string;
   /** `web.1`, `web`; none: every running dyno. */
   readonly selectors: readonly string[];
-  readonly platform: Pick<
-    Platform,
-    'app' | 'info' | 'dynos' | 'configVars' | 'execEnabled' | 'buildpacks'
-  >;
+  readonly platform: ExecQuestions & Pick<Platform, 'dynos'>;
   readonly manager: (addonUrl: string | undefined) => Pick<ExecManager, 'list' | 'register'>;
   /** Throws HEROKU_AUTH_MISSING. */
   readonly apiKey: () => Promise<ApiKey>;
@@ -68,7 +66,7 @@ async function lookAtGeneration(context: HerokuContext, signal: AbortSignal): Pr
   const info = await context.info;
   const { platform } = context;
   context.facts = await execFacts(
-    info === undefined ? platformOf(platform) : { ...platformOf(platform), info: async () => info },
+    info === undefined ? platform : { ...platform, info: async () => info },
     signal,
   );
   const { app } = context.facts;
@@ -139,14 +137,6 @@ async function lookAtManager(context: HerokuContext, signal: AbortSignal): Promi
 function obstacleOr(facts: ExecFacts): Finding {
   const obstacle = execObstacle(facts);
   return obstacle === undefined ? ok(facts.app.generation) : broken(obstacle);
-}
-
-/** Preflight reads and no more; the rest of the port is not within reach here. */
-function platformOf(platform: HerokuContext['platform']): Platform {
-  const no = async (): Promise<never> => {
-    throw new EpmuxError('INTERNAL', 'a check does not change an app');
-  };
-  return { ...platform, enableExec: no, restartDynos: no };
 }
 
 function listed(dynos: readonly Dyno[]): string {
