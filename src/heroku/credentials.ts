@@ -6,10 +6,10 @@ import { unlessAborted } from '../runtime/attempt.ts';
 import { systemCode } from '../runtime/system-error.ts';
 import { netrcEntry } from './netrc.ts';
 
-/** An API key and where it came from. The key is a secret. */
 /** A pipe in the file's place must not keep a thread waiting for its writer. */
 const AT_ONCE = constants.O_RDONLY | constants.O_NONBLOCK;
 
+/** An API key and where it came from. The key is a secret. */
 export interface ApiKey {
   readonly key: string;
   /** For a person: `HEROKU_API_KEY`, `~/.netrc`. */

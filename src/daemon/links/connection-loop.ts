@@ -24,8 +24,8 @@ const SHORT_WAIT_MS = 1_000;
 
 /** An attempt that runs for longer than this may hang on a path that is gone: a sign of a new path begins another. */
 const HANGING_MS = 2_000;
-/** A network that changes all the time must leave an attempt the time that one takes on a slow path. */
-const UNDISTURBED_MS = 15_000;
+/** Twice as long for each that is begun anew, up to this: a network that changes all the time leaves an attempt the time that one takes on a slow path. */
+const MAX_HANGING_MS = 15_000;
 
 /** Errors that the next attempt would only repeat: a person is needed. */
 const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -108,7 +108,7 @@ export class ConnectionLoop {
   #closed = false;
   #wasUp = false;
   #downSince: number;
-  #supersededAt = Number.NEGATIVE_INFINITY;
+  #hangingMs = HANGING_MS;
   #attempting: Attempting | undefined;
   #again: () => void = () => undefined;
   #leaveUp: () => void = () => undefined;
@@ -133,18 +133,17 @@ export class ConnectionLoop {
   }
 
   /**
-   * There is a sign that an attempt may hold now: attempts at once, also after `failed`. One that has only just begun, or replaced another a short while ago, goes on,
-   * unless it does so with other credentials (`isOutdated`).
+   * There is a sign that an attempt may hold now: attempts at once, also after `failed`. One that has only just begun goes on, the longer the more have been begun
+   * anew, unless it does so with other credentials (`isOutdated`).
    */
   again(isOutdated = false): void {
     this.#failures.reset();
     this.#again();
     const attempting = this.#attempting;
     if (attempting === undefined) return;
-    const now = this.#options.clock.now();
-    const isYoung = now - attempting.begunAt < HANGING_MS;
-    if ((isYoung || now - this.#supersededAt < UNDISTURBED_MS) && !isOutdated) return;
-    this.#supersededAt = now;
+    const isYoung = this.#options.clock.now() - attempting.begunAt < this.#hangingMs;
+    if (isYoung && !isOutdated) return;
+    this.#hangingMs = Math.min(2 * this.#hangingMs, MAX_HANGING_MS);
     attempting.superseded = true;
     attempting.abort.abort(new EpmuxError('INTERRUPTED', 'the attempt was begun anew'));
   }
@@ -165,8 +164,11 @@ export class ConnectionLoop {
       const attempting = { abort: new AbortController(), begunAt, superseded: false };
       const outcome = await this.#attemptOnce(attempting);
       if (this.#closed) break;
-      if (!(outcome instanceof EpmuxError)) await this.#whileUp(outcome);
-      else if (!attempting.superseded) await this.#afterFailure(outcome, begunAt);
+      const hasFailed = outcome instanceof EpmuxError;
+      if (hasFailed && attempting.superseded) continue;
+      this.#hangingMs = HANGING_MS;
+      if (hasFailed) await this.#afterFailure(outcome, begunAt);
+      else await this.#whileUp(outcome);
     }
     this.#enter('down');
   }
