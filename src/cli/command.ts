@@ -30,7 +30,8 @@ export interface Given<O extends OptionSpecs> {
 /** One subcommand: one file in `commands/`, loaded when it is called for. */
 export interface CommandModule<O extends OptionSpecs = OptionSpecs> {
   readonly name: string;
-  readonly summary: string;
+  /** The first sentences of its help; what the list of commands says is its entry's `summary`. */
+  readonly about: string;
   readonly options: O;
   readonly positional?: Positional;
   /** What the words behind `--` are; without it there may be none. */

@@ -238,7 +238,7 @@ function commandHelp(command: CommandModule): Argv {
     '[options]',
     ...(command.rest === undefined ? [] : [`[-- ${command.rest}]`]),
   ];
-  let help = parser([]).usage(`$0 ${words.join(' ')}\n\n${command.summary}`);
+  let help = parser([]).usage(`$0 ${words.join(' ')}\n\n${command.about}`);
   help = help.options({ ...command.options, ...COMMON_OPTIONS });
   for (const [line, what] of command.examples) help = help.example(`$0 ${line}`, what);
   return positional === undefined

@@ -5,7 +5,7 @@ import { COMPLETION_SCRIPTS, COMPLETION_SHELLS } from '../completion/scripts.ts'
 
 export const completion = defineCommand({
   name: 'completion',
-  summary: 'Prints a script that completes commands, options, tunnels and nodes.',
+  about: 'Prints a script that completes commands, options, tunnels and nodes.',
   positional: {
     name: 'SHELL',
     describe: 'bash, zsh or fish (default: by $SHELL)',

@@ -2,7 +2,7 @@ import { defineCommand, JSON_OPTION } from '../command.ts';
 
 export const demo = defineCommand({
   name: 'demo',
-  summary:
+  about:
     'All of it against a Heroku app of three dynos on this machine: nothing to configure, no account, over in half a minute.',
   options: {
     keep: { type: 'boolean', describe: 'leave it running, to try `epmux remsh` on' },

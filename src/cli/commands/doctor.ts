@@ -7,7 +7,7 @@ import { WAY_OPTIONS } from '../way/options.ts';
 
 export const doctor = defineCommand({
   name: 'doctor',
-  summary:
+  about:
     'Checks the whole way, link by link: this machine, the way, the dyno, its nodes. Says what to do at the first that is broken. Changes nothing.',
   positional: {
     name: 'NAME',

@@ -8,7 +8,7 @@ import type { Io } from '../io.ts';
 
 export const down = defineCommand({
   name: 'down',
-  summary: 'Takes a tunnel down; the daemon ends with its last tunnel.',
+  about: 'Takes a tunnel down; the daemon ends with its last tunnel.',
   positional: {
     name: 'NAME',
     describe: 'the tunnel; not needed when there is only one',

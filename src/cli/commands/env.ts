@@ -12,7 +12,7 @@ type Shell = (typeof SHELLS)[number];
 
 export const env = defineCommand({
   name: 'env',
-  summary: 'The exports that make any iex, erl, mix and Livebook of this shell reach the nodes.',
+  about: 'The exports that make any iex, erl, mix and Livebook of this shell reach the nodes.',
   positional: { name: 'NAME', describe: 'the tunnel that has to be there', complete: 'tunnel' },
   options: {
     shell: {

@@ -26,7 +26,7 @@ const WAY = {
 
 export const exec = defineCommand({
   name: 'exec',
-  summary:
+  about:
     "Runs a command in a dyno, or a login shell. Exits with the command's code, 128+n when a signal ended it.",
   positional: {
     name: 'NAME',

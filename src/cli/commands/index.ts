@@ -14,7 +14,8 @@ export const AGENT = {
   help: async () => (await import('../../agent/help.ts')).AGENT_HELP,
 } as const;
 
-export const COMMANDS: readonly CommandEntry[] = [
+/** All that help and completion list, in their order. */
+export const LISTED: readonly (CommandEntry | typeof AGENT)[] = [
   {
     name: 'up',
     summary: 'bring a tunnel up and show its nodes',
@@ -75,6 +76,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'the daemon as a systemd unit or a launchd agent',
     load: async () => (await import('./service.ts')).service,
   },
+  AGENT,
   {
     name: 'demo',
     summary: 'all of it against a Heroku app of three dynos on this machine',
@@ -87,9 +89,5 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
 ];
 
-/** All that help and completion list, in their order. */
-export const LISTED: readonly { readonly name: string; readonly summary: string }[] = [
-  ...COMMANDS.slice(0, -2),
-  AGENT,
-  ...COMMANDS.slice(-2),
-];
+/** Those that run here. */
+export const COMMANDS: readonly CommandEntry[] = LISTED.filter((entry) => 'load' in entry);

@@ -11,7 +11,7 @@ const MAX_LINES = 100_000;
 
 export const logs = defineCommand({
   name: 'logs',
-  summary: "The end of the daemon's log.",
+  about: "The end of the daemon's log.",
   options: {
     follow: { type: 'boolean', alias: 'f', describe: 'stay, and print what is added' },
     lines: {

@@ -7,7 +7,7 @@ import { printable } from '../terminal/printable.ts';
 
 export const nodes = defineCommand({
   name: 'nodes',
-  summary: 'Every reachable node, one a line: name, tunnel, dyno, local address.',
+  about: 'Every reachable node, one a line: name, tunnel, dyno, local address.',
   options: { json: JSON_OPTION },
   examples: [
     ['nodes', 'name, tunnel, dyno (or -), address; "stale" while its link is away'],

@@ -8,7 +8,7 @@ import { requireProgram } from '../erlang/programs.ts';
 
 export const observer = defineCommand({
   name: 'observer',
-  summary: "Observer on a node, from this machine's Erlang. Ends with its window.",
+  about: "Observer on a node, from this machine's Erlang. Ends with its window.",
   positional: {
     name: 'NODE',
     describe: NODE_FORMS,

@@ -18,7 +18,7 @@ const MAX_PINGS = 1_000_000;
 
 export const ping = defineCommand({
   name: 'ping',
-  summary:
+  about:
     'pong or pang, by a real distribution handshake with the cookie, and the round-trip time. Needs no Erlang here.',
   positional: {
     name: 'NODE',

@@ -9,7 +9,7 @@ import type { Io } from '../io.ts';
 
 export const remsh = defineCommand({
   name: 'remsh',
-  summary:
+  about:
     "A remote shell: the node's own IEx, or Erlang's shell where it has none. Exits with the shell's code.",
   positional: {
     name: 'NODE',

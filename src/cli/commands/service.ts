@@ -14,7 +14,7 @@ type Action = (typeof ACTIONS)[number];
 
 export const service = defineCommand({
   name: 'service',
-  summary: 'The daemon as a service of this user: a systemd unit, or a launchd agent.',
+  about: 'The daemon as a service of this user: a systemd unit, or a launchd agent.',
   positional: { name: 'ACTION', describe: ACTIONS.join(', '), values: ACTIONS },
   options: { json: JSON_OPTION },
   examples: [

@@ -15,7 +15,7 @@ const CLEAR_SCREEN = '\u001b[2J';
 
 export const status = defineCommand({
   name: 'status',
-  summary:
+  about:
     'Tunnels, their state, dynos, nodes, round-trip time, streams, bytes, reconnects, last error.',
   positional: {
     name: 'NAME',

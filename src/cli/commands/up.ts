@@ -27,7 +27,7 @@ type UpResult = ControlMethods['up'][1];
 
 export const up = defineCommand({
   name: 'up',
-  summary:
+  about:
     'Brings a tunnel up in the background, shows each step and the nodes. The way stands on the command line, or in [tunnels.NAME] of epmux.toml.',
   positional: {
     name: 'NAME',
