@@ -6,7 +6,7 @@ import type { SessionDriverHandlers } from './session-handlers.ts';
 import type { StreamTable } from './stream-table.ts';
 
 export interface SessionEventsOptions {
-  readonly session: SessionPort;
+  readonly session: Pick<SessionPort, 'nextEvent'>;
   readonly streams: StreamTable;
   readonly handlers: SessionDriverHandlers;
   readonly onPipeFailed: (error: EpmuxError) => void;

@@ -1,9 +1,9 @@
-import type { SessionPort } from '../session/types.ts';
+import type { SessionPipeSide } from '../session/types.ts';
 import type { Clock } from './clock.ts';
 import type { SessionPipe } from './session-pipe.ts';
 
 export interface SessionTurnsOptions {
-  readonly session: SessionPort;
+  readonly session: Pick<SessionPipeSide, 'drain' | 'mostQueuedBytes'>;
   readonly clock: Clock;
   /** The one that there is at the moment. */
   readonly pipe: () => SessionPipe | undefined;

@@ -1,13 +1,13 @@
 import { WireCode } from '../protocol/constants.ts';
 import type { EpmuxError } from '../protocol/errors.ts';
 import { wireError } from '../protocol/wire-codes.ts';
-import type { EndReason, SessionPort } from '../session/types.ts';
+import type { EndReason, SessionStreams } from '../session/types.ts';
 import type { Clock } from './clock.ts';
 import type { StreamInfo, StreamPort } from './session-stream.ts';
 import { DrivenStream } from './session-stream.ts';
 
 export interface StreamTableOptions {
-  readonly session: SessionPort;
+  readonly session: SessionStreams;
   readonly clock: Clock;
   /** Asks for a turn of the pump. */
   readonly schedule: () => void;
@@ -17,7 +17,7 @@ export interface StreamTableOptions {
 
 /** The streams of one session by their ids, and their way to it. */
 export class StreamTable implements StreamPort {
-  readonly #session: SessionPort;
+  readonly #session: SessionStreams;
   readonly #clock: Clock;
   readonly #schedule: () => void;
   readonly fault: (error: EpmuxError) => void;

@@ -2,6 +2,7 @@ import type { Directory } from '../protocol/directory.ts';
 import type { EpmuxError } from '../protocol/errors.ts';
 import type { EndReason, StreamClass } from '../protocol/frames.ts';
 import type { PeerInfo } from '../protocol/hello.ts';
+import type { SessionState } from './lifecycle.ts';
 
 export type { Directory, DirectoryNode } from '../protocol/directory.ts';
 export type { EndReason, StreamClass } from '../protocol/frames.ts';
@@ -39,7 +40,7 @@ export type SessionEvent =
 export type AttachOutcome = 'taken' | 'overtaken' | 'ended';
 
 export interface SessionStats {
-  readonly state: 'detached' | 'attaching' | 'attached' | 'ended';
+  readonly state: SessionState;
   readonly rttMs: number | undefined;
   readonly streams: number;
   /** Stream payload bytes, both since the session began. */
@@ -55,16 +56,11 @@ export interface SessionStats {
 }
 
 /**
- * One session as a pure state machine: bytes and time in; bytes, events and the next deadline out. No I/O, no clock.
- * `now` is in milliseconds on a monotonic scale and never goes back.
- *
  * A pipe's life. Daemon: `beginAttach` gives the ATTACH frame, which the handshake sends right behind the proof; once the agent's proof holds, `peerKnown`, and
  * all further bytes go to `receive`. Agent: the handshake hands ATTACH to the registry, which picks or makes the session and calls `acceptAttach`. Then
  * `receive` and `drain` on both ends, and `pipeClosed` at the end. A new attach takes the place of a pipe that is still there.
- *
- * Calls for a stream that is over do nothing (`write` says false): the other end may have ended it before its owner knows.
  */
-export interface SessionPort {
+export interface SessionPipeSide {
   /** Daemon only: a new pipe is there; the frame to send behind the proof (`new` or `resume`). */
   beginAttach(now: number): Uint8Array;
   /** Daemon only: the agent has proved itself and said this of itself. */
@@ -79,14 +75,20 @@ export interface SessionPort {
   drain(now: number, roomBytes: number): readonly Uint8Array[];
   /** How many bytes may lie in the pipe's buffer: few as long as a stream that says little may have to wait behind them. */
   mostQueuedBytes(now: number): number;
+  pipeClosed(now: number): void;
+}
+
+/** A session has no clock of its own. */
+export interface SessionClock {
   /** When `onDeadline` wants to be called; Infinity: not until something else happens. */
   nextDeadline(): number;
   onDeadline(now: number): void;
   /** The machine slept or the network changed: is the pipe alive? */
   probe(now: number): void;
-  pipeClosed(now: number): void;
-  nextEvent(): SessionEvent | undefined;
+}
 
+/** Calls for a stream that is over do nothing (`write` says false): the other end may have ended it before its owner knows. */
+export interface SessionStreams {
   /** Throws SESSION_LOST after the end or when the ids are used up, BUSY with `maxStreams` open. */
   open(target: string, streamClass: StreamClass, now: number): number;
   accept(stream: number): void;
@@ -99,6 +101,14 @@ export interface SessionPort {
   reset(stream: number, reason: EndReason): void;
   /** The receiver has dealt with so many bytes of `data`: credit for as many may go out. */
   consumed(stream: number, bytes: number, now: number): void;
+}
+
+/**
+ * One session as a pure state machine: bytes and time in; bytes, events and the next deadline out. No I/O, no clock.
+ * `now` is in milliseconds on a monotonic scale and never goes back.
+ */
+export interface SessionPort extends SessionPipeSide, SessionClock, SessionStreams {
+  nextEvent(): SessionEvent | undefined;
   setDirectory(directory: Directory): void;
   /** Ends the session; the next `drain` gives GOODBYE for the pipe that was there, and nothing behind it. */
   goodbye(reason: EndReason): void;
