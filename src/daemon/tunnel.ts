@@ -13,15 +13,7 @@ import type { LinkMemory } from './memory.ts';
 import { OverallState } from './overall-state.ts';
 import type { TunnelParts } from './tunnel-parts.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
-
-/** What somebody who waits for a tunnel is told. */
-export interface TunnelWatcher {
-  onStep(step: string): void;
-  /** Nothing is up, and an attempt has failed wherever one was made. */
-  onAttemptFailed(error: EpmuxError): void;
-  /** The state or the nodes are others than before. */
-  onChanged(): void;
-}
+import { type TunnelWatcher, TunnelWatchers } from './tunnel-watchers.ts';
 
 /** A tunnel from its `up` to its `down`: the dynos it leads to, a link to each that is up, and the nodes behind them under local names. */
 export class Tunnel {
@@ -32,7 +24,7 @@ export class Tunnel {
   readonly #inherited: Map<string, LinkMemory>;
   readonly #dynos: Dynos;
   readonly #ends: DynoEnds;
-  readonly #watchers = new Set<TunnelWatcher>();
+  readonly #watchers = new TunnelWatchers();
   readonly #state: OverallState;
   #closed = false;
   #closing: Promise<void> | undefined;
@@ -95,7 +87,7 @@ export class Tunnel {
       onChange: () => this.#onChange(),
       onAttemptFailed: (error) => this.#onAttemptFailed(error),
       onLookFailed: (error) => this.#onLookFailed(error),
-      onStep: (step) => this.#tell((watcher) => watcher.onStep(step)),
+      onStep: (step) => this.#watchers.onStep(step),
       isAnyUp: () => this.ends.some(({ state }) => state === 'up'),
     };
     this.#dynos.start(handlers, isBack);
@@ -149,8 +141,7 @@ export class Tunnel {
 
   /** Until the function returned is called. */
   watch(watcher: TunnelWatcher): () => void {
-    this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
+    return this.#watchers.add(watcher);
   }
 
   /** The dyno that a node is behind: two dynos may each have a node of one full name. Throws NODE_NOT_FOUND. */
@@ -203,8 +194,8 @@ export class Tunnel {
           logger.info(`${name}: an attempt failed`, { code, reason: message });
           this.#onEndFailed();
         },
-        onStep: (step) => this.#tell((watcher) => watcher.onStep(step)),
-        onNodes: () => this.#tell((watcher) => watcher.onChanged()),
+        onStep: (step) => this.#watchers.onStep(step),
+        onNodes: () => this.#watchers.onChanged(),
       },
     });
     return end;
@@ -218,7 +209,7 @@ export class Tunnel {
     const states = waiting.map(({ name, state }) => `${name} (${state})`).join(', ');
     const what = waiting.length === 0 ? 'no dyno is there' : `no dyno is up: ${states}`;
     const error = new EpmuxError('DYNO_NOT_RUNNING', `${this.target}: ${what}`);
-    this.#tell((watcher) => watcher.onAttemptFailed(error));
+    this.#watchers.onAttemptFailed(error);
   }
 
   #onEndFailed(): void {
@@ -228,29 +219,25 @@ export class Tunnel {
       first !== undefined &&
       failures.every((failure) => failure !== undefined) &&
       this.ends.every(({ state }) => state !== 'up');
-    if (isHopeless) this.#tell((watcher) => watcher.onAttemptFailed(first));
-    else this.#tell((watcher) => watcher.onChanged());
+    if (isHopeless) this.#watchers.onAttemptFailed(first);
+    else this.#watchers.onChanged();
   }
 
   #onAttemptFailed(error: EpmuxError): void {
     const { code, message } = error;
     this.#parts.logger.info(`${this.spec.name}: an attempt failed`, { code, reason: message });
-    this.#tell((watcher) => watcher.onAttemptFailed(error));
+    this.#watchers.onAttemptFailed(error);
   }
 
   /** With a link there is somebody else to say how it goes. */
   #onLookFailed(error: EpmuxError): void {
-    if (this.ends.length === 0) this.#tell((watcher) => watcher.onAttemptFailed(error));
+    if (this.ends.length === 0) this.#watchers.onAttemptFailed(error);
   }
 
   #onChange(): void {
     const links = this.ends.map((end) => end.state);
     const seen = { isClosed: this.#closed, links, dynos: this.#dynos.state };
     this.#state.onChange(seen, this.#parts.clock.wallNow());
-    this.#tell((watcher) => watcher.onChanged());
-  }
-
-  #tell(tell: (watcher: TunnelWatcher) => void): void {
-    for (const watcher of [...this.#watchers]) tell(watcher);
+    this.#watchers.onChanged();
   }
 }
