@@ -3,45 +3,27 @@ import {
   foundInstead,
   GOES_WITHOUT,
   isNotThisAgent,
-  PUSHED_IS_GONE,
   withoutAny,
 } from '../../runtime/agent-refusals.ts';
 import { unlessAborted } from '../../runtime/attempt.ts';
-import type { Clock } from '../../runtime/clock.ts';
-import type { Logger } from '../../runtime/logger.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import type { Carrier, FirstRequest } from '../../transport/transport.ts';
 import type { AgentChoice, AgentKind } from '../control/api.ts';
 import { type LinkMemory, MAX_SESSIONS } from '../memory.ts';
-import type { AgentBundle } from './agent-bundle.ts';
+import { AgentPusher, type AgentPusherOptions } from './agent-pusher.ts';
 import type { AgentWay } from './agent-way.ts';
 import type { Connection } from './connection-loop.ts';
 import { Orphans } from './orphan.ts';
-import { type PushedAgent, pushAgent } from './push.ts';
-import { PushRest } from './push-rest.ts';
+import type { PushedAgent } from './push.ts';
 import { PUSH_REQUEST } from './push-script.ts';
 
-/** A pushed agent that is full closes a connection without a word, too, and still has the session; by so many in a row it is gone. */
-const WORDLESS_CLOSES = 3;
-
-interface FreshAgent {
-  readonly agent: PushedAgent;
-  /** Undefined: it is still to be opened. */
-  readonly pipe: Promise<BytePipe> | undefined;
-}
-
-export interface AgentSearchOptions {
+export interface AgentSearchOptions extends AgentPusherOptions {
   readonly choice: Exclude<AgentChoice, 'none'>;
   readonly agent: AgentWay;
   /** Asked for each attempt anew; undefined: there is none. */
   readonly secret: () => Promise<string | undefined>;
-  readonly epmdPort: number;
-  readonly bundle: AgentBundle;
   /** What the worker before this one knew of this dyno. */
   readonly inherited: Omit<LinkMemory, 'id'> | undefined;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly onStep: (step: string) => void;
 }
 
 /**
@@ -54,30 +36,27 @@ export interface AgentSearchOptions {
 export class AgentSearch {
   readonly #options: AgentSearchOptions;
   readonly #orphans: Orphans;
-  readonly #rest: PushRest;
-  #pushed: PushedAgent | undefined;
+  readonly #pusher: AgentPusher;
   #found: AgentKind | undefined;
   #whyNone: string | undefined;
-  /** How often in a row the pushed agent's port has closed a connection without a word. */
-  #wordless = 0;
   /** Asked for while the carrier was still on its way. */
   #askedSecret: Promise<string | undefined> | undefined;
 
   constructor(options: AgentSearchOptions) {
     this.#options = options;
     const { inherited = {}, clock, logger } = options;
-    this.#pushed = inherited.pushed;
-    this.#rest = new PushRest(clock);
+    this.#pusher = new AgentPusher(options, inherited.pushed);
     this.#orphans = new Orphans({ sessions: inherited.sessions ?? [], clock, logger });
   }
 
   /** What another worker could go on with. */
   memory(): Omit<LinkMemory, 'id'> {
     const { sessionId } = this.#options.agent;
+    const pushed = this.#pusher.known;
     const sessions = [...this.#orphans.left, ...(sessionId === undefined ? [] : [sessionId])];
     return {
       ...(sessions.length === 0 ? {} : { sessions: sessions.slice(-MAX_SESSIONS) }),
-      ...(this.#pushed === undefined ? {} : { pushed: this.#pushed }),
+      ...(pushed === undefined ? {} : { pushed }),
     };
   }
 
@@ -93,7 +72,7 @@ export class AgentSearch {
 
   /** Before a carrier is there: begins to look for the secret. Gives what `attach` will ask the carrier for first, as far as that is known by then. */
   foresee(): () => FirstRequest | undefined {
-    if (this.#pushed !== undefined) return () => ({ agentPort: this.#pushed?.port });
+    if (this.#pusher.known !== undefined) return () => ({ agentPort: this.#pusher.known?.port });
     let known: { readonly secret: string | undefined } | undefined;
     this.#askedSecret = this.#options.secret();
     this.#askedSecret.then(
@@ -104,7 +83,7 @@ export class AgentSearch {
     );
     return () => {
       if (known === undefined) return undefined;
-      const isPush = this.#isInVain(known.secret) && this.#rest.why === undefined;
+      const isPush = this.#isInVain(known.secret) && !this.#pusher.rests;
       return isPush ? PUSH_REQUEST : { agentPort: undefined };
     };
   }
@@ -114,14 +93,15 @@ export class AgentSearch {
    * what the secret fails with.
    */
   async attach(carrier: Carrier, signal: AbortSignal): Promise<Connection | undefined> {
-    if (this.#pushed !== undefined) return this.#attachPushed(this.#pushed, carrier, signal);
+    const { known } = this.#pusher;
+    if (known !== undefined) return this.#attachPushed(known, carrier, signal);
     const asked = this.#askedSecret ?? this.#options.secret();
     this.#askedSecret = undefined;
     const secret = await unlessAborted(asked, 'looking for the secret', signal);
     const looking = this.#attachListening(secret, carrier, signal);
     looking.catch(() => undefined);
     // One is pushed meanwhile, and all that the look still tells is why there was no other.
-    const pushing = this.#isInVain(secret) ? this.#push(carrier, signal) : undefined;
+    const pushing = this.#isInVain(secret) ? this.#pusher.push(carrier, signal) : undefined;
     pushing?.catch(() => undefined);
     let refusal: EpmuxError;
     try {
@@ -130,7 +110,7 @@ export class AgentSearch {
       if (this.#found === 'listening' || !isNotThisAgent(error)) throw error;
       refusal = error;
     }
-    const pushed = await (pushing ?? this.#push(carrier, signal));
+    const pushed = await (pushing ?? this.#pusher.push(carrier, signal));
     if (pushed instanceof EpmuxError || pushed === undefined) {
       return this.#goWithout(refusal, pushed, carrier);
     }
@@ -177,19 +157,14 @@ export class AgentSearch {
       const opened = await pipe;
       isOpen = true;
       const connection = await this.#attach(opened, secret, signal);
-      this.#wordless = 0;
+      this.#pusher.onAttached();
       this.#found = 'pushed';
       void this.#orphans.end(() => carrier.openAgentPipe(signal, port), secret);
       onStep(`attached to the pushed agent (${agent.agentSoftware}, Node.js ${node})`);
       return connection;
     } catch (error) {
-      this.#wordless = isOpen && EpmuxError.is(error, 'AGENT_MISSING') ? this.#wordless + 1 : 0;
-      const mayBeFull = this.#wordless > 0 && this.#wordless < WORDLESS_CLOSES;
-      if (mayBeFull || !EpmuxError.is(error, ...PUSHED_IS_GONE)) throw error;
-      this.#wordless = 0;
-      this.#pushed = undefined;
+      if (!this.#pusher.onFailed(error, isOpen)) throw error;
       this.#found = undefined;
-      this.#rest.onUseless(error);
       const gone = new EpmuxError('AGENT_MISSING', 'the agent that was pushed there is gone', {
         cause: error,
       });
@@ -205,41 +180,6 @@ export class AgentSearch {
   /** Whatever listens there, no session comes of it without a secret. */
   #isInVain(secret: string | undefined): boolean {
     return secret === undefined && this.#found !== 'listening';
-  }
-
-  /** Sets `#pushed`, or gives the reason why it can't. The pipe opens while the agent starts. */
-  async #push(carrier: Carrier, signal: AbortSignal): Promise<FreshAgent | EpmuxError | undefined> {
-    const { clock, logger, epmdPort, bundle, onStep } = this.#options;
-    if (carrier.exec === undefined) return undefined;
-    const known = this.#rest.why;
-    if (known !== undefined) return known;
-    onStep('pushing an agent');
-    let broken: EpmuxError | undefined;
-    carrier.onClosed((error) => {
-      broken = error ?? new EpmuxError('PIPE_LOST', `${carrier.label} is closed`);
-    });
-    let pipe: Promise<BytePipe> | undefined;
-    const onPort = (port: number): void => {
-      pipe = carrier.openAgentPipe(signal, port);
-      pipe.catch(() => undefined);
-    };
-    try {
-      const options = { epmdPort, clock, logger, bundle, onPort };
-      const agent = await pushAgent(carrier, options, signal);
-      this.#pushed = agent;
-      this.#rest.onPushed();
-      return { agent, pipe };
-    } catch (error) {
-      void pipe?.then(
-        (opened) => opened.close(),
-        () => undefined,
-      );
-      if (!EpmuxError.is(error, 'AGENT_MISSING', 'PIPE_LOST')) throw error;
-      if (broken !== undefined) throw broken;
-      logger.debug('no agent can be pushed', { reason: error.message, code: error.code });
-      this.#rest.onFailed(error);
-      return error;
-    }
   }
 
   #goWithout(refusal: EpmuxError, cannotPush: EpmuxError | undefined, carrier: Carrier): undefined {
