@@ -49,9 +49,20 @@ export function createTransport(way: PlainWay, options: TransportOptions): Trans
     return commandTransport({ command: way.command, env, folder, clock, logger });
   }
   const dial = createDialer(options.via, clock);
-  const address = { host: way.host, port: way.port };
-  if (way.kind === 'connect') return tcpTransport(address, dial);
+  const { host, port } = way;
+  return way.kind === 'connect'
+    ? tcpTransport({ host, port }, dial)
+    : ownSshTransport(way, dial, options);
+}
 
+/** By the keys in the user's home folder and the hosts that are known there. ssh2 is loaded with the first connection. */
+function ownSshTransport(
+  way: Extract<PlainWay, { kind: 'ssh' }>,
+  dial: Dialer,
+  options: TransportOptions,
+): Transport {
+  const { clock, logger } = options;
+  const address = { host: way.host, port: way.port };
   const target = `ssh://${way.user}@${hostPort(address)}`;
   let accepted = options.acceptHostKey;
   const onKept = () => {
