@@ -90,7 +90,7 @@ async function starts(agent: string, env: NodeJS.ProcessEnv): Promise<readonly s
 }
 
 async function abandoned(agent: string, env: NodeJS.ProcessEnv): Promise<readonly string[]> {
-  const standard = AGENT_LIMITS.heldBytes.standard / (1_024 * 1_024);
+  const standard = AGENT_LIMITS.heldBytes.default / (1_024 * 1_024);
   return [...(await abandonedWith(standard, agent, env)), ...(await abandonedWith(16, agent, env))];
 }
 

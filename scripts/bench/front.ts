@@ -61,7 +61,7 @@ async function attach(driver: SessionDriver): Promise<void> {
     clock: systemClock,
     signal,
     software: 'epmux-bench',
-    helloTimeoutMs: SESSION_LIMITS.helloMs.standard,
+    helloTimeoutMs: SESSION_LIMITS.helloMs.default,
     hostName: 'bench',
   });
 }

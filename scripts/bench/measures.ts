@@ -8,7 +8,7 @@ import type { Way } from './ways.ts';
 const GB = 1e9;
 const MB = 1e6;
 const CALIBRATION_BYTES = 4 * MB;
-const MOST_BYTES = 4 * GB;
+const MAX_BYTES = 4 * GB;
 /** Bulk runs for so long before anything is measured beside it. */
 const SETTLE_MS = 200;
 
@@ -56,7 +56,7 @@ async function transfer(
   wanted: number,
 ): Promise<Throughput> {
   const bytes =
-    Math.ceil(Math.min(MOST_BYTES, Math.max(CALIBRATION_BYTES, wanted)) / streams) * streams;
+    Math.ceil(Math.min(MAX_BYTES, Math.max(CALIBRATION_BYTES, wanted)) / streams) * streams;
   const { port } = way;
   const before = cpuSeconds(way.relays());
   const seconds = await stage.bulk.ask<'transfer', number>({

@@ -10,10 +10,10 @@ import { Coverage } from './coverage.ts';
 const BATCH = 64;
 /** A check is a matter of microseconds: what takes this long, on a busy machine too, does not end. */
 const HANG_MS = 20_000;
-const MOST_STACKED = 6;
+const MAX_STACKED = 6;
 /** Of the places to cut an input at; the tests try more on what is kept. */
 const CUTS = 2;
-const MOST_FINDINGS = 10;
+const MAX_FINDINGS = 10;
 
 export interface Report {
   readonly runs: number;
@@ -54,7 +54,7 @@ export class Fuzzer {
       this.#try(input);
       this.#learn(input, true);
     }
-    while (Date.now() < until && this.#findings.size < MOST_FINDINGS) this.#batch();
+    while (Date.now() < until && this.#findings.size < MAX_FINDINGS) this.#batch();
     this.#coverage.stop();
     return {
       runs: this.#runs,
@@ -94,7 +94,7 @@ export class Fuzzer {
 
   #mutant(): Uint8Array {
     let input = this.#random.pick(this.#inputs);
-    const changes = 1 + Math.floor(this.#random.next() * MOST_STACKED);
+    const changes = 1 + Math.floor(this.#random.next() * MAX_STACKED);
     for (let count = 0; count < changes; count += 1) {
       const other = this.#random.pick(this.#inputs);
       input = mutate(input, mutationOf(this.#random), this.#target.framing, other);

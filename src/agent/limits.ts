@@ -7,19 +7,19 @@ const MIB = 1024 * 1024;
 /** What `--limit` and EPMUX_AGENT_LIMITS set; docs/bounds.md says what happens at each. */
 export const AGENT_LIMITS = {
   /** Connections to its port. */
-  connections: { standard: 256, least: 2, most: 65_535 },
+  connections: { default: 256, min: 2, max: 65_535 },
   /** Of these, those that have not proved themselves, until they are closed. With the sessions they are all connections. */
-  waitingPipes: { standard: 192, least: 1, most: 65_535 },
-  sessions: { standard: 64, least: 1, most: 10_000 },
+  waitingPipes: { default: 192, min: 1, max: 65_535 },
+  sessions: { default: 64, min: 1, max: 10_000 },
   ...SESSION_LIMITS,
-  streams: { ...SESSION_LIMITS.streams, standard: 1_024 },
+  streams: { ...SESSION_LIMITS.streams, default: 1_024 },
   /** A dyno has less memory than a laptop. */
-  bufferBytes: { ...SESSION_LIMITS.bufferBytes, standard: 8 * MIB },
-  windowBytes: { ...SESSION_LIMITS.windowBytes, standard: 32 * MIB },
+  bufferBytes: { ...SESSION_LIMITS.bufferBytes, default: 8 * MIB },
+  windowBytes: { ...SESSION_LIMITS.windowBytes, default: 32 * MIB },
   /** What all sessions hold together before detached ones are ended. */
-  heldBytes: { standard: 64 * MIB, least: 65_536, most: 64 * 1_024 * MIB },
+  heldBytes: { default: 64 * MIB, min: 65_536, max: 64 * 1_024 * MIB },
   /** Nodes of this host that are told. */
-  nodes: { standard: 1_000, least: 1, most: 10_000 },
+  nodes: { default: 1_000, min: 1, max: 10_000 },
 } as const satisfies LimitTable;
 
 export type AgentLimits = LimitsOf<typeof AGENT_LIMITS>;

@@ -27,7 +27,7 @@ const EXIT_CODES =
   'Exit codes: 0 done, 1 failed, 2 usage, 3 not connected, 4 not found, 5 not allowed';
 
 /** In less, names of options would be broken. */
-const LEAST_COLUMNS = 40;
+const MIN_COLUMNS = 40;
 
 /** `argv` without the program. Throws USAGE with the one thing that is wrong. */
 export async function parseCommandLine(argv: readonly string[], columns: number): Promise<Request> {
@@ -215,7 +215,7 @@ async function helpFor(word: string | undefined, columns: number): Promise<Reque
   const help = word === undefined ? programHelp() : commandHelp(await findCommand(word).load());
   return {
     kind: 'help',
-    text: await help.wrap(Math.max(LEAST_COLUMNS, Math.min(100, columns))).getHelp(),
+    text: await help.wrap(Math.max(MIN_COLUMNS, Math.min(100, columns))).getHelp(),
   };
 }
 

@@ -15,8 +15,8 @@ import { Ending } from './ending.ts';
 import { localCookie } from './erlang-cookie.ts';
 import { ExecBroker } from './exec/broker.ts';
 import { controlHandlers } from './handlers.ts';
-import { Leader } from './leader.ts';
 import type { DaemonLimits } from './limits.ts';
+import { LocalNaming } from './local-naming.ts';
 import { acquireLock, type Lock } from './lock.ts';
 import type { DaemonLog } from './log.ts';
 import { memoryText, type TunnelMemory } from './memory.ts';
@@ -65,20 +65,20 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #lock: Lock;
   readonly #state: StateStore;
-  readonly #leader: Leader;
+  readonly #naming: LocalNaming;
   readonly #ending: Ending;
   readonly #surroundings: Surroundings;
   #control: ControlServer | undefined;
   #stopping: Promise<void> | undefined;
 
-  private constructor(options: DaemonOptions, lock: Lock, state: StateStore, leader: Leader) {
+  private constructor(options: DaemonOptions, lock: Lock, state: StateStore, naming: LocalNaming) {
     const { paths, env, clock, limits, foreground = false, stay = false, restarts = 0 } = options;
     this.clock = clock;
     this.#descriptors = new Descriptors(() => clock.now());
     this.#options = options;
     this.#lock = lock;
     this.#state = state;
-    this.#leader = leader;
+    this.#naming = naming;
     this.startedAt = new Date(clock.wallNow()).toISOString();
     this.localCookie = () => localCookie(homeFolder(env), erlangConfig(env));
     this.tunnels = this.#createTunnels();
@@ -106,31 +106,31 @@ export class Daemon {
     const { paths, env, log, limits, clock } = options;
     ensureFolders(paths);
     const lock = await acquireLock(paths, 'daemon', options.foreground);
-    let leader: Leader | undefined;
+    let naming: LocalNaming | undefined;
     try {
       // Its lock may be gone: what it has written must not be overwritten before that is noticed.
       await assertUnanswered(paths.controlSocket);
       const state = await StateStore.open(paths.stateFile, log);
-      leader = await Leader.start({ paths, env, state, limits, clock, logger: log });
-      const daemon = new Daemon(options, lock, state, leader);
+      naming = await LocalNaming.start({ paths, env, state, limits, clock, logger: log });
+      const daemon = new Daemon(options, lock, state, naming);
       await daemon.#begin();
       return daemon;
     } catch (error) {
-      await leader?.close();
+      await naming?.close();
       lock.release();
       throw error;
     }
   }
 
   get leading(): Leading {
-    return this.#leader.leading;
+    return this.#naming.leading;
   }
 
   /** What does not work at the moment and does not end the daemon. */
   get problems(): readonly string[] {
     const { problem: state } = this.#state;
     const { problem: log } = this.#options.log;
-    const problems = [...this.#leader.problems, ...this.tunnels.problems];
+    const problems = [...this.#naming.problems, ...this.tunnels.problems];
     if (state !== undefined) problems.push(`the tunnels can not be written down: ${state.message}`);
     if (log !== undefined) problems.push(`the log loses lines: ${log}`);
     const full = this.#descriptors.refusal();
@@ -177,7 +177,7 @@ export class Daemon {
     await within(this.clock, CLOSE_MS, this.tunnels.close()).catch((error: unknown) =>
       log.error('the tunnels did not end in order', { why: messageOf(error) }),
     );
-    await Promise.all([this.#leader.close(), endCommands()]);
+    await Promise.all([this.#naming.close(), endCommands()]);
     this.#lock.release();
     await log.close();
   }
@@ -212,7 +212,7 @@ export class Daemon {
         this.#lock.keep();
         void this.#state.retry();
         void this.tunnels.retry();
-        void this.#leader.retry();
+        void this.#naming.retry();
         void this.#control?.look(() => ensureRuntimeFolder(paths));
       },
     });
@@ -222,8 +222,8 @@ export class Daemon {
     const { env, log, limits, clock, createDynos } = this.#options;
     const config = sessionConfigOf(limits);
     return {
-      addresses: this.#leader.addresses,
-      names: this.#leader.names,
+      addresses: this.#naming.addresses,
+      names: this.#naming.names,
       localCookie: this.localCookie,
       createSession: (id) => new Session('daemon', config, id, clock.now()),
       limits,

@@ -6,7 +6,7 @@ import type { Transport } from '../transport/transport.ts';
 import type { ErrorStatus, LinkState, LinkStatus, NodeStatus, TunnelSpec } from './control/api.ts';
 import { DynoSecrets } from './dyno-secrets.ts';
 import type { WantedDyno } from './dynos.ts';
-import { leadOn } from './lead-on.ts';
+import { forward } from './forward.ts';
 import { ownAgent } from './links/agent-bundle.ts';
 import { DynoLink } from './links/dyno-link.ts';
 import type { Link } from './links/link.ts';
@@ -229,7 +229,7 @@ export class DynoEnd {
 
   async #couple(local: BytePipe, short: string): Promise<void> {
     const { spec, parts } = this.#options;
-    await leadOn(local, {
+    await forward(local, {
       short,
       cookies: {
         agentKnows: this.knowsCookie(short),

@@ -21,7 +21,7 @@ const VARIABLES_FRESH_MS = 10_000;
 const REGISTER_EVERY_MS = 100;
 const REGISTER_BURST = 5;
 /** For what is asked within a connection attempt: should Heroku want to be asked later than that, the attempt has failed. */
-const MOST_PATIENCE_MS = 10_000;
+const MAX_PATIENCE_MS = 10_000;
 const PATIENCE_SHARE = 1 / 3;
 
 export interface HerokuAppOptions {
@@ -143,7 +143,7 @@ export class HerokuApp {
         home,
         clock,
         logger,
-        patienceMs: Math.min(MOST_PATIENCE_MS, attemptMs * PATIENCE_SHARE),
+        patienceMs: Math.min(MAX_PATIENCE_MS, attemptMs * PATIENCE_SHARE),
       });
       this.#client = { made, client };
     }

@@ -8,32 +8,32 @@ const MIB = 1024 * 1024;
 
 /** What EPMUX_LIMITS sets for a daemon that starts; docs/bounds.md says what happens at each. */
 export const DAEMON_LIMITS = {
-  tunnels: { standard: 256, least: 1, most: 10_000 },
+  tunnels: { default: 256, min: 1, max: 10_000 },
   /** Nodes of one dyno that are led to. */
-  nodes: { standard: 512, least: 1, most: 10_000 },
+  nodes: { default: 512, min: 1, max: 10_000 },
   /** Local connections to one node. */
-  nodeConnections: { standard: 1_024, least: 1, most: 100_000 },
+  nodeConnections: { default: 1_024, min: 1, max: 100_000 },
   ...SESSION_LIMITS,
   /** For a whole connection attempt. */
-  attemptMs: { standard: 30_000, least: 1_000, most: 600_000 },
+  attemptMs: { default: 30_000, min: 1_000, max: 600_000 },
   /** The first wait between attempts, and the longest. */
-  reconnectFirstMs: { standard: BACKOFF_DEFAULTS.firstMs, least: 50, most: 60_000 },
-  reconnectMaxMs: { standard: BACKOFF_DEFAULTS.maxMs, least: 50, most: 3_600_000 },
-  controlClients: { standard: 64, least: 2, most: 10_000 },
+  reconnectFirstMs: { default: BACKOFF_DEFAULTS.firstMs, min: 50, max: 60_000 },
+  reconnectMaxMs: { default: BACKOFF_DEFAULTS.maxMs, min: 50, max: 3_600_000 },
+  controlClients: { default: 64, min: 2, max: 10_000 },
   /** Of one client at once. */
-  controlCalls: { standard: 16, least: 1, most: 10_000 },
-  controlIdleMs: { standard: 600_000, least: 1_000, most: 86_400_000 },
+  controlCalls: { default: 16, min: 1, max: 10_000 },
+  controlIdleMs: { default: 600_000, min: 1_000, max: 86_400_000 },
   /** Clients of the virtual epmd besides the local nodes registered there, and these. */
-  epmdClients: { standard: 256, least: 1, most: 10_000 },
-  epmdNodes: { standard: 256, least: 1, most: 10_000 },
-  epmdRequestMs: { standard: 10_000, least: 100, most: 600_000 },
+  epmdClients: { default: 256, min: 1, max: 10_000 },
+  epmdNodes: { default: 256, min: 1, max: 10_000 },
+  epmdRequestMs: { default: 10_000, min: 100, max: 600_000 },
   /** Commands over the links. */
-  execProcesses: { standard: 64, least: 1, most: 10_000 },
+  execProcesses: { default: 64, min: 1, max: 10_000 },
   /** Without an answer from the worker, which is then killed. */
-  hangMs: { standard: 30_000, least: 500, most: 86_400_000 },
-  logFileBytes: { standard: 5 * MIB, least: 4_096, most: 1_024 * MIB },
+  hangMs: { default: 30_000, min: 500, max: 86_400_000 },
+  logFileBytes: { default: 5 * MIB, min: 4_096, max: 1_024 * MIB },
   /** With the current one. */
-  logFiles: { standard: 3, least: 1, most: 100 },
+  logFiles: { default: 3, min: 1, max: 100 },
 } as const satisfies LimitTable;
 
 export type DaemonLimits = LimitsOf<typeof DAEMON_LIMITS>;

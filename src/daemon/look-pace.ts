@@ -4,7 +4,7 @@ const CALM_MS = 15_000;
 const ALERT_MS = 2_000;
 const ALERT_FOR_MS = 60_000;
 /** Between two looks whatever happens. */
-const LEAST_MS = 1_000;
+const MIN_MS = 1_000;
 /** After a look that failed: Heroku is to be spared. */
 const FAILED_MS = 5_000;
 
@@ -55,6 +55,6 @@ export class LookPace {
 
   /** The first time from `at` on at which a look may begin. */
   from(at: number): number {
-    return Math.max(at, this.#lookedAt + LEAST_MS, this.#sparedUntil);
+    return Math.max(at, this.#lookedAt + MIN_MS, this.#sparedUntil);
   }
 }

@@ -5,7 +5,7 @@ import { isLeadable } from './addresses.ts';
 /** Of /etc/hosts and /etc/resolv.conf; what is behind is a list of blocked hosts, mostly. */
 const MAX_FILE_BYTES = 65_536;
 /** Names that are remembered; the oldest gives way. */
-const MOST_NAMES = 64;
+const MAX_NAMES = 64;
 
 /** By what a machine is called; the texts of the two files are empty where there are none. */
 export interface Machine {
@@ -57,7 +57,7 @@ export class OwnHosts {
   look(): boolean {
     const found = ownHostNames(this.#machine()).filter((name) => !this.#names.has(name));
     for (const name of found) this.#names.add(name);
-    for (const name of this.all.slice(0, -MOST_NAMES)) this.#names.delete(name);
+    for (const name of this.all.slice(0, -MAX_NAMES)) this.#names.delete(name);
     return found.length > 0;
   }
 }

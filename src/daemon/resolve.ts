@@ -9,7 +9,7 @@ export interface FoundNode {
 }
 
 /** Candidates that a message names. */
-const MOST_NAMED = 20;
+const MAX_NAMED = 20;
 
 type Fits = (found: FoundNode, wanted: string) => boolean;
 
@@ -53,7 +53,7 @@ function theOne(candidates: readonly FoundNode[], wanted: string | undefined): F
   if (second === undefined) return first;
   const isOneTunnel = candidates.every(({ tunnel }) => tunnel === first.tunnel);
   const list = candidates
-    .slice(0, MOST_NAMED)
+    .slice(0, MAX_NAMED)
     .map((found) => `${found.node.name} (${placeOf(found, isOneTunnel)})`);
   const more = candidates.length - list.length;
   if (more > 0) list.push(`and ${more} more`);

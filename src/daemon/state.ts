@@ -11,7 +11,7 @@ import { type Check, list, object, oneOf, optional, port, tunnelSpec } from './v
 /** The layout of the file; a file of another one is put aside. */
 const SCHEMA = '1';
 /** As many as a daemon may be allowed. */
-const MOST_TUNNELS = DAEMON_LIMITS.tunnels.most;
+const MAX_TUNNELS = DAEMON_LIMITS.tunnels.max;
 
 export interface State {
   /** The virtual epmd's port: shells have it in their environment, so it stays. */
@@ -25,7 +25,7 @@ const stateFile: Check<State & { readonly schema: string }> = object<
 >({
   schema: oneOf(SCHEMA),
   epmdPort: optional(port),
-  tunnels: list(tunnelSpec, MOST_TUNNELS),
+  tunnels: list(tunnelSpec, MAX_TUNNELS),
 });
 
 /** What a state file says. STATE_UNREADABLE when it can't be understood. */

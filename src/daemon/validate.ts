@@ -7,7 +7,7 @@ import {
   APP_NAME,
   DYNO_SELECTOR,
   LONGEST,
-  MOST_DYNOS,
+  MAX_DYNOS,
   TUNNEL_NAME,
   type TunnelSpec,
   type UpSecrets,
@@ -138,7 +138,7 @@ const WAYS: { readonly [K in Way['kind']]: Check<Extract<Way, { kind: K }>> } = 
   heroku: object<Extract<Way, { kind: 'heroku' }>>({
     kind: oneOf('heroku'),
     app: matching(APP_NAME, LONGEST.app, 'an app'),
-    dynos: list(matching(DYNO_SELECTOR, LONGEST.dyno, 'a dyno or a process type'), MOST_DYNOS),
+    dynos: list(matching(DYNO_SELECTOR, LONGEST.dyno, 'a dyno or a process type'), MAX_DYNOS),
   }),
 };
 

@@ -6,7 +6,7 @@ import { listenOnLoopback } from './loopback.ts';
 
 const DIAL_MS = 5_000;
 /** Of those registered last; a tunnel has one pair for its life. */
-const MOST_KEYS = 64;
+const MAX_KEYS = 64;
 
 export interface SshServerOptions {
   readonly user: string;
@@ -40,7 +40,7 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
       const key = ssh2.utils.parseKey(publicKey);
       if (key instanceof Error || key.isPrivateKey()) return false;
       authorized.push(key);
-      if (authorized.length > MOST_KEYS) authorized.shift();
+      if (authorized.length > MAX_KEYS) authorized.shift();
       return true;
     },
     cut() {

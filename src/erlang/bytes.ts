@@ -24,7 +24,7 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return parts.length === 1 ? (parts[0] ?? NO_BYTES) : Buffer.concat(parts);
 }
 
-const LEAST_ROOM = 64;
+const MIN_ROOM = 64;
 
 /** Bytes that come in pieces, in memory of about their own size however small the pieces are. */
 export class Pieces {
@@ -43,7 +43,7 @@ export class Pieces {
   push(piece: Uint8Array): void {
     const end = this.#length + piece.length;
     if (end > this.#room.length) {
-      const roomier = new Uint8Array(Math.max(end, 2 * this.#room.length, LEAST_ROOM));
+      const roomier = new Uint8Array(Math.max(end, 2 * this.#room.length, MIN_ROOM));
       roomier.set(this.bytes);
       this.#room = roomier;
     }

@@ -17,7 +17,7 @@ export interface HerokuAhead {
 }
 
 /** The others are registered by whoever needs them, at a pace that spares the exec manager. */
-const MOST_RESERVATIONS = 5;
+const MAX_RESERVATIONS = 5;
 
 /** What comes first whichever dynos are wanted. Changes nothing at Heroku. */
 export interface FirstQuestions {
@@ -44,7 +44,7 @@ export async function askAhead(
   if (execObstacle(facts) !== undefined) return { facts, dynos, keys, reservations: {} };
   const manager = client.manager(addonUrlOf(facts));
   const { wanted } = formationOf(dynos, selectors);
-  const running = wanted.filter(({ isUp }) => isUp).slice(0, MOST_RESERVATIONS);
+  const running = wanted.filter(({ isUp }) => isUp).slice(0, MAX_RESERVATIONS);
   const reserved = running.map(async ({ name }) => {
     const reservation = await manager.register(name, keys.publicKey, signal);
     return [name, reservation] as const;

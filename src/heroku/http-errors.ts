@@ -7,7 +7,7 @@ import {
 import type { HttpAnswer, HttpCall } from './http-call.ts';
 import { retryAfterMs } from './retry.ts';
 
-const MOST_WORDS = 300;
+const MAX_WORDS = 300;
 /** As long as it is set nobody looks into ~/.netrc. */
 const OTHER_KEY_HINT =
   'set another HEROKU_API_KEY, or unset it and run `heroku login`; then `epmux up` again';
@@ -149,7 +149,7 @@ function words(call: HttpCall, text: string): string {
   let said = parts.join(': ');
   for (const secret of call.secrets) if (secret !== '') said = said.replaceAll(secret, '…');
   const line = said.replaceAll(/[\s\p{Cc}\p{Cf}]+/gu, ' ').trim();
-  return ` (${line.length > MOST_WORDS ? `${line.slice(0, MOST_WORDS)}…` : line})`;
+  return ` (${line.length > MAX_WORDS ? `${line.slice(0, MAX_WORDS)}…` : line})`;
 }
 
 function field(text: string, name: string): string | undefined {

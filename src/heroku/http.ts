@@ -11,7 +11,7 @@ import { PATIENCE_MS, retryWait } from './retry.ts';
 import type { Trust } from './trust.ts';
 
 const PARTIAL_CONTENT = 206;
-const MOST_ANSWER_BYTES = 4 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 export interface JsonAnswer {
   readonly json: unknown;
@@ -118,7 +118,7 @@ async function readText(call: HttpCall, response: FetchAnswer): Promise<string> 
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > MOST_ANSWER_BYTES) {
+    if (size > MAX_ANSWER_BYTES) {
       throw new EpmuxError(
         'HEROKU_ANSWER_INVALID',
         `${call.url.host} answered with more than 4 MB to the question for ${call.what}`,

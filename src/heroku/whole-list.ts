@@ -9,7 +9,7 @@ export interface ListPart<T> {
 
 /** The first part, as long as Heroku makes one; unasked it has 200 items. */
 const FIRST_RANGE = 'id ..; max=1000';
-const MOST_PARTS = 10;
+const MAX_PARTS = 10;
 
 /** All of a list that Heroku gives in parts, `part` by `part`. Throws what that throws, and HEROKU_ANSWER_INVALID when there is no end. */
 export async function wholeList<T>(
@@ -18,7 +18,7 @@ export async function wholeList<T>(
 ): Promise<T[]> {
   const whole: T[] = [];
   let range = FIRST_RANGE;
-  for (let parts = 0; parts < MOST_PARTS; parts += 1) {
+  for (let parts = 0; parts < MAX_PARTS; parts += 1) {
     const { items, nextRange } = await part(range);
     whole.push(...items);
     if (nextRange === null) return whole;
@@ -26,6 +26,6 @@ export async function wholeList<T>(
   }
   throw new EpmuxError(
     'HEROKU_ANSWER_INVALID',
-    `Heroku's list of ${what} has more than ${MOST_PARTS} parts`,
+    `Heroku's list of ${what} has more than ${MAX_PARTS} parts`,
   );
 }

@@ -1,7 +1,7 @@
 /** The Node that a dyno has: for whoever brings it an agent, and for whoever says beforehand whether that is possible. */
 
 /** The oldest release of Node.js, by its first number, that the agent runs on. */
-export const LEAST_NODE = 20;
+export const MIN_NODE = 20;
 
 /** Words of a POSIX shell's `for`: where Node is looked for, first come first. */
 export const NODE_PLACES =
@@ -12,5 +12,5 @@ export const NODE_VERSION = /^v\d{1,5}\.\d{1,5}\.\d{1,5}[\w.+-]{0,64}$/;
 
 /** Whether the agent runs on this Node: `20.19.0`. */
 export function canRunAgent(version: string): boolean {
-  return Number(version.split('.')[0]) >= LEAST_NODE;
+  return Number(version.split('.')[0]) >= MIN_NODE;
 }

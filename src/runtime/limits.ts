@@ -3,9 +3,9 @@ import { didYouMean } from './spelling.ts';
 
 /** A bound that a person may set: a whole number from `least` to `most`. The unit stands in its name. */
 export interface Limit {
-  readonly standard: number;
-  readonly least: number;
-  readonly most: number;
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
 }
 
 export type LimitTable = Readonly<Record<string, Limit>>;
@@ -28,7 +28,7 @@ export function limitsFrom<Table extends LimitTable>(
 ): LimitsOf<Table> {
   const names = new Map(Object.keys(table).map((name) => [limitWord(name), name]));
   const limits = Object.fromEntries(
-    Object.entries(table).map(([name, { standard }]) => [name, standard]),
+    Object.entries(table).map(([name, limit]) => [name, limit.default]),
   );
   for (const setting of settings) {
     const [, word = '', digits = ''] = /^([^=]*)=(.*)$/.exec(setting) ?? [];
@@ -41,8 +41,8 @@ export function limitsFrom<Table extends LimitTable>(
       });
     }
     const value = /^\d{1,15}$/.test(digits) ? Number(digits) : Number.NaN;
-    if (!(value >= limit.least && value <= limit.most)) {
-      const range = `a whole number from ${limit.least} to ${limit.most}`;
+    if (!(value >= limit.min && value <= limit.max)) {
+      const range = `a whole number from ${limit.min} to ${limit.max}`;
       throw new EpmuxError(code, `${where}: ${word} is ${range}`, { hint: 'see docs/bounds.md' });
     }
     limits[name] = value;

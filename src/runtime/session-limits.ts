@@ -8,23 +8,23 @@ const GIB = 1024 ** 3;
 /** What a person may set of a session at either end. */
 export const SESSION_LIMITS = {
   /** For hello and proof together. */
-  helloMs: { standard: 10_000, least: 100, most: 600_000 },
+  helloMs: { default: 10_000, min: 100, max: 600_000 },
   /** Of one session. */
-  streams: { standard: SESSION_DEFAULTS.maxStreams, least: 1, most: 1_000_000 },
+  streams: { default: SESSION_DEFAULTS.maxStreams, min: 1, max: 1_000_000 },
   /** The largest payload of the frames that it makes. */
   frameBytes: {
-    standard: SESSION_DEFAULTS.maxPayloadBytes,
-    least: MIN_PAYLOAD_BYTES,
-    most: PREFERRED_PAYLOAD_BYTES,
+    default: SESSION_DEFAULTS.maxPayloadBytes,
+    min: MIN_PAYLOAD_BYTES,
+    max: PREFERRED_PAYLOAD_BYTES,
   },
   /** Kept for replay by one session. */
-  replayBytes: { standard: SESSION_DEFAULTS.replayBudgetBytes, least: 65_536, most: GIB },
+  replayBytes: { default: SESSION_DEFAULTS.replayBudgetBytes, min: 65_536, max: GIB },
   /** In the send buffers of one session's streams; above it each holds one write at most. */
-  bufferBytes: { standard: SESSION_DEFAULTS.maxBufferedBytes, least: 65_536, most: GIB },
+  bufferBytes: { default: SESSION_DEFAULTS.maxBufferedBytes, min: 65_536, max: GIB },
   /** Receive windows of one session beyond the first 64 KiB of each stream. */
-  windowBytes: { standard: SESSION_DEFAULTS.maxWindowsTotalBytes, least: 65_536, most: GIB },
+  windowBytes: { default: SESSION_DEFAULTS.maxWindowsTotalBytes, min: 65_536, max: GIB },
   /** Without a word from a node, not even a tick: it is frozen. */
-  nodeSilenceMs: { standard: RELAY_DEFAULTS.nodeSilenceMs, least: 1_000, most: 86_400_000 },
+  nodeSilenceMs: { default: RELAY_DEFAULTS.nodeSilenceMs, min: 1_000, max: 86_400_000 },
 } as const satisfies LimitTable;
 
 type SessionLimits = LimitsOf<typeof SESSION_LIMITS>;

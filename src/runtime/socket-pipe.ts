@@ -28,7 +28,7 @@ export function pairPipe(readable: Readable, writable: Writable, label: string):
 }
 
 /** So many writes wait as they are; node keeps a record of each, and each holds the chunk that it is a part of. Further ones are copied together. */
-const MOST_WRITES = 32;
+const MAX_WRITES = 32;
 const BLOCK_BYTES = 16_384;
 
 /** For a socket that carries a session. */
@@ -106,7 +106,7 @@ class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
     this.#cork();
     // A few bytes that wait are not to hold all the memory that they were read into.
     const isCopied = chunk.length < BLOCK_BYTES && isLending() && this.#isBehind;
-    if (this.#writes < MOST_WRITES) this.#send(isCopied ? new Uint8Array(chunk) : chunk);
+    if (this.#writes < MAX_WRITES) this.#send(isCopied ? new Uint8Array(chunk) : chunk);
     else this.#hold(chunk);
     return this.#marks.onWritten(this.bufferedBytes);
   }
@@ -184,7 +184,7 @@ class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
   #written(): void {
     this.#writes -= 1;
     if (this.#writes === 0) this.#onWritten = undefined;
-    if (this.#writes < MOST_WRITES) this.#sendHeld();
+    if (this.#writes < MAX_WRITES) this.#sendHeld();
     const room = this.#marks.onRoom(this.bufferedBytes);
     if (room && this.#outcome === undefined) this.#handlers?.onWritable();
   }

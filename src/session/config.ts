@@ -38,7 +38,7 @@ export interface SessionConfig {
 
 /** A DATA frame carries no less than this to fit a budget, unless there is no more to send. */
 export const MIN_PAYLOAD_BYTES = 4_096;
-const LEAST_BUDGET_BYTES = 4 * MIN_PAYLOAD_BYTES;
+const MIN_BUDGET_BYTES = 4 * MIN_PAYLOAD_BYTES;
 
 export const SESSION_DEFAULTS: SessionConfig = {
   heartbeatMs: 3_000,
@@ -64,8 +64,8 @@ export function checkSessionConfig(config: SessionConfig): void {
   for (const [name, value] of Object.entries(config)) {
     if (!Number.isFinite(value) || value <= 0) refuse(`${name} is ${value}: it must be above 0`);
   }
-  if (config.replayBudgetBytes < LEAST_BUDGET_BYTES) {
-    refuse(`replayBudgetBytes must be ${LEAST_BUDGET_BYTES} or more`);
+  if (config.replayBudgetBytes < MIN_BUDGET_BYTES) {
+    refuse(`replayBudgetBytes must be ${MIN_BUDGET_BYTES} or more`);
   }
   if (config.deadAfterMs <= config.heartbeatMs) refuse('deadAfterMs must be above heartbeatMs');
   if (config.clockJumpMs <= config.heartbeatMs) refuse('clockJumpMs must be above heartbeatMs');

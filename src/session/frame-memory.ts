@@ -4,12 +4,12 @@ import { MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
 const OWN_FROM_BYTES = 4_096;
 const BLOCK_BYTES = 16_384;
 /** Blocks in which streams gather small writes: as many as streams write within one turn, mostly. */
-const MOST_SPARE_GATHERING = 16;
+const MAX_SPARE_GATHERING = 16;
 /** Frames above 8 KiB get a buffer of the next of these sizes, which serves again and again. */
 export const POOLED_FROM_BYTES = MAX_PAYLOAD_BYTES / 8;
 const POOLED_BYTES = [MAX_PAYLOAD_BYTES / 4, MAX_PAYLOAD_BYTES / 2, MAX_PAYLOAD_BYTES];
 /** What is kept for frames to come: as much as is in flight and in send buffers on a short path, until a moment of rest. */
-const MOST_SPARE_BYTES = 4 * 1_048_576;
+const MAX_SPARE_BYTES = 4 * 1_048_576;
 
 /** Memory for frames, no byte of which is given out twice before it was given back. Small frames lie side by side in a block. */
 export class FrameMemory {
@@ -56,7 +56,7 @@ export class FrameMemory {
     const bytes = buffer.byteLength;
     const spare = this.#spare.get(bytes);
     if (spare === undefined || !this.#pooled.has(buffer)) return;
-    if (this.#spareBytes + bytes > MOST_SPARE_BYTES) return;
+    if (this.#spareBytes + bytes > MAX_SPARE_BYTES) return;
     this.#spareBytes += bytes;
     spare.push(frame.length === bytes ? frame : Buffer.from(buffer));
   }
@@ -68,7 +68,7 @@ export class FrameMemory {
 
   /** Nothing refers to the block any more. */
   giveBackGathering(block: Uint8Array): void {
-    if (this.#spareGathering.length < MOST_SPARE_GATHERING) this.#spareGathering.push(block);
+    if (this.#spareGathering.length < MAX_SPARE_GATHERING) this.#spareGathering.push(block);
   }
 
   /** Keeps nothing for frames to come. */

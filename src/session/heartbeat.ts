@@ -2,7 +2,7 @@ import type { SessionConfig } from './config.ts';
 import { Fifo } from './fifo.ts';
 
 /** PINGs of the other end to answer, and PINGs of our own without an answer: no more than this are remembered of each. */
-const MOST_TOKENS = 16;
+const MAX_TOKENS = 16;
 
 export type HeartbeatConfig = Pick<SessionConfig, 'heartbeatMs' | 'deadAfterMs' | 'probeTimeoutMs'>;
 
@@ -49,7 +49,7 @@ export class Heartbeat {
 
   onPing(token: bigint): void {
     this.#toAnswer.push(token);
-    if (this.#toAnswer.length > MOST_TOKENS) this.#toAnswer.shift();
+    if (this.#toAnswer.length > MAX_TOKENS) this.#toAnswer.shift();
   }
 
   /** The round trip in ms; undefined when nothing of the kind was asked. */
@@ -102,7 +102,7 @@ export class Heartbeat {
     const token = this.#nextToken++;
     this.#unanswered.set(token, now);
     for (const oldest of this.#unanswered.keys()) {
-      if (this.#unanswered.size <= MOST_TOKENS) break;
+      if (this.#unanswered.size <= MAX_TOKENS) break;
       this.#unanswered.delete(oldest);
     }
     return token;

@@ -10,7 +10,7 @@ import { mayReceive } from './stream-state.ts';
 import type { Streams } from './streams.ts';
 
 /** Entries of the control queue, in multiples of maxStreams, that an other end which does not read may cause. */
-const MOST_UNSAID = 3;
+const MAX_UNSAID = 3;
 
 export type StreamFrameType = 'OPEN' | 'ACCEPT' | 'REJECT' | 'CREDIT' | 'FIN' | 'RESET';
 type Handlers = { readonly [T in StreamFrameType]: (frame: FrameOf<T>) => void };
@@ -71,7 +71,7 @@ export class RemoteStreams {
     if (!streams.ids.takeForPeer(stream)) {
       throw new EpmuxError('PROTOCOL', `OPEN with the stream id ${stream}`);
     }
-    if (control.size >= MOST_UNSAID * config.maxStreams) {
+    if (control.size >= MAX_UNSAID * config.maxStreams) {
       throw new EpmuxError('BUSY', 'too many streams were opened while nothing was read');
     }
     if (streams.isFull) {

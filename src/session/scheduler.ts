@@ -12,8 +12,8 @@ const WORD_BYTES = 4_096;
 /** So long after a word another is expected: who types does so within a fifth of a second. */
 const CALM_AFTER_MS = 250;
 /** What may lie in the pipe's buffer ahead of a word; with none expected more, for each turn of the event loop costs the same. */
-const MOST_QUEUED_BYTES = 128 * 1024;
-const MOST_QUEUED_WHEN_CALM_BYTES = 512 * 1024;
+const MAX_QUEUED_BYTES = 128 * 1024;
+const MAX_QUEUED_WHEN_CALM_BYTES = 512 * 1024;
 
 /** Which stream's data goes next: sparse ones first, each level in turns of one frame. */
 export class Scheduler {
@@ -47,7 +47,7 @@ export class Scheduler {
 
   /** How much may lie in the pipe's buffer at this moment. */
   mostQueuedBytes(now: number): number {
-    return this.expectsWord(now) ? MOST_QUEUED_BYTES : MOST_QUEUED_WHEN_CALM_BYTES;
+    return this.expectsWord(now) ? MAX_QUEUED_BYTES : MAX_QUEUED_WHEN_CALM_BYTES;
   }
 
   /** The stream may have become able to send. */

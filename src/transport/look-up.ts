@@ -7,7 +7,7 @@ export type LookUp = (host: string) => Promise<readonly string[]>;
 /** An answer serves for so long: one that comes later than an attempt lasts is there for the next. */
 const YOUNG_MS = 5_000;
 /** A name that was asked for in another network is asked for again beside that look-up while fewer than these run. */
-const MOST_BESIDE = 4;
+const MAX_BESIDE = 4;
 
 interface Asked {
   readonly addresses: Promise<readonly string[]>;
@@ -34,7 +34,7 @@ export class LookUps {
   readonly find: LookUp = (host) => {
     this.#forgetOld();
     const known = this.#asked.get(host);
-    const serves = known !== undefined && (!known.isOutdated || this.#running >= MOST_BESIDE);
+    const serves = known !== undefined && (!known.isOutdated || this.#running >= MAX_BESIDE);
     return (serves ? known : this.#begin(host)).addresses;
   };
 

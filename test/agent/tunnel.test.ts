@@ -116,7 +116,7 @@ describe('the agent on its port', () => {
 
   it('lets a daemon in however many silent connections there are', async () => {
     const agent = await rig.start();
-    const waitingPipes = AGENT_LIMITS.waitingPipes.standard;
+    const waitingPipes = AGENT_LIMITS.waitingPipes.default;
     const idle = Array.from({ length: waitingPipes + 50 }, () => connect(agent.port, '127.0.0.1'));
     const waiting = new Set(idle);
     for (const socket of idle) {

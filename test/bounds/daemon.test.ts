@@ -13,8 +13,8 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { AgentEnd } from '../support/agent-end.ts';
 import { connectSpec, DaemonFixture } from '../support/daemon-fixture.ts';
+import { DEFAULT_LIMITS } from '../support/default-limits.ts';
 import { freePort } from '../support/erlang.ts';
-import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const SECRET = 'a secret of sixteen bytes';
@@ -138,7 +138,7 @@ describe('a bound of the daemon that was set', () => {
     fixture = new DaemonFixture(folder.path);
     const daemon = await fixture.start();
     const path = join(folder.path, 'idle.sock');
-    const limits = { ...STANDARD_LIMITS, controlIdleMs: 50 };
+    const limits = { ...DEFAULT_LIMITS, controlIdleMs: 50 };
     const server = await ControlServer.listen(path, controlHandlers(daemon), silentLogger, limits);
     const idle = connect(path);
     sockets.push(idle);
@@ -167,12 +167,12 @@ describe('a bound of the virtual epmd that was set', () => {
   let epmd: VirtualEpmd;
   const sockets: Socket[] = [];
 
-  async function start(limits: Partial<typeof STANDARD_LIMITS>): Promise<void> {
+  async function start(limits: Partial<typeof DEFAULT_LIMITS>): Promise<void> {
     epmd = await VirtualEpmd.start({
       port: undefined,
       names: new NameTable(),
       upstream: { host: '127.0.0.1', port: await freePort() },
-      limits: { ...STANDARD_LIMITS, ...limits },
+      limits: { ...DEFAULT_LIMITS, ...limits },
       clock: systemClock,
       logger: silentLogger,
     });

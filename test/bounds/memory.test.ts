@@ -12,9 +12,9 @@ const SESSIONS = 30;
 const STREAMS_EACH = 10;
 /** Each stream holds its buffer and a write or more; so many of them fit. */
 const HELD_MIB = 16;
-const LEAST_HELD_MIB = (STREAMS_EACH * 256) / 1_024;
+const MIN_HELD_MIB = (STREAMS_EACH * 256) / 1_024;
 /** An empty Node has 40 to 50, and collects what was let go of when it likes. */
-const MOST_RESIDENT_MIB = 200;
+const MAX_RESIDENT_MIB = 200;
 
 const linux = existsSync('/proc/self/status');
 
@@ -34,9 +34,9 @@ describe(`the memory of an agent`, function () {
       const port = Number(found);
       for (let at = 0; at < SESSIONS; at += 1) await abandonSession(SECRET, port, STREAMS_EACH);
       await agent.said('stderr', /a session without a connection is given up .*all sessions/);
-      const most = Math.ceil(HELD_MIB / LEAST_HELD_MIB) * STREAMS_EACH;
+      const most = Math.ceil(HELD_MIB / MIN_HELD_MIB) * STREAMS_EACH;
       await flood.fewerThan(most + 1);
-      assert.ok(peakMib(agent.pid) < MOST_RESIDENT_MIB, `${peakMib(agent.pid)} MiB`);
+      assert.ok(peakMib(agent.pid) < MAX_RESIDENT_MIB, `${peakMib(agent.pid)} MiB`);
 
       const fresh = new DaemonEnd(SECRET);
       await fresh.dial(port);

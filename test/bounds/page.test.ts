@@ -44,7 +44,7 @@ describe('docs/bounds.md', () => {
       assert.deepEqual(
         told.map(({ setBy, standard }) => `${setBy} ${standard}`).toSorted(),
         Object.entries(limits)
-          .map(([name, { standard }]) => `\`${limitWord(name)}\` ${written(name, standard)}`)
+          .map(([name, limit]) => `\`${limitWord(name)}\` ${written(name, limit.default)}`)
           .toSorted(),
       );
     });

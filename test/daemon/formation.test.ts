@@ -5,8 +5,8 @@ import { Formation, type FormationOptions } from '../../src/daemon/formation.ts'
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import type { FirstRequest } from '../../src/transport/transport.ts';
+import { DEFAULT_LIMITS } from '../support/default-limits.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 import { dyno, FakeApp } from './formation-support.ts';
 
 const STEP_MS = 100;
@@ -22,7 +22,7 @@ describe('a formation', () => {
   let limits: FormationOptions['limits'];
 
   beforeEach(() => {
-    limits = STANDARD_LIMITS;
+    limits = DEFAULT_LIMITS;
     clock = new ManualClock();
     app = new FakeApp(clock);
     dynos = [];
@@ -62,7 +62,7 @@ describe('a formation', () => {
   };
 
   it('is asked for again within the bounds of the daemon', async () => {
-    limits = { ...STANDARD_LIMITS, reconnectMaxMs: 400 };
+    limits = { ...DEFAULT_LIMITS, reconnectMaxMs: 400 };
     app.failure = new EpmuxError('HEROKU_UNAVAILABLE', 'no network yet');
     await start();
     await pass(60_000);

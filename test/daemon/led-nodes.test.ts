@@ -14,8 +14,8 @@ import { askNode } from '../../src/runtime/epmd-client.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { duplexPipe } from '../../src/runtime/socket-pipe.ts';
 import { splice } from '../../src/runtime/splice.ts';
+import { DEFAULT_LIMITS } from '../support/default-limits.ts';
 import { ErlangHost, type ErlangNode } from '../support/erlang.ts';
-import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { LOCAL, register } from './epmd-support.ts';
 
@@ -38,7 +38,7 @@ describe('local Erlang nodes led by the virtual epmd', function () {
       port: undefined,
       names,
       upstream,
-      limits: STANDARD_LIMITS,
+      limits: DEFAULT_LIMITS,
       clock: systemClock,
       logger: silentLogger,
     });
@@ -89,7 +89,7 @@ describe('local Erlang nodes led by the virtual epmd', function () {
         const port = await NodePort.listen({
           node: app.name,
           address,
-          connections: STANDARD_LIMITS.nodeConnections,
+          connections: DEFAULT_LIMITS.nodeConnections,
           descriptors: new Descriptors(() => 0),
           logger: silentLogger,
           onConnection: (local) => {

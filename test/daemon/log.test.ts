@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { DaemonLog, logFileOptions } from '../../src/daemon/log.ts';
 import type { LogFileOptions } from '../../src/daemon/log-file.ts';
 import { Redactor } from '../../src/daemon/redact.ts';
-import { STANDARD_LIMITS } from '../support/standard-limits.ts';
+import { DEFAULT_LIMITS } from '../support/default-limits.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 describe("the daemon's log", () => {
@@ -16,7 +16,7 @@ describe("the daemon's log", () => {
   });
 
   const open = (some: Partial<LogFileOptions> = {}) => {
-    const fileOptions = { ...logFileOptions(STANDARD_LIMITS), ...some };
+    const fileOptions = { ...logFileOptions(DEFAULT_LIMITS), ...some };
     return new DaemonLog({ level: 'info', file, fileOptions });
   };
   /** Empty while the file is being rotated. */

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { DynoEnd, type DynoEndOptions } from '../../src/daemon/dyno-end.ts';
 import { EpmuxError } from '../../src/protocol/errors.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import { DEFAULT_LIMITS } from '../support/default-limits.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 
 type Variables = Readonly<Record<string, string>>;
 
 /** A dyno's end that nothing is asked of but its cookie. */
 function endWith(given: string | undefined, variables: () => Promise<Variables>): DynoEnd {
-  const parts = { limits: STANDARD_LIMITS, clock: new ManualClock(), logger: silentLogger };
+  const parts = { limits: DEFAULT_LIMITS, clock: new ManualClock(), logger: silentLogger };
   const options = {
     dyno: { id: '1', name: 'web.1', state: 'up' },
     spec: { name: 'prod', agent: 'none' },

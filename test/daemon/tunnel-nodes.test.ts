@@ -5,8 +5,8 @@ import { TunnelNodes } from '../../src/daemon/tunnel-nodes.ts';
 import { Descriptors } from '../../src/runtime/descriptors.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import type { Directory } from '../../src/session/types.ts';
+import { DEFAULT_LIMITS } from '../support/default-limits.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 
 function directory(epoch: number, ...names: string[]): Directory {
   const nodes = names.map((name) => {
@@ -32,7 +32,7 @@ describe('the nodes behind a link', () => {
       tunnel: 'prod',
       addresses: { addressOf: async () => address },
       names: new NameTable(),
-      limits: STANDARD_LIMITS,
+      limits: DEFAULT_LIMITS,
       descriptors: new Descriptors(() => 0),
       clock,
       isAway: () => false,

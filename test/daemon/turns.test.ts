@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { ConnectionLoop } from '../../src/daemon/links/connection-loop.ts';
 import { Turns } from '../../src/daemon/turns.ts';
+import { DEFAULT_LIMITS } from '../support/default-limits.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 
 const EVERY_MS = 100;
 const BURST = 5;
@@ -62,7 +62,7 @@ describe('turns at a pace', () => {
       () =>
         new ConnectionLoop({
           clock,
-          limits: { ...STANDARD_LIMITS, attemptMs: 5_000 },
+          limits: { ...DEFAULT_LIMITS, attemptMs: 5_000 },
           onChange: () => undefined,
           onAttemptFailed: () => undefined,
           attempt: async (signal) => {

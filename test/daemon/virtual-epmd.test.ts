@@ -8,8 +8,8 @@ import { encodeEpmdRequest } from '../../src/erlang/epmd.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { askNames, askNode } from '../../src/runtime/epmd-client.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import { DEFAULT_LIMITS } from '../support/default-limits.ts';
 import { freePort } from '../support/erlang.ts';
-import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 import { LOCAL, register } from './epmd-support.ts';
 
 async function untilClosed(socket: net.Socket): Promise<Buffer> {
@@ -29,7 +29,7 @@ describe('the virtual epmd', () => {
       port,
       names,
       upstream: { host: LOCAL, port: upstreamPort },
-      limits: STANDARD_LIMITS,
+      limits: DEFAULT_LIMITS,
       clock: systemClock,
       logger: silentLogger,
     });
@@ -71,7 +71,7 @@ describe('the virtual epmd', () => {
       port: undefined,
       names,
       upstream: { host: LOCAL, port },
-      limits: { ...STANDARD_LIMITS, epmdNodes: 2 },
+      limits: { ...DEFAULT_LIMITS, epmdNodes: 2 },
       clock: systemClock,
       logger: silentLogger,
     });

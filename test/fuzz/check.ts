@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type Outcome, run, type Target, Violation } from './target.ts';
 
 /** Every place to cut a short input at; of a longer one some of them. */
-const MOST_CUTS = 64;
+const MAX_CUTS = 64;
 
 function* byteByByte(input: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < input.length; at += 1) yield Uint8Array.from(input.subarray(at, at + 1));
@@ -24,7 +24,7 @@ function differs(one: Outcome, other: Outcome): string | undefined {
 }
 
 /** Throws what is a finding; gives what the target made of the input. */
-export function check(target: Target, input: Uint8Array, cuts = MOST_CUTS): Outcome {
+export function check(target: Target, input: Uint8Array, cuts = MAX_CUTS): Outcome {
   const outcome = run(target, [Uint8Array.from(input)]);
   if (target.whole === true) return outcome;
   const same = (how: string, chunks: Iterable<Uint8Array>): void => {

@@ -13,7 +13,7 @@ const CHUNKS = 200_000;
 /** What one more object, or the heap's own moods, may come to. */
 const SLACK_BYTES = 16_000_000;
 /** Of memory for each byte kept: what comes in single bytes may not be kept in single objects. */
-const MOST_BYTES_A_BYTE = 4;
+const MAX_BYTES_A_BYTE = 4;
 
 const nothing: Told = { fact() {}, bytes() {} };
 
@@ -48,7 +48,7 @@ describe('a flood of single bytes', function () {
       const before = usedBytes();
       pour(decoder, flood.chunks());
       const kept = usedBytes() - before;
-      const most = flood.mayHoldBytes * MOST_BYTES_A_BYTE + SLACK_BYTES;
+      const most = flood.mayHoldBytes * MAX_BYTES_A_BYTE + SLACK_BYTES;
       assert.ok(kept < most, `${kept} bytes are in use, ${most} at most`);
       // Alive until here.
       decoder.end;

@@ -28,7 +28,7 @@ const TELLING = [0, 1, 2, 9, 10, 13, 27, 32, 34, 46, 58, 64, 91, 92, 123, 127, 1
 /** Lengths at the edges of fields and caps. */
 const LENGTHS = [0, 1, 2, 255, 256, 512, 513, 1_024, 4_095, 4_096, 65_535, 65_536, 2 ** 24 - 1];
 const NUMBERS = [0, -1, 1, 65_536, 99_999, 2 ** 31, 2 ** 32, 2 ** 53, Number.POSITIVE_INFINITY];
-const MOST_BYTES = 4_096;
+const MAX_BYTES = 4_096;
 
 interface Part {
   readonly from: number;
@@ -87,7 +87,7 @@ function pick<T>(list: readonly T[], fraction: number): T {
 }
 
 function joined(...pieces: readonly (Uint8Array | readonly number[])[]): Uint8Array {
-  return Uint8Array.from(pieces.flatMap((piece) => [...piece])).subarray(0, MOST_BYTES);
+  return Uint8Array.from(pieces.flatMap((piece) => [...piece])).subarray(0, MAX_BYTES);
 }
 
 function replaced(input: Uint8Array, at: number, byte: number): Uint8Array {
@@ -129,7 +129,7 @@ function renumbered(input: Uint8Array, at: number, number: number): Uint8Array {
   const match = pick(found, at);
   const changed =
     text.slice(0, match.index) + String(number) + text.slice(match.index + match[0].length);
-  return Buffer.from(changed, 'latin1').subarray(0, MOST_BYTES);
+  return Buffer.from(changed, 'latin1').subarray(0, MAX_BYTES);
 }
 
 const HEADERS = {

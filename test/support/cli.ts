@@ -16,9 +16,9 @@ import type { ControlCall, ControlHandlers } from '../../src/daemon/control/hand
 import { ControlServer } from '../../src/daemon/control/server.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { VERSION } from '../../src/runtime/version.ts';
+import { DEFAULT_LIMITS } from './default-limits.ts';
 import { EPMUX } from './dyno.ts';
 import { within } from './erlang.ts';
-import { STANDARD_LIMITS } from './standard-limits.ts';
 
 export interface CliRun {
   readonly code: number | null;
@@ -89,7 +89,7 @@ export class CliHome {
       ]),
     ) as unknown as ControlHandlers;
     const socket = join(runDir, 'control.sock');
-    this.#server = await ControlServer.listen(socket, handlers, silentLogger, STANDARD_LIMITS);
+    this.#server = await ControlServer.listen(socket, handlers, silentLogger, DEFAULT_LIMITS);
   }
 
   start(args: readonly string[], options: CliOptions = {}): ChildProcess {

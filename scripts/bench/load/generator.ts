@@ -107,7 +107,7 @@ async function stopBulk(): Promise<void> {
 }
 
 /** However slow they are: fewer would be no median. */
-const LEAST_ROUND_TRIPS = 10;
+const MIN_ROUND_TRIPS = 10;
 
 /** Milliseconds of one byte there and back, one after the other. */
 async function roundTrips({
@@ -133,7 +133,7 @@ async function roundTrips({
       // Beside bulk a way may take a third of a second for each.
       if (warmUpLeft > 0 && now < begun + forMs / 2) warmUpLeft -= 1;
       else times.push(now - sentAt);
-      const isTimeUp = now >= begun + forMs && times.length >= LEAST_ROUND_TRIPS;
+      const isTimeUp = now >= begun + forMs && times.length >= MIN_ROUND_TRIPS;
       if (times.length < count && !isTimeUp) next();
       else resolve();
     };

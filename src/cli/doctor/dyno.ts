@@ -3,7 +3,7 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import type { PeerInfo } from '../../protocol/hello.ts';
 import { GOES_WITHOUT, isNotThisAgent } from '../../runtime/agent-refusals.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { canRunAgent, LEAST_NODE } from '../../runtime/dyno-node.ts';
+import { canRunAgent, MIN_NODE } from '../../runtime/dyno-node.ts';
 import type { BytePipe } from '../../runtime/pipe.ts';
 import type { Carrier } from '../../transport/transport.ts';
 import { broken, type Check, type Finding, ok, warning } from './check.ts';
@@ -75,7 +75,7 @@ async function lookAtNode(context: DynoContext, signal: AbortSignal): Promise<Fi
   if (node === undefined) return ok('none there: `up` can bring no agent of its own');
   return canRunAgent(node.version)
     ? ok(`${node.version} (${node.path})`)
-    : warning(`${node.version} is too old for an agent`, `it needs Node ${LEAST_NODE} or later`);
+    : warning(`${node.version} is too old for an agent`, `it needs Node ${MIN_NODE} or later`);
 }
 
 async function lookForAgent(

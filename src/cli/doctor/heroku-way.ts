@@ -17,7 +17,7 @@ import { HEROKU_CHECKS, type HerokuContext } from './heroku.ts';
 import { lookAtHostKey, lookAtLogin, type SshContext } from './ssh.ts';
 
 /** Each costs an SSH connection; the others of a big formation are like these. */
-const MOST_DYNOS = 8;
+const MAX_DYNOS = 8;
 
 interface ServiceContext {
   readonly way: HerokuWay;
@@ -69,7 +69,7 @@ export async function diagnoseHeroku(way: HerokuWay, checks: WayChecks): Promise
   if (heroku === undefined || !(await runChecks(HEROKU_CHECKS, heroku, round))) return;
   const { reachable = [] } = heroku;
   const keys = sshKeysOnce();
-  const visits = reachable.slice(0, MOST_DYNOS).map(async ({ name }) => {
+  const visits = reachable.slice(0, MAX_DYNOS).map(async ({ name }) => {
     const told: CheckResult[] = [];
     const own = { ...round, dyno: name, tell: (result: CheckResult) => void told.push(result) };
     const nodes = await visit(name, heroku, { ...checks, round: own }, keys);
@@ -81,8 +81,8 @@ export async function diagnoseHeroku(way: HerokuWay, checks: WayChecks): Promise
     for (const result of told) round.tell(result);
     visited.push(rest);
   }
-  if (reachable.length > MOST_DYNOS) {
-    const left = reachable.length - MOST_DYNOS;
+  if (reachable.length > MAX_DYNOS) {
+    const left = reachable.length - MAX_DYNOS;
     const hint = 'name those that matter with -d';
     round.tell({
       id: 'left-out',

@@ -11,7 +11,7 @@ import type { BeamProcess } from './facts.ts';
 
 const ANSWER_MS = 5_000;
 /** Each is asked for its full name and its cookie. */
-const MOST_NODES = 16;
+const MAX_NODES = 16;
 /** Erlang promises that nodes two releases apart understand each other. */
 const RELEASES_APART = 2;
 
@@ -88,7 +88,7 @@ async function lookAtNodes(context: DynoContext, signal: AbortSignal): Promise<F
     );
   }
   const dial = dialOf(context);
-  const asked = nodes.slice(0, MOST_NODES).map(async (node): Promise<FoundNode> => {
+  const asked = nodes.slice(0, MAX_NODES).map(async (node): Promise<FoundNode> => {
     const open = () => dial(node.port, signal);
     const expected = node.short;
     const { name } = await identifyNode({ open, clock, expected, timeoutMs: ANSWER_MS });

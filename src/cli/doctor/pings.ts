@@ -14,7 +14,7 @@ export interface PingContext {
   readonly env: Environment;
 }
 
-const MOST_NODES = 16;
+const MAX_NODES = 16;
 const PING_MS = 10_000;
 
 /** The nodes of a tunnel that is up, by the way that local nodes take. */
@@ -35,7 +35,7 @@ async function lookAtPings({ env, ...what }: PingContext, signal: AbortSignal) {
   const client = await connectDaemon(daemonPaths(env), { signal });
   try {
     const pongs: string[] = [];
-    for (const node of nodes.slice(0, MOST_NODES)) {
+    for (const node of nodes.slice(0, MAX_NODES)) {
       const { name } = node;
       const params = {
         node: nodePath(what.running.name, node),

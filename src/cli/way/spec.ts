@@ -5,7 +5,7 @@ import {
   APP_NAME,
   DYNO_SELECTOR,
   LONGEST,
-  MOST_DYNOS,
+  MAX_DYNOS,
   TUNNEL_NAME,
   type TunnelSpec,
   type Way,
@@ -139,8 +139,8 @@ function herokuWay(app: string, { dyno = [] }: WayInput, label: Label): Way {
   }
   assertShort(label('app'), 'name', app, LONGEST.app);
   const dynos = [...new Set([dyno].flat())];
-  if (dynos.length > MOST_DYNOS) {
-    throw misplaced('dyno', `${label('dyno')} may stand at most ${MOST_DYNOS} times`);
+  if (dynos.length > MAX_DYNOS) {
+    throw misplaced('dyno', `${label('dyno')} may stand at most ${MAX_DYNOS} times`);
   }
   checked('dyno', () => {
     for (const name of dynos) assertShort(label('dyno'), 'name', name, LONGEST.dyno);

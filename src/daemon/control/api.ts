@@ -49,7 +49,7 @@ export const LONGEST = {
   via: 1_024,
 } as const;
 /** Dynos and process types of one tunnel. */
-export const MOST_DYNOS = 100;
+export const MAX_DYNOS = 100;
 
 export interface TunnelSpec {
   readonly name: string;

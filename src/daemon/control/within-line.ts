@@ -3,9 +3,9 @@ import type { ErrorStatus, LinkStatus, NodeStatus, TunnelStatus } from './api.ts
 import { MAX_LINE_BYTES } from './wire.ts';
 
 /** The rest of a line is for what is told of the daemon itself. */
-const MOST_BYTES = MAX_LINE_BYTES - 65_536;
+const MAX_BYTES = MAX_LINE_BYTES - 65_536;
 /** Of a text that may be a dyno's. */
-const MOST_CHARACTERS = 2_000;
+const MAX_CHARACTERS = 2_000;
 
 /**
  * What tunnels are, so that it fits into one line of the control socket whatever their dynos say: texts are cut, and when there is too much, each
@@ -15,7 +15,7 @@ export function withinLine(tunnels: readonly TunnelStatus[]): readonly TunnelSta
   const all = tunnels.map(withCutTexts);
   let most = Math.max(0, ...all.map(({ nodes }) => nodes.length));
   let told = all;
-  while (most > 0 && Buffer.byteLength(JSON.stringify(told)) > MOST_BYTES) {
+  while (most > 0 && Buffer.byteLength(JSON.stringify(told)) > MAX_BYTES) {
     most = Math.floor(most / 2);
     told = all.map((tunnel) => withNodes(tunnel, most));
   }
@@ -59,5 +59,5 @@ function cutNode(node: NodeStatus): NodeStatus {
 }
 
 function cut(text: string): string {
-  return printable(text.slice(0, MOST_CHARACTERS));
+  return printable(text.slice(0, MAX_CHARACTERS));
 }

@@ -17,7 +17,7 @@ import {
 } from './frames.ts';
 import { sendParts } from './send.ts';
 
-const MOST_CELLS = 65_535;
+const MAX_CELLS = 65_535;
 
 /** The daemon's end of a process's socket. Whichever of the two goes, the other goes too. Calls `onOver` once. */
 export function bridgeProcess(socket: Socket, remote: RemoteProcess, onOver: () => void): void {
@@ -115,7 +115,7 @@ class Bridge {
 function sizeOf(frame: Frame): [columns: number, rows: number] {
   const size = jsonOf(frame);
   const isCells = (cells: unknown): cells is number =>
-    Number.isInteger(cells) && Number(cells) >= 0 && Number(cells) <= MOST_CELLS;
+    Number.isInteger(cells) && Number(cells) >= 0 && Number(cells) <= MAX_CELLS;
   if (Array.isArray(size) && isCells(size[0]) && isCells(size[1])) return [size[0], size[1]];
   throw new EpmuxError('CONTROL_PROTOCOL', 'a frame holds no size');
 }

@@ -33,7 +33,7 @@ export type FromDaemon = Exclude<FrameType, FromCommand> | typeof FrameType.cred
 
 export const WINDOW_BYTES = 256 * 1024;
 const HEADER_BYTES = 5;
-const MOST_PAYLOAD_BYTES = 64 * 1024;
+const MAX_PAYLOAD_BYTES = 64 * 1024;
 const TYPES: ReadonlySet<number> = new Set(Object.values(FrameType));
 
 export interface Frame {
@@ -61,7 +61,7 @@ export function encodeFrames(type: FrameType, payload: Uint8Array): Buffer[] {
   const parts: Buffer[] = [];
   let at = 0;
   do {
-    const part = payload.subarray(at, at + MOST_PAYLOAD_BYTES);
+    const part = payload.subarray(at, at + MAX_PAYLOAD_BYTES);
     const header = Buffer.alloc(HEADER_BYTES);
     header.writeUInt8(type);
     header.writeUInt32BE(part.length, 1);
@@ -105,7 +105,7 @@ export class FrameSplitter {
     while (whole.length - at >= HEADER_BYTES) {
       const type = whole.readUInt8(at);
       const length = whole.readUInt32BE(at + 1);
-      if (!TYPES.has(type) || length > MOST_PAYLOAD_BYTES) {
+      if (!TYPES.has(type) || length > MAX_PAYLOAD_BYTES) {
         throw new EpmuxError('CONTROL_PROTOCOL', 'what arrives there is no frame');
       }
       const end = at + HEADER_BYTES + length;

@@ -6,7 +6,7 @@ const REST_MS = 5 * 60_000;
 /** An agent that is gone sooner than this after its push says that the next may be, too. */
 const SHORT_LIFE_MS = 60_000;
 /** One may have met with an accident. */
-const MOST_SHORT_LIVES = 2;
+const MAX_SHORT_LIVES = 2;
 
 /** Whether a dyno is to be spared another push. */
 export class PushRest {
@@ -39,7 +39,7 @@ export class PushRest {
     const livedMs = this.#clock.now() - this.#pushedAt;
     this.#shortLives = livedMs < SHORT_LIFE_MS ? this.#shortLives + 1 : 0;
     const isGone = error.code === 'AGENT_MISSING';
-    if (this.#shortLives < (isGone ? MOST_SHORT_LIVES : 1)) return;
+    if (this.#shortLives < (isGone ? MAX_SHORT_LIVES : 1)) return;
     const after = `after ${Math.round(livedMs / 1_000)} s`;
     const why = isGone
       ? `the one pushed last was gone ${after}`

@@ -1,4 +1,4 @@
-import { LEAST_NODE, NODE_PLACES } from '../../runtime/dyno-node.ts';
+import { MIN_NODE, NODE_PLACES } from '../../runtime/dyno-node.ts';
 import { shellQuoted } from '../../runtime/programs.ts';
 import type { ExecRequest } from '../../transport/transport.ts';
 
@@ -123,7 +123,7 @@ for n in ${NODE_PLACES}; do
 v=$("$n" --version 2>/dev/null </dev/null) || continue;
 major=\${v#v}; major=\${major%%.*};
 case $major in ""|*[!0-9]*) continue;; esac;
-if [ "$major" -ge ${LEAST_NODE} ]; then
+if [ "$major" -ge ${MIN_NODE} ]; then
 echo "${PUSH_MARK}ready $v";
 exec "$n" -e '${oneLine(PROGRAM)}';
 fi;

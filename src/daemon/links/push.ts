@@ -3,7 +3,7 @@ import { EpmuxError } from '../../protocol/errors.ts';
 import { portOf } from '../../runtime/address.ts';
 import { abortError } from '../../runtime/attempt.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
-import { LEAST_NODE, NODE_VERSION } from '../../runtime/dyno-node.ts';
+import { MIN_NODE, NODE_VERSION } from '../../runtime/dyno-node.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Carrier, RemoteProcess } from '../../transport/transport.ts';
 import type { AgentBundle, PackedAgent } from './agent-bundle.ts';
@@ -123,7 +123,7 @@ function portIn({ word, text }: PushAnswer): number {
 function unready({ word, text }: PushAnswer): string {
   if (word !== 'none') return 'what its shell runs is something else';
   const found = text === '' ? 'no Node.js was found there' : `Node.js is ${text} there`;
-  return `${found}, and ${LEAST_NODE} or newer is needed`;
+  return `${found}, and ${MIN_NODE} or newer is needed`;
 }
 
 function cannot(why: string, cause?: unknown): EpmuxError {

@@ -13,7 +13,7 @@ import type { Worker, WorkerEnd, Workers } from './worker.ts';
 const LOOK_MS = 1_000;
 /** In the time that a worker may be silent for. What has changed is told at once, so there need not be many. */
 const QUESTIONS = 4;
-const MOST_WAIT_MS = 7_500;
+const MAX_WAIT_MS = 7_500;
 /** What a held worker is let go with where no worker was before it. */
 const NOTHING = '[]';
 
@@ -87,7 +87,7 @@ export class WorkerProcesses implements Workers {
   /** Over one connection, made again when it is gone. Another process that answers there is no sign of life of this one. */
   #asker(pid: number | undefined): Worker['ask'] {
     const { hangMs } = this.#options;
-    const waitMs = Math.min(MOST_WAIT_MS, Math.round(hangMs / QUESTIONS));
+    const waitMs = Math.min(MAX_WAIT_MS, Math.round(hangMs / QUESTIONS));
     let client: ControlClient | undefined;
     return async (known, signal) => {
       try {

@@ -1,4 +1,4 @@
-const MOST_HOSTS = 100;
+const MAX_HOSTS = 100;
 
 /** Hosts that cut the connection off, or said nothing, when a channel was asked for early: they are asked for one thing after the other. */
 export class UnhurriedHosts {
@@ -14,6 +14,6 @@ export class UnhurriedHosts {
     this.#hosts.delete(host);
     this.#hosts.add(host);
     const [oldest] = this.#hosts;
-    if (this.#hosts.size > MOST_HOSTS && oldest !== undefined) this.#hosts.delete(oldest);
+    if (this.#hosts.size > MAX_HOSTS && oldest !== undefined) this.#hosts.delete(oldest);
   }
 }

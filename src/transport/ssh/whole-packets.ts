@@ -3,7 +3,7 @@ import { type Decipher, hasOpenLengths } from './ssh2-inside.ts';
 const LENGTH_BYTES = 4;
 const TAG_BYTES = 16;
 /** ssh2 takes none that is longer, and says so. */
-const MOST_BYTES = 35_000;
+const MAX_BYTES = 35_000;
 
 /**
  * How many of the first `end` bytes, which are to be given to ssh2 next, are packets from their first byte to their
@@ -15,7 +15,7 @@ export function wholePacketBytes(decipher: Decipher, bytes: Buffer, end: number)
   for (let at = 0; ; ) {
     if (end - at < LENGTH_BYTES) return at;
     const length = bytes.readUInt32BE(at);
-    if (length > MOST_BYTES) return end;
+    if (length > MAX_BYTES) return end;
     const next = at + LENGTH_BYTES + length + TAG_BYTES;
     if (next > end) return at;
     at = next;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { ControlClient } from '../../../src/daemon/control/client.ts';
 import { ControlServer } from '../../../src/daemon/control/server.ts';
 import { EpmuxError } from '../../../src/protocol/errors.ts';
-import { STANDARD_LIMITS } from '../../support/standard-limits.ts';
+import { DEFAULT_LIMITS } from '../../support/default-limits.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { ControlRig, handlers, never, UP } from './support.ts';
 
@@ -50,7 +50,7 @@ describe('the control socket', () => {
 
   it('is taken over from a daemon that died, not from one that lives', async () => {
     const listen = (path: string) =>
-      ControlServer.listen(path, handlers(never), rig.logger, STANDARD_LIMITS);
+      ControlServer.listen(path, handlers(never), rig.logger, DEFAULT_LIMITS);
     await assert.rejects(listen(rig.path), {
       code: 'DAEMON_BUSY',
     });

@@ -7,8 +7,8 @@ import type { ControlCall, ControlHandlers } from '../../../src/daemon/control/h
 import { ControlServer } from '../../../src/daemon/control/server.ts';
 import { object, optional, text } from '../../../src/daemon/validate.ts';
 import { EpmuxError } from '../../../src/protocol/errors.ts';
+import { DEFAULT_LIMITS } from '../../support/default-limits.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
-import { STANDARD_LIMITS } from '../../support/standard-limits.ts';
 
 export const UP = { spec: {}, secrets: {} } as unknown as ControlMethods['up'][0];
 
@@ -97,7 +97,7 @@ export class ControlRig {
       path,
       handlers((call) => heard.onUp(call)),
       logger,
-      STANDARD_LIMITS,
+      DEFAULT_LIMITS,
     );
     return new ControlRig(path, logger, server, heard);
   }

@@ -6,10 +6,10 @@ import { ExecBroker } from '../../../src/daemon/exec/broker.ts';
 import { connectProcess } from '../../../src/daemon/exec/client.ts';
 import { EpmuxError } from '../../../src/protocol/errors.ts';
 import type { ProcessExit, RemoteProcess } from '../../../src/transport/transport.ts';
+import { DEFAULT_LIMITS } from '../../support/default-limits.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { MemoryPipe } from '../../support/memory-pipe.ts';
 import { own } from '../../support/recording-pipe.ts';
-import { STANDARD_LIMITS } from '../../support/standard-limits.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
@@ -56,7 +56,7 @@ describe('a process that the daemon hands over', () => {
 
   beforeEach(() => {
     clock = new ManualClock();
-    broker = new ExecBroker({ folder: folder.path, clock, most: STANDARD_LIMITS.execProcesses });
+    broker = new ExecBroker({ folder: folder.path, clock, most: DEFAULT_LIMITS.execProcesses });
     remote = new ScriptedProcess();
   });
   afterEach(() => {

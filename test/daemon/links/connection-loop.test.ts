@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Connection, ConnectionLoop } from '../../../src/daemon/links/connection-loop.ts';
 import { EpmuxError, type ErrorCode, type ErrorDetails } from '../../../src/protocol/errors.ts';
+import { DEFAULT_LIMITS } from '../../support/default-limits.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { STANDARD_LIMITS } from '../../support/standard-limits.ts';
 
 /** Attempts that the test settles one by one. */
 class Attempts {
@@ -60,7 +60,7 @@ describe('a connection that is kept alive', () => {
       attempt: attempts.begin,
       onChange: (state) => states.push(state),
       onAttemptFailed: ({ code }) => failures.push(code),
-      limits: STANDARD_LIMITS,
+      limits: DEFAULT_LIMITS,
       // The longest wait that the jitter may draw.
       random: () => 0.999,
     });
@@ -302,7 +302,7 @@ describe('a connection that is kept alive', () => {
       attempt: () => Promise.reject(new TypeError('a bug')),
       onChange: () => undefined,
       onAttemptFailed: ({ code }) => failures.push(code),
-      limits: STANDARD_LIMITS,
+      limits: DEFAULT_LIMITS,
     });
     failed.start();
     await turn();

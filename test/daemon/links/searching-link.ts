@@ -7,8 +7,8 @@ import { systemClock } from '../../../src/runtime/clock.ts';
 import { SESSION_DEFAULTS } from '../../../src/session/config.ts';
 import { Session } from '../../../src/session/session.ts';
 import type { Transport } from '../../../src/transport/transport.ts';
+import { DEFAULT_LIMITS } from '../../support/default-limits.ts';
 import { RecordingLogger } from '../../support/recording-logger.ts';
-import { STANDARD_LIMITS } from '../../support/standard-limits.ts';
 
 /** What links have told. */
 export class SeenOfLink {
@@ -34,7 +34,7 @@ export function searchingLink(options: SearchingLinkOptions, seen: SeenOfLink): 
     dyno: null,
     secret: async () => options.secret,
     createSession: (id) => new Session('daemon', SESSION_DEFAULTS, id, systemClock.now()),
-    limits: STANDARD_LIMITS,
+    limits: DEFAULT_LIMITS,
     clock: systemClock,
     logger: seen.log,
     handlers: {

@@ -16,8 +16,8 @@ import { Session } from '../../../src/session/session.ts';
 import { directDialer } from '../../../src/transport/dial.ts';
 import { tcpTransport } from '../../../src/transport/tcp.ts';
 import { AgentEnd } from '../../support/agent-end.ts';
+import { DEFAULT_LIMITS } from '../../support/default-limits.ts';
 import { own, type PipeOwner } from '../../support/recording-pipe.ts';
-import { STANDARD_LIMITS } from '../../support/standard-limits.ts';
 
 const SECRET = 'a secret of sixteen bytes';
 const HELLO = encodeHello('agent', new Uint8Array(32), {
@@ -94,7 +94,7 @@ describe('a link whose agent’s port is answered by somebody else for a while',
       secret: async () => SECRET,
       createSession: (id) =>
         new Session('daemon', { ...SESSION_DEFAULTS, graceMs }, id, systemClock.now()),
-      limits: STANDARD_LIMITS,
+      limits: DEFAULT_LIMITS,
       bundle: new AgentBundle(''),
       inherited: undefined,
       clock: systemClock,

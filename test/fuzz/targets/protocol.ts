@@ -7,7 +7,7 @@ import { endless, hex, hold, type Target, type Told, whole } from '../target.ts'
 import { FRAMES, plain, said } from './vectors.ts';
 
 /** Of a flood only the beginning is looked at twice. */
-const MOST_LOOKED_AT = 8_192;
+const MAX_LOOKED_AT = 8_192;
 
 const frameSeeds = Object.values(FRAMES).flatMap((list) => list.map((entry) => hex(entry.hex)));
 
@@ -59,7 +59,7 @@ const frames: Target = {
         decoder.push(chunk, sink);
         bytes += chunk.length;
         hold(sink.reliableBytes <= bytes, 'more reliable bytes than there were bytes');
-        if (bytes > MOST_LOOKED_AT) return;
+        if (bytes > MAX_LOOKED_AT) return;
         taken.push(chunk);
         const all = Buffer.concat(taken);
         const length = lengthAt(all, lastFrameAt(all)) ?? 0;

@@ -39,7 +39,7 @@ const terms: Target = {
     const term = decodeTerm(reader);
     told.fact(term);
     hold(countOf(term) <= input.length, 'more elements than bytes');
-    hold(depthOf(term) <= MOST_DEEP, 'a term deeper than a stack may be asked for');
+    hold(depthOf(term) <= MAX_DEEP, 'a term deeper than a stack may be asked for');
     if (isLargeTuple(term)) return;
     const bytes = encodeTerm(term);
     const again = encodeTerm(decodeTerm(new ByteReader(bytes, 'PROTOCOL')));
@@ -54,7 +54,7 @@ function inner(term: Term): readonly Term[] {
 }
 
 /** As etf.ts promises. */
-const MOST_DEEP = 32;
+const MAX_DEEP = 32;
 
 function depthOf(term: Term): number {
   return 1 + inner(term).reduce((deepest, element) => Math.max(deepest, depthOf(element)), 0);

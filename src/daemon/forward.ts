@@ -10,7 +10,7 @@ import type { ErrorStatus } from './control/api.ts';
 import { type CookieSources, relayCookies } from './relay-cookies.ts';
 import type { TunnelParts } from './tunnel-parts.ts';
 
-export interface LeadOnOptions {
+export interface ForwardOptions {
   /** The node's name before `@`. */
   readonly short: string;
   readonly cookies: Omit<CookieSources, 'local'>;
@@ -34,7 +34,7 @@ const ORDINARY: ReadonlySet<number> = new Set(
 );
 
 /** Leads a local node's connection to the node in the dyno. What fails closes that connection only. */
-export async function leadOn(local: BytePipe, options: LeadOnOptions): Promise<void> {
+export async function forward(local: BytePipe, options: ForwardOptions): Promise<void> {
   const { short, parts } = options;
   const { names, clock, logger } = parts;
   const { nodeSilenceMs } = parts.limits;
@@ -83,7 +83,7 @@ function inTime<T>(cookies: Promise<T>, clock: Clock): Promise<T> {
 }
 
 /** A node that brings the production cookie needs none of this user's. */
-function ownCookie({ localCookie, logger }: LeadOnOptions['parts']): Promise<string | undefined> {
+function ownCookie({ localCookie, logger }: ForwardOptions['parts']): Promise<string | undefined> {
   return localCookie().catch((error: unknown) => {
     const reason = messageOf(error);
     logger.warn('cookies are not translated, for this user has none', { reason });

@@ -13,7 +13,7 @@ import type { StateStore } from './state.ts';
 import { upstreamEpmd } from './upstream.ts';
 import { VirtualEpmd } from './virtual-epmd.ts';
 
-export interface LeaderOptions {
+export interface LocalNamingOptions {
   readonly paths: DaemonPaths;
   readonly env: Environment;
   readonly state: StateStore;
@@ -25,7 +25,7 @@ export interface LeaderOptions {
 }
 
 /** Everything that local nodes are led by: the virtual epmd, the hosts file, and the tables behind them. */
-export class Leader {
+export class LocalNaming {
   readonly names: NameTable;
   readonly addresses: Addresses;
   readonly leading: Leading;
@@ -38,7 +38,7 @@ export class Leader {
   #closing: Promise<void> | undefined;
 
   private constructor(
-    options: LeaderOptions,
+    options: LocalNamingOptions,
     parts: { readonly epmd: VirtualEpmd; readonly names: NameTable },
   ) {
     const { paths, state, logger } = options;
@@ -65,7 +65,7 @@ export class Leader {
   }
 
   /** PORT_TAKEN when no port for the virtual epmd can be had. Files that can't be written are a problem, not a failure. */
-  static async start(options: LeaderOptions): Promise<Leader> {
+  static async start(options: LocalNamingOptions): Promise<LocalNaming> {
     const { paths, env, state, limits, clock, logger } = options;
     const { epmdPort } = state.state;
     const names = new NameTable();
@@ -78,11 +78,11 @@ export class Leader {
       clock,
       logger,
     });
-    const leader = new Leader(options, { epmd, names });
-    await leader.#inetrc.set(inetrcText(paths.hostsFile));
-    await leader.#writeHosts();
+    const naming = new LocalNaming(options, { epmd, names });
+    await naming.#inetrc.set(inetrcText(paths.hostsFile));
+    await naming.#writeHosts();
     await state.update((old) => ({ ...old, epmdPort: epmd.port }));
-    return leader;
+    return naming;
   }
 
   get problems(): readonly string[] {

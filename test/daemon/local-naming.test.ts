@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { Leader } from '../../src/daemon/leader.ts';
+import { LocalNaming } from '../../src/daemon/local-naming.ts';
 import { splitNodeName } from '../../src/daemon/names.ts';
 import { OwnHosts, ownHostNames } from '../../src/daemon/own-hosts.ts';
 import { type DaemonPaths, daemonPaths, ensureFolders } from '../../src/daemon/paths.ts';
 import { StateStore } from '../../src/daemon/state.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
-import { STANDARD_LIMITS } from '../support/standard-limits.ts';
+import { DEFAULT_LIMITS } from '../support/default-limits.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const NO_FILES = { hosts: '', resolvConf: '' };
@@ -53,33 +53,33 @@ describe('what leads local nodes', () => {
   const folder = tempFolder();
   let paths: DaemonPaths;
   let hostName: string;
-  let leader: Leader;
+  let naming: LocalNaming;
 
   beforeEach(async () => {
     paths = daemonPaths({ EPMUX_HOME: folder.path });
     ensureFolders(paths);
     hostName = 'home';
-    leader = await Leader.start({
+    naming = await LocalNaming.start({
       paths,
       env: {},
       state: await StateStore.open(paths.stateFile, silentLogger),
-      limits: STANDARD_LIMITS,
+      limits: DEFAULT_LIMITS,
       clock: systemClock,
       logger: silentLogger,
       ownHosts: new OwnHosts(() => ({ hostName, ...NO_FILES })),
     });
   });
-  afterEach(() => leader.close());
+  afterEach(() => naming.close());
 
   const hosts = () => readFileSync(paths.hostsFile, 'utf8');
 
   it('follows the host name from network to network, and leaves the name of before', async () => {
     assert.equal(hosts(), '127.0.0.1 home\n');
     hostName = 'mbp-17.corp.example.com';
-    await leader.retry();
+    await naming.retry();
     assert.equal(hosts(), '127.0.0.1 home mbp-17.corp.example.com mbp-17\n');
-    assert.equal(await leader.addresses.addressOf('mbp-17', {}), '127.0.0.1');
-    assert.equal(await leader.addresses.addressOf('home', {}), '127.0.0.1');
+    assert.equal(await naming.addresses.addressOf('mbp-17', {}), '127.0.0.1');
+    assert.equal(await naming.addresses.addressOf('home', {}), '127.0.0.1');
   });
 
   it('is there again when its files were taken away, or could not be written', async () => {
@@ -90,14 +90,14 @@ describe('what leads local nodes', () => {
       mkdirSync(file);
     }
     hostName = 'office';
-    await leader.retry();
-    await leader.retry();
+    await naming.retry();
+    await naming.retry();
     for (const file of files) rmSync(file, { recursive: true });
-    await leader.retry();
-    assert.deepEqual(leader.problems, []);
+    await naming.retry();
+    assert.deepEqual(naming.problems, []);
     assert.match(hosts(), /office/);
     for (const file of files) rmSync(file);
-    await leader.retry();
+    await naming.retry();
     assert.equal(readFileSync(paths.inetrcFile, 'utf8'), before[1]);
     assert.match(hosts(), /office/);
   });
@@ -110,9 +110,9 @@ describe('what leads local nodes', () => {
       visible: true,
       behind: 'web.1',
     };
-    leader.names.publish(node);
+    naming.names.publish(node);
     hostName = 'mbp-17';
-    await leader.retry();
+    await naming.retry();
     assert.equal(hosts(), '127.0.0.1 home\n127.0.0.2 mbp-17\n');
   });
 });

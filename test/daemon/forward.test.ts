@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { leadOn } from '../../src/daemon/lead-on.ts';
+import { forward } from '../../src/daemon/forward.ts';
 import { NameTable } from '../../src/daemon/names.ts';
+import { DEFAULT_LIMITS } from '../support/default-limits.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { MemoryPipe } from '../support/memory-pipe.ts';
 import { RecordingLogger } from '../support/recording-logger.ts';
-import { STANDARD_LIMITS } from '../support/standard-limits.ts';
 
 describe('a local connection that is led on', () => {
   it('is closed when its cookies can not be read in time', async () => {
     const clock = new ManualClock();
     const logger = new RecordingLogger();
     const local = new MemoryPipe();
-    const led = leadOn(local, {
+    const led = forward(local, {
       short: 'app',
       cookies: { agentKnows: false, production: () => new Promise(() => undefined) },
       openNode: () => assert.fail('nothing is opened for it'),
@@ -21,7 +21,7 @@ describe('a local connection that is led on', () => {
         clock,
         logger,
         localCookie: async () => 'local',
-        limits: STANDARD_LIMITS,
+        limits: DEFAULT_LIMITS,
       },
       onCut: () => undefined,
     });
