@@ -1,5 +1,6 @@
 /**
- * What `epmux agent` costs the host that it runs on; prints a table of what was measured, beside an empty Node with one socket.
+ * What `epmux agent` costs the host that it runs on; prints a table of what was measured, beside an
+ * empty Node with one socket.
  *
  *     npm run agent-cost               a minute for each figure of the processor
  *     npm run agent-cost -- --short    seconds

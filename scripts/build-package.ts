@@ -6,11 +6,17 @@ import { bundleAgent, bundling } from './bundle-agent.ts';
 const ROOT = join(import.meta.dirname, '..');
 /** What a user's own OTP compiles. */
 const ERLANG = join('cli', 'erlang', 'epmux_remsh.erl');
-/** Two folders deep, as the sources are: what lies beside the program is found from there by the same way. */
+/**
+ * Two folders deep, as the sources are: what lies beside the program is found from there by the
+ * same way.
+ */
 const PARTS = join('cli', 'parts');
 const SHEBANG = '#!/usr/bin/env node\n';
 
-/** Writes what dist/ holds into the folder: the package's JavaScript, and the agent as one file, whose path it gives. */
+/**
+ * Writes what dist/ holds into the folder: the package's JavaScript, and the agent as one file,
+ * whose path it gives.
+ */
 export async function buildPackage(folder: string): Promise<string> {
   await bundleParts(folder);
   copyFileSync(join(ROOT, 'src', ERLANG), join(folder, PARTS, 'epmux_remsh.erl'));
@@ -21,7 +27,10 @@ export async function buildPackage(folder: string): Promise<string> {
   return agent;
 }
 
-/** A few files rather than two hundred: to find and load each takes longer than to run it. What is imported when it is needed stays apart. */
+/**
+ * A few files rather than two hundred: to find and load each takes longer than to run it. What is
+ * imported when it is needed stays apart.
+ */
 async function bundleParts(folder: string): Promise<void> {
   await build({
     ...bundling(),

@@ -4,7 +4,9 @@ import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** How a program of ours becomes one file. Names stay: a stack trace from a dyno has to be readable. */
+/**
+ * How a program of ours becomes one file. Names stay: a stack trace from a dyno has to be readable.
+ */
 export function bundling(): BuildOptions {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   return {
@@ -21,8 +23,8 @@ export function bundling(): BuildOptions {
 }
 
 /**
- * Writes the agent as one self-running file. Fails when it would import anything but Node's own modules: a dyno has nothing
- * else. `main` is the file that has `runAgent`.
+ * Writes the agent as one self-running file. Fails when it would import anything but Node's own
+ * modules: a dyno has nothing else. `main` is the file that has `runAgent`.
  */
 export async function bundleAgent(
   outfile: string,

@@ -1,5 +1,6 @@
 /**
- * Real processes, a seeded saboteur between them, everything in use at once, and a judge: docs/reliability.md.
+ * Real processes, a seeded saboteur between them, everything in use at once, and a judge:
+ * docs/reliability.md.
  *
  *     npm run chaos                                    3 minutes with a drawn seed
  *     npm run chaos -- --seed 7 --minutes 60 --json
@@ -7,7 +8,8 @@
  *     npm run chaos -- --stop laptop --seconds 180     everything on the laptop stands still, or its daemon alone (daemon)
  *     npm run chaos -- --plan 20 --seed 7              what would be done first, and nothing more
  *
- * SIGTERM ends a run early, with its verdict. Exits with 0 when every promise was kept, 1 when not, 2 when it can't run. Needs dist/ as built, Linux, erl, erlc, sshd.
+ * SIGTERM ends a run early, with its verdict. Exits with 0 when every promise was kept, 1 when not,
+ * 2 when it can't run. Needs dist/ as built, Linux, erl, erlc, sshd.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -25,7 +27,10 @@ const MINUTE_MS = 60_000;
 const INSIDE = 'EPMUX_CHAOS_INSIDE';
 const ENTER = 'ip link set lo up && exec "$@"';
 
-/** Runs this very program again in a network of its own, where the official CLI's port 80 is free, and gives its exit code. */
+/**
+ * Runs this very program again in a network of its own, where the official CLI's port 80 is free,
+ * and gives its exit code.
+ */
 function enterNetwork(): number {
   const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const argv = ['--net', '--uts', 'sh', '-c', ENTER, 'enter', ...self];
@@ -102,5 +107,6 @@ async function exitCode(): Promise<number> {
   }
 }
 
-// Not by itself: Node 20's clean-up at the end spins for ever where a socket that was handed to a child has been reset.
+// Not by itself: Node 20's clean-up at the end spins for ever where a socket that was handed to a
+// child has been reset.
 process.exit(await exitCode());

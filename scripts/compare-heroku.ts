@@ -1,12 +1,14 @@
 /**
- * Heroku's own CLI and epmux beside each other, at the stand-in for Heroku of the tests; prints a table of what was measured.
+ * Heroku's own CLI and epmux beside each other, at the stand-in for Heroku of the tests; prints a
+ * table of what was measured.
  *
  *     npm run compare:heroku                        all rows (some ten minutes)
  *     npm run compare:heroku -- start ctrl-c        these
  *     npm run compare:heroku -- --list
  *
- * Needs root (namespaces), erl, sshd, a `heroku` on the PATH or from scripts/official-cli, and dist/ as built. Runs in a network of its own, so that ports 80 and
- * 1080 are free and nothing outside is touched.
+ * Needs root (namespaces), erl, sshd, a `heroku` on the PATH or from scripts/official-cli, and
+ * dist/ as built. Runs in a network of its own, so that ports 80 and 1080 are free and nothing
+ * outside is touched.
  */
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';

@@ -1,5 +1,6 @@
 /**
- * Releases that differ, crosswise: prints a table for each part, and what can't be had on this machine.
+ * Releases that differ, crosswise: prints a table for each part, and what can't be had on this
+ * machine.
  *
  *     npm run matrix                     all parts (some ten minutes; the first time it fetches root folders and Nodes into .test-cache/)
  *     npm run matrix -- otp              OTP 25, 27 and 29 at the laptop with each in the dyno
@@ -7,8 +8,9 @@
  *     npm run matrix -- node             the packed package on Node 20, 22 and 24, and the quick tests on each
  *     npm run matrix -- --json [PART …]  one JSON document on stdout, talk on stderr
  *
- * EPMUX_OTP_25, EPMUX_OTP_27 and EPMUX_OTP_29 name a root folder (chroot) or an installation of OTP, EPMUX_NODE_22 and the like a `node`. Exits with 0 when all
- * of it ran and is well, 1 when something failed, 2 for wrong usage, 3 when nothing failed but something can't run here.
+ * EPMUX_OTP_25, EPMUX_OTP_27 and EPMUX_OTP_29 name a root folder (chroot) or an installation of
+ * OTP, EPMUX_NODE_22 and the like a `node`. Exits with 0 when all of it ran and is well, 1 when
+ * something failed, 2 for wrong usage, 3 when nothing failed but something can't run here.
  */
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';

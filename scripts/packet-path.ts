@@ -1,6 +1,7 @@
 /**
- * `npm run packet-path` (root, Linux, socat): from a dial to the first byte out of a port of the dyno, on a path of 50 ms that delays packets one by one; beside `ssh -W`.
- * Prints a table. With a folder as its argument also what another checkout of epmux takes.
+ * `npm run packet-path` (root, Linux, socat): from a dial to the first byte out of a port of the
+ * dyno, on a path of 50 ms that delays packets one by one; beside `ssh -W`. Prints a table. With a
+ * folder as its argument also what another checkout of epmux takes.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

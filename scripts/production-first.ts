@@ -1,6 +1,8 @@
 /**
- * What a node in the dyno feels while somebody's tunnel is frozen in the middle of a huge term: latency of messages between its other processes, lateness of
- * its timers, before and meanwhile; when the connection is cut, and what `epmux status` says of it. Real nodes, a real sshd, the real agent and daemon.
+ * What a node in the dyno feels while somebody's tunnel is frozen in the middle of a huge term:
+ * latency of messages between its other processes, lateness of its timers, before and meanwhile;
+ * when the connection is cut, and what `epmux status` says of it. Real nodes, a real sshd, the real
+ * agent and daemon.
  *
  *     npm run production-first                       a term of 1 GB, the stall limit of 30 s, a tunnel that is blackholed and a daemon that is stopped
  *     npm run production-first -- --short            64 MB and 3 s

@@ -1,5 +1,6 @@
 /**
- * Keeps today's agent and today's `epmux` as the release of their protocol's version, for tests of every later one:
+ * Keeps today's agent and today's `epmux` as the release of their protocol's version, for tests of
+ * every later one:
  *
  *     npm run record        writes test/releases/MAJOR.MINOR/, once for each version: right before it is released
  */

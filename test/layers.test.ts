@@ -4,6 +4,7 @@ import path from 'node:path';
 import {
   breaches,
   cycles,
+  MAX_COLUMNS,
   MAX_LINES,
   type SourceFile,
   unusedExceptions,
@@ -62,6 +63,7 @@ describe('the look for breaches', () => {
     ['an exit in disguise', 'cli/up.ts', "process['exit'](1);"],
     ['a file in no part', 'util.ts', 'export {};'],
     ['a file too long', 'cli/a.ts', '\n'.repeat(MAX_LINES + 1)],
+    ['a comment too wide', 'cli/a.ts', `/** ${'word '.repeat(MAX_COLUMNS / 5)}*/`],
     ['text that is no TypeScript', 'cli/a.ts', 'import {'],
   ];
   for (const [what, file, source] of forbidden) {

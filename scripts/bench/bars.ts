@@ -31,7 +31,10 @@ const figure = (suite: string, way: string, key: string) => (suites: Suites) => 
   return found === undefined ? undefined : median(found);
 };
 
-/** The median of the rounds' own ratios: what disturbed a round disturbed both. `theirKey`: where the other's figure is another one. */
+/**
+ * The median of the rounds' own ratios: what disturbed a round disturbed both. `theirKey`: where
+ * the other's figure is another one.
+ */
 const ratio =
   (suite: string, ours: string, theirs: string, key: string, theirKey = key) =>
   (suites: Suites) => {

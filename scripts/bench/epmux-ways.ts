@@ -23,7 +23,10 @@ const front = (build: Build, options: FrontOptions): string[] => [
   JSON.stringify(options),
 ];
 
-/** `EPMUX_BENCH_PROFILE=FOLDER`: CPU profiles of our two ends are written there. `EPMUX_BENCH_NODE`: flags of Node for them. */
+/**
+ * `EPMUX_BENCH_PROFILE=FOLDER`: CPU profiles of our two ends are written there. `EPMUX_BENCH_NODE`:
+ * flags of Node for them.
+ */
 function nodeFlags(): string[] {
   const folder = process.env['EPMUX_BENCH_PROFILE'];
   const profile = folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];

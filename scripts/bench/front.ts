@@ -1,6 +1,7 @@
 /**
- * The daemon's end of a tunnel for raw bytes: its transports, its session and its driver, and a listener in place of a node port.
- * What it leaves out of the daemon's way is the distribution relay, which follows Erlang's framing. Prints its port.
+ * The daemon's end of a tunnel for raw bytes: its transports, its session and its driver, and a
+ * listener in place of a node port. What it leaves out of the daemon's way is the distribution
+ * relay, which follows Erlang's framing. Prints its port.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -31,7 +32,10 @@ export interface FrontOptions {
   readonly acceptHostKey?: string;
 }
 
-/** An agent's sessions have fewer streams than the bench opens: then there is another session, as of another laptop. */
+/**
+ * An agent's sessions have fewer streams than the bench opens: then there is another session, as of
+ * another laptop.
+ */
 const STREAMS_A_SESSION = 1_000;
 
 const options = JSON.parse(process.argv[2] ?? '{}') as FrontOptions;

@@ -1,4 +1,7 @@
-/** What the kernel holds of a port's connections while something runs: looks of `ss` (iproute2), on Linux. */
+/**
+ * What the kernel holds of a port's connections while something runs: looks of `ss` (iproute2), on
+ * Linux.
+ */
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -9,8 +12,9 @@ const MB = 1e6;
 const run = promisify(execFile);
 
 /**
- * The result of the work, and what lay at each look between who listens on the port and who reads from there, MB: in the send buffer of the one and the receive buffer
- * of the other. No looks: there is no `ss`, or it failed.
+ * The result of the work, and what lay at each look between who listens on the port and who reads
+ * from there, MB: in the send buffer of the one and the receive buffer of the other. No looks:
+ * there is no `ss`, or it failed.
  */
 export async function heldWhile<T>(port: number, work: () => Promise<T>): Promise<[T, number[]]> {
   let isOver = false;

@@ -87,7 +87,10 @@ export async function roundTrips(
   return { p50: percentile(times, 0.5), p99: percentile(times, 0.99) };
 }
 
-/** The same on a stream of its own while others are full of bulk; and how much of that went through, MB/s. */
+/**
+ * The same on a stream of its own while others are full of bulk; and how much of that went through,
+ * MB/s.
+ */
 export async function besideBulk(
   stage: Stage,
   way: Way,

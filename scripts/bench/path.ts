@@ -1,6 +1,7 @@
 /**
- * `node path.mjs PORT ROUND_TRIP_MS [BYTES_A_SECOND]`: a path to a loopback port that delays each direction by half of the round
- * trip and, when told a rate, passes no more than that, from a queue that is bounded. Prints its port.
+ * `node path.mjs PORT ROUND_TRIP_MS [BYTES_A_SECOND]`: a path to a loopback port that delays each
+ * direction by half of the round trip and, when told a rate, passes no more than that, from a queue
+ * that is bounded. Prints its port.
  *
  * Nothing is ever lost: a full queue pushes back, as a TCP connection does whose window is full.
  */
@@ -14,7 +15,10 @@ const delayMs = Number(roundTrip) / 2;
 const bytesPerMs = rate === undefined ? Number.POSITIVE_INFINITY : Number(rate) / 1_000;
 /** What waits before the line, of all connections together. */
 const QUEUE_BYTES = 1_000_000;
-/** What one connection may have on the way in one direction: a window of 4 MiB a round trip, as Linux allows by default. */
+/**
+ * What one connection may have on the way in one direction: a window of 4 MiB a round trip, as
+ * Linux allows by default.
+ */
 const WINDOW_BYTES = 2 * 1024 * 1024;
 const TICK_MS = 1;
 

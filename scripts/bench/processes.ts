@@ -8,7 +8,10 @@ const ANSWER_MS = 120_000;
 /** A profile is written at the end. */
 const STOP_MS = 5_000;
 
-/** What is started for a run, so that it can all be ended; a process that is told by its stdin has ended by then. */
+/**
+ * What is started for a run, so that it can all be ended; a process that is told by its stdin has
+ * ended by then.
+ */
 const started = new Set<ChildProcess>();
 
 /** `ready` finds the port in what the process says on stdout and stderr. */

@@ -74,7 +74,9 @@ function barTable(bars: readonly Bar[]): string {
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
-/** Where epmux itself could not be measured, and why: nothing of it may be absent from a machine. */
+/**
+ * Where epmux itself could not be measured, and why: nothing of it may be absent from a machine.
+ */
 export function ownFailures(suites: readonly SuiteResult[]): string[] {
   return suites.flatMap(({ key: suite, ways }) =>
     ways.flatMap(({ key, absent }) =>

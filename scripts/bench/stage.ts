@@ -1,4 +1,7 @@
-/** What a run needs besides the ways: the programs as they ship, a service at the far end, and who makes the load. */
+/**
+ * What a run needs besides the ways: the programs as they ship, a service at the far end, and who
+ * makes the load.
+ */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -37,7 +40,8 @@ export class Stage {
   #prober: Generator | undefined;
 
   private constructor() {
-    // Inside of node_modules, so that what is built finds the packages (ssh2 with its addon) as an installed epmux does.
+    // Inside of node_modules, so that what is built finds the packages (ssh2 with its addon) as an
+    // installed epmux does.
     this.folder = mkdtempSync(join(ROOT, 'node_modules', '.epmux-bench-'));
     this.secretFile = join(this.folder, 'secret');
     writeFileSync(this.secretFile, 'the bench keeps no secrets\n', { mode: 0o600 });

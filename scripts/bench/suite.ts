@@ -1,4 +1,7 @@
-/** Runs a suite: every way is started once, then all are measured in turn, round after round, so that what disturbs the machine disturbs all. */
+/**
+ * Runs a suite: every way is started once, then all are measured in turn, round after round, so
+ * that what disturbs the machine disturbs all.
+ */
 import { messageOf } from '../../src/protocol/errors.ts';
 import type { Stage } from './stage.ts';
 import { type Figure, figureOf } from './stats.ts';
@@ -18,7 +21,10 @@ export interface Suite {
   readonly columns: readonly Column[];
   readonly kinds: readonly WayKind[];
   readonly rounds: number;
-  /** Rounds before those, which do not count: a program that has just begun is slower than the same an hour later. */
+  /**
+   * Rounds before those, which do not count: a program that has just begun is slower than the same
+   * an hour later.
+   */
   readonly warmUps?: number;
   readonly hop: Hop;
   measure(stage: Stage, way: Way, kind: WayKind): Promise<Sample>;

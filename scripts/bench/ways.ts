@@ -18,11 +18,17 @@ export interface WayKind {
   readonly title: string;
   /** Idle streams beyond this are not tried, and why. */
   readonly mostIdle?: { readonly streams: number; readonly why: string };
-  /** Idle streams that its processes can have, of the descriptors that one may have; for more there are several of it. */
+  /**
+   * Idle streams that its processes can have, of the descriptors that one may have; for more there
+   * are several of it.
+   */
   readonly idleEach?: number;
   /** Why it can't be measured here. */
   absent?(): string | undefined;
-  /** `hop` stands for the path between the two machines: it gives the port through which another is reached. */
+  /**
+   * `hop` stands for the path between the two machines: it gives the port through which another is
+   * reached.
+   */
   start(stage: Stage, hop: Hop): Promise<Way>;
 }
 

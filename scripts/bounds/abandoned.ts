@@ -65,7 +65,8 @@ export async function abandonSession(
   const opened = Array.from({ length: streams }, () => end.driver.open('port/flood', 'bulk'));
   for (const stream of opened) stream.pause();
   await Promise.all(opened.map((stream) => stream.accepted));
-  // What the agent has in flight is lost with the connection: it keeps it for the resume that never comes.
+  // What the agent has in flight is lost with the connection: it keeps it for the resume that never
+  // comes.
   end.socket?.pause();
   await new Promise((resolve) => setTimeout(resolve, 50));
   end.socket?.resetAndDestroy();

@@ -13,7 +13,10 @@ export function isEnd(kind: Act['kind']): kind is End {
   return (ENDS as readonly string[]).includes(kind);
 }
 
-/** The nodedowns that follow from an end, as `AT OF`: none from that of an agent where there is none. */
+/**
+ * The nodedowns that follow from an end, as `AT OF`: none from that of an agent where there is
+ * none.
+ */
 export function nodedownsAfter(kind: End, nodes: Nodes, hasAgent: boolean): string[] {
   const { me, beat, app, victim } = nodes;
   if (kind === 'end-node') return [`${me} ${victim}`];

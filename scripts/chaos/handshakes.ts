@@ -1,4 +1,7 @@
-/** Hundreds of short streams: what `epmux ping`, a starting `iex --remsh` or a health check does first. Each asks epmd, connects, and gets as far as the node's challenge. */
+/**
+ * Hundreds of short streams: what `epmux ping`, a starting `iex --remsh` or a health check does
+ * first. Each asks epmd, connects, and gets as far as the node's challenge.
+ */
 import { connect } from 'node:net';
 import { encodeEpmdRequest, portAnswer } from '../../src/erlang/epmd.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -20,8 +23,8 @@ const AT_ONCE = 15;
 const BURST_EVERY = 15;
 const BURST = 40;
 /**
- * While this many have not come back, no more are sent after them: a daemon takes 128 connections to a node, and one that its client has left counts until the far end
- * has heard of it.
+ * While this many have not come back, no more are sent after them: a daemon takes 128 connections
+ * to a node, and one that its client has left counts until the far end has heard of it.
  */
 const MAX_OPEN = 60;
 const MAX_FAILURES = 20_000;

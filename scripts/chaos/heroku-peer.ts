@@ -1,4 +1,7 @@
-/** `heroku ps:forward`, the official CLI, against the stand-in for Heroku of the tests; started again whenever it has ended. */
+/**
+ * `heroku ps:forward`, the official CLI, against the stand-in for Heroku of the tests; started
+ * again whenever it has ended.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

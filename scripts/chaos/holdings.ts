@@ -33,7 +33,10 @@ export class Holdings {
     }
   }
 
-  /** Once the descriptors are no more than before, or have had their time. A process that has gone is left out, and told. */
+  /**
+   * Once the descriptors are no more than before, or have had their time. A process that has gone
+   * is left out, and told.
+   */
   async end(gone: (name: string) => void): Promise<ReadonlyMap<string, Held>> {
     const deadline = performance.now() + SETTLE_MS;
     while (!this.#isBack() && performance.now() < deadline) await pause(LOOK_EVERY_MS);

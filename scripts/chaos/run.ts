@@ -1,4 +1,6 @@
-/** One run: the far end, a peer, the workload, the schedule of sabotage, and the books at the end. */
+/**
+ * One run: the far end, a peer, the workload, the schedule of sabotage, and the books at the end.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { isEnd, nodedownsAfter } from './ends.ts';
 import { Holdings } from './holdings.ts';
@@ -25,7 +27,10 @@ export interface RunOptions extends WorkloadOptions {
   readonly say: (line: string) => void;
 }
 
-/** Longer than a node may be kept waiting: what it sends meanwhile has to fit into the stream's buffer of 256 KiB. */
+/**
+ * Longer than a node may be kept waiting: what it sends meanwhile has to fit into the stream's
+ * buffer of 256 KiB.
+ */
 const WHILE_QUIET: ReadonlySet<Act['kind']> = new Set([
   'long-blackhole',
   'stop-laptop',

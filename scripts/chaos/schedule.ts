@@ -1,4 +1,7 @@
-/** What is done to the path and to the processes, drawn from a seed: the same seed gives the same acts in the same order. */
+/**
+ * What is done to the path and to the processes, drawn from a seed: the same seed gives the same
+ * acts in the same order.
+ */
 import { SeededRandom } from '../seeded-random.ts';
 
 /** Each of them breaks or stops the path; `end-*` ends something for good. */
@@ -19,7 +22,10 @@ export const CUTS = [
 ] as const;
 export type Cut = (typeof CUTS)[number];
 
-/** A daemon that is stopped for longer than `net_ticktime` feeds nobody: the nodes beside it end their connections. */
+/**
+ * A daemon that is stopped for longer than `net_ticktime` feeds nobody: the nodes beside it end
+ * their connections.
+ */
 export const ENDS = ['end-agent', 'end-node', 'stop-daemon'] as const;
 export type End = (typeof ENDS)[number];
 
@@ -33,7 +39,9 @@ export interface Act {
   readonly lastsMs: number;
   /** Holds from this act on, until the next one that says something else. */
   readonly weather: WeatherName;
-  /** False: the next act does not wait until this one is recovered from, and so hits the recovery. */
+  /**
+   * False: the next act does not wait until this one is recovered from, and so hits the recovery.
+   */
   readonly waits: boolean;
   /** Of use of the path, before the next act. */
   readonly thenMs: number;
@@ -60,8 +68,9 @@ const WEIGHTS: Readonly<Record<Exclude<Cut, Rare | Alone>, number>> = {
 };
 
 /**
- * Milliseconds. An outage stays at 8 s, so that with what finding and mending it takes bulk on its way is not cut for the node's sake: the agent promises that a node
- * waits 30 s at most. `long-blackhole` is beyond `net_ticktime`, and comes while the nodes have little to say.
+ * Milliseconds. An outage stays at 8 s, so that with what finding and mending it takes bulk on its
+ * way is not cut for the node's sake: the agent promises that a node waits 30 s at most.
+ * `long-blackhole` is beyond `net_ticktime`, and comes while the nodes have little to say.
  */
 const LASTS: Readonly<Record<Exclude<Cut, Alone>, readonly [number, number]>> = {
   reset: [0, 0],
@@ -149,7 +158,10 @@ function lasts(kind: Drawn, short: boolean): readonly [number, number] {
   return short && most > 0 ? SHORT_LASTS_MS : [least, most];
 }
 
-/** Everything on the laptop, or its daemon alone, stands still for so long: a closed lid, and what is none. */
+/**
+ * Everything on the laptop, or its daemon alone, stands still for so long: a closed lid, and what
+ * is none.
+ */
 export function* stop(what: 'laptop' | 'daemon', lastsMs: number): Generator<Act> {
   yield { number: 1, kind: `stop-${what}`, lastsMs, weather: 'clear', waits: true, thenMs: 1_000 };
 }

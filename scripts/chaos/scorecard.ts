@@ -126,7 +126,10 @@ function judge(measured: Measured): string[] {
   return wrong;
 }
 
-/** Left out in the middle and never seen, and those at the end. What goes in a nodedown is excused where every nodedown followed from a real end. */
+/**
+ * Left out in the middle and never seen, and those at the end. What goes in a nodedown is excused
+ * where every nodedown followed from a real end.
+ */
 function lost({ books, ends, falseNodedowns }: Measured): number {
   const figure = (name: string): number => books[name] ?? 0;
   const arrived = figure('received') + figure('lost') + figure('lost_in_nodedowns');

@@ -1,4 +1,7 @@
-/** The far end: a dyno with a node that is used and one that is there to be killed, its sshd, and the saboteur before it. */
+/**
+ * The far end: a dyno with a node that is used and one that is there to be killed, its sshd, and
+ * the saboteur before it.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -93,7 +93,10 @@ export class Workload {
     return [this.me.pid, this.beat.pid];
   }
 
-  /** When a pulse came back, at `after` or later, that was sent at `sentAfter` or later. Milliseconds since the epoch. */
+  /**
+   * When a pulse came back, at `after` or later, that was sent at `sentAfter` or later.
+   * Milliseconds since the epoch.
+   */
   async resumed(sentAfter: number, after: number, limitMs: number): Promise<number> {
     return Number(await this.beat.eval(`epmux_chaos:resumed(${sentAfter}, ${after})`, limitMs));
   }
@@ -123,7 +126,10 @@ export class Workload {
     return { longest: Number(longest), silent: Number(silent) };
   }
 
-  /** Those since the last call of this, among the nodes of the run: an agent that looks for a cookie is a hidden node that comes and goes. */
+  /**
+   * Those since the last call of this, among the nodes of the run: an agent that looks for a cookie
+   * is a hidden node that comes and goes.
+   */
   takeNodedowns(): Nodedown[] {
     const { app, victim } = this.#site;
     const nodes = [this.me, this.beat, app, victim];

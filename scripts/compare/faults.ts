@@ -1,4 +1,6 @@
-/** One harm to a connection that stands and is used, and what becomes of the nodes and of a call. */
+/**
+ * One harm to a connection that stands and is used, and what becomes of the nodes and of a call.
+ */
 import type { ErlangNode } from '../../test/support/erlang.ts';
 import {
   inSeconds,
@@ -64,7 +66,8 @@ async function broken(
   }
   const back = new Stopwatch();
   const { value, seconds } = await call;
-  // Unlike a call that ended meanwhile, one that waited for the path is told by when the path came back.
+  // Unlike a call that ended meanwhile, one that waited for the path is told by when the path came
+  // back.
   const atMs = seconds * 1_000 - BEGIN_MS - lastsMs;
   const when =
     kind === 'blackhole' && atMs > 0

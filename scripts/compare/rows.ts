@@ -21,7 +21,10 @@ export interface Row {
   readonly epmux: (tool: Epmux) => Promise<string>;
 }
 
-/** The seconds of each tool to a mark of its own, in turns: what else the machine does meanwhile then meets both. */
+/**
+ * The seconds of each tool to a mark of its own, in turns: what else the machine does meanwhile
+ * then meets both.
+ */
 export interface Race {
   readonly title: string;
   readonly stage: StageOptions;
@@ -205,7 +208,9 @@ async function epmuxCtrlC(tool: Epmux): Promise<string> {
   return `\`up --foreground\` ${how}; ${await left(tool)}`;
 }
 
-/** What a tool leaves in the dyno; besides the app's own, that is epmd, its shell and the node's. */
+/**
+ * What a tool leaves in the dyno; besides the app's own, that is epmd, its shell and the node's.
+ */
 async function left(tool: Tool): Promise<string> {
   await pause(3_000);
   const { connections } = tool.stage.dyno().sshd;

@@ -1,4 +1,7 @@
-/** One app with one dyno at the stand-in for Heroku, a laptop beside it, and what both tools are measured by. */
+/**
+ * One app with one dyno at the stand-in for Heroku, a laptop beside it, and what both tools are
+ * measured by.
+ */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';

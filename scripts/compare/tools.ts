@@ -27,7 +27,10 @@ export interface Tool {
   stop(): Promise<void>;
 }
 
-/** `heroku ps:forward` of the dyno's epmd and of the node's fixed port; ERL_EPMD_PORT and an inetrc lead the node there. */
+/**
+ * `heroku ps:forward` of the dyno's epmd and of the node's fixed port; ERL_EPMD_PORT and an inetrc
+ * lead the node there.
+ */
 export class Official implements Tool {
   readonly stage: Stage;
   readonly #runs: OfficialRun[] = [];

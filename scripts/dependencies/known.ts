@@ -32,7 +32,10 @@ export const ALLOWED_LICENCES: readonly string[] = [
   ...['ISC', 'MIT', 'MIT OR Apache-2.0', 'PSF-2.0', 'Unlicense'],
 ];
 
-/** These state it in the form of old (`licenses`), which the lock file does not take over; read in their package.json by hand. */
+/**
+ * These state it in the form of old (`licenses`), which the lock file does not take over; read in
+ * their package.json by hand.
+ */
 export const LICENCES_OF_OLD: Readonly<Record<string, string>> = {
   'buildcheck@0.0.7': 'MIT',
   'cpu-features@0.0.10': 'MIT',

@@ -64,7 +64,10 @@ export function lockedPackages(): LockedPackage[] {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The paths that the root's dependencies lead to. npm's own marks count optional peers (typescript of valibot) in. */
+/**
+ * The paths that the root's dependencies lead to. npm's own marks count optional peers (typescript
+ * of valibot) in.
+ */
 function reached(packages: Record<string, LockEntry>, withOptional: boolean): Set<string> {
   const seen = new Set<string>();
   const visit = (path: string): void => {

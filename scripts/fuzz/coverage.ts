@@ -15,8 +15,8 @@ interface Script {
 
 const SOURCES = new URL('../../src/', import.meta.url).href;
 /**
- * Which places of `src/` were reached, by V8's own counters: nothing is instrumented. Asking takes some milliseconds, so one asks after many runs and looks
- * closer only when there is news.
+ * Which places of `src/` were reached, by V8's own counters: nothing is instrumented. Asking takes
+ * some milliseconds, so one asks after many runs and looks closer only when there is news.
  */
 export class Coverage {
   readonly #session = new Session();

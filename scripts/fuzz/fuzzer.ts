@@ -8,7 +8,9 @@ import { Coverage } from './coverage.ts';
 
 /** So many inputs run between two questions for what was reached. */
 const BATCH = 64;
-/** A check is a matter of microseconds: what takes this long, on a busy machine too, does not end. */
+/**
+ * A check is a matter of microseconds: what takes this long, on a busy machine too, does not end.
+ */
 const HANG_MS = 20_000;
 const MAX_STACKED = 6;
 /** Of the places to cut an input at; the tests try more on what is kept. */
@@ -22,7 +24,10 @@ export interface Report {
   readonly findings: readonly string[];
 }
 
-/** A call inside it is ended by V8 when its time is over, wherever it is, loops and regular expressions included. */
+/**
+ * A call inside it is ended by V8 when its time is over, wherever it is, loops and regular
+ * expressions included.
+ */
 const bounded = new Script('globalThis.epmuxFuzzed()');
 
 function within(limitMs: number, work: () => void): void {

@@ -1,4 +1,7 @@
-/** `npm run fuzz -- [TARGET…] [--minutes N] [--seed S]`: each target for so long, one after the other. Exits with 1 when it found something. */
+/**
+ * `npm run fuzz -- [TARGET…] [--minutes N] [--seed S]`: each target for so long, one after the
+ * other. Exits with 1 when it found something.
+ */
 import { parseArgs } from 'node:util';
 import { TARGETS } from '../../test/fuzz/targets.ts';
 import { SeededRandom } from '../seeded-random.ts';

@@ -31,7 +31,10 @@ interface Installed {
   readonly programs: { readonly epmux: readonly string[]; readonly agent: readonly string[] };
 }
 
-/** The packed package on every Node, daemon and agent crosswise, and the quick tests of the sources on each. */
+/**
+ * The packed package on every Node, daemon and agent crosswise, and the quick tests of the sources
+ * on each.
+ */
 export async function nodePart(onPair: (pair: PairResult) => void): Promise<PartResult> {
   const work = mkdtempSync(join(tmpdir(), 'epmux-matrix-'));
   const found: Installed[] = [];
@@ -64,7 +67,10 @@ export async function nodePart(onPair: (pair: PairResult) => void): Promise<Part
   return { part: 'node', with: found.map(({ from }) => from), pairs, missing };
 }
 
-/** The modules of the sources are used as they are: where ssh2's addon was compiled for another Node, ssh2 does without. */
+/**
+ * The modules of the sources are used as they are: where ssh2's addon was compiled for another
+ * Node, ssh2 does without.
+ */
 function testsOn(major: string, node: string, work: string): Promise<PairResult> {
   const look = async (): Promise<string> => {
     const summary = join(work, `summary-${major}`);

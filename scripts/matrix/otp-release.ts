@@ -23,7 +23,10 @@ export interface OtpRelease {
   readonly path: string;
 }
 
-/** By a variable, on the PATH, or in a root folder of its own, which is made; fails with why there is none. */
+/**
+ * By a variable, on the PATH, or in a root folder of its own, which is made; fails with why there
+ * is none.
+ */
 export function findRelease(otp: Otp): OtpRelease {
   const path = process.env['PATH'] ?? '';
   const given = process.env[`EPMUX_OTP_${otp}`];
@@ -40,7 +43,10 @@ export function findRelease(otp: Otp): OtpRelease {
   return verified(inRoot(otp, makeRoot(SUITES[otp]), `Debian ${SUITES[otp]}`));
 }
 
-/** Whoever has root folders needs them to see the /tmp of this machine: in a mount namespace of its own nothing has to be undone. */
+/**
+ * Whoever has root folders needs them to see the /tmp of this machine: in a mount namespace of its
+ * own nothing has to be undone.
+ */
 export function shareTmp({ host }: OtpRelease): void {
   if (host.root !== undefined)
     execFileSync('mount', ['--bind', '/tmp', join(host.root, 'tmp')], { stdio: 'pipe' });

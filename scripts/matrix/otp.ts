@@ -5,7 +5,10 @@ import { findRelease, OTPS, type OtpRelease, shareTmp } from './otp-release.ts';
 import type { PairResult, PartResult } from './result.ts';
 import { ALL_CHECKS, checkTunnel } from './tunnel-checks.ts';
 
-/** Every release of OTP at the laptop with every one in the dyno, `epmux` and its agent from the sources. */
+/**
+ * Every release of OTP at the laptop with every one in the dyno, `epmux` and its agent from the
+ * sources.
+ */
 export async function otpPart(onPair: (pair: PairResult) => void): Promise<PartResult> {
   const releases: OtpRelease[] = [];
   const missing: string[] = [];

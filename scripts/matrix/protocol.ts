@@ -8,7 +8,10 @@ import {
 import type { PairResult, PartResult } from './result.ts';
 import { checkCarriers } from './tunnel-checks.ts';
 
-/** Today's sources with each recorded release of the protocol, and with a minor to come, either way round. */
+/**
+ * Today's sources with each recorded release of the protocol, and with a minor to come, either way
+ * round.
+ */
 export async function protocolPart(onPair: (pair: PairResult) => void): Promise<PartResult> {
   const today: Release = { name: 'today’s', epmux: EPMUX, agent: [...EPMUX, 'agent'] };
   const recorded = recordedVersions();

@@ -16,7 +16,10 @@ export interface TunnelPair {
 }
 
 const SLOW_MS = 60_000;
-/** A question at the first prompt; Ctrl-C at the second, once the answer is there; out by the menu behind that. */
+/**
+ * A question at the first prompt; Ctrl-C at the second, once the answer is there; out by the menu
+ * behind that.
+ */
 const KEYS: readonly Keys[] = [
   {
     after: /app@[\w-]+\)1>/,

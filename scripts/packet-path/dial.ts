@@ -1,4 +1,7 @@
-/** From a dial to the first byte out of a port behind an SSH server, again and again. Arguments: folder of the keys, port. Prints milliseconds as JSON. */
+/**
+ * From a dial to the first byte out of a port behind an SSH server, again and again. Arguments:
+ * folder of the keys, port. Prints milliseconds as JSON.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';

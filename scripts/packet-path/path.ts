@@ -18,8 +18,9 @@ interface End {
 }
 
 /**
- * Two networks, and between them a path that delays each packet by half of the round trip: TCP's own acknowledgements take their time too, other than on a relay that
- * passes bytes on. Needs root, `ip` and socat.
+ * Two networks, and between them a path that delays each packet by half of the round trip: TCP's
+ * own acknowledgements take their time too, other than on a relay that passes bytes on. Needs root,
+ * `ip` and socat.
  */
 export class PacketPath {
   static readonly LAPTOP = '10.214.0.1';

@@ -94,7 +94,10 @@ function split(text: string | undefined): readonly string[] {
   return (text ?? '').split('\0');
 }
 
-/** The one value of a flag of the emulator; the last one counts. With two values `-setcookie` is about another node. */
+/**
+ * The one value of a flag of the emulator; the last one counts. With two values `-setcookie` is
+ * about another node.
+ */
 function flag(words: readonly string[], name: string): string | undefined {
   const end = words.indexOf('-extra');
   const own = end < 0 ? words : words.slice(0, end);

@@ -13,21 +13,30 @@ const NOT_RUNNABLE = 126;
 const SIGNALLED = 128;
 
 const PASSED_ON = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
-/** A terminal sends these to its whole foreground group, the child included: passing them on would double a keystroke. */
+/**
+ * A terminal sends these to its whole foreground group, the child included: passing them on would
+ * double a keystroke.
+ */
 const FROM_KEYBOARD: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
 
 export interface AppProcess {
   /** Undefined when it could not be started. */
   readonly pid: number | undefined;
-  /** The exit code a shell would give: the child's own, 128 + n after signal n, 127 or 126 when it could not be started. */
+  /**
+   * The exit code a shell would give: the child's own, 128 + n after signal n, 127 or 126 when it
+   * could not be started.
+   */
   readonly exited: Promise<number>;
-  /** Takes the signal handlers away again; until then a late signal can't end this process before the app's code is passed on. */
+  /**
+   * Takes the signal handlers away again; until then a late signal can't end this process before
+   * the app's code is passed on.
+   */
   release(): void;
 }
 
 /**
- * Runs the app with this process's stdin, stdout and stderr, and passes signals on until it ends. The secret does not reach its environment.
- * Never rejects.
+ * Runs the app with this process's stdin, stdout and stderr, and passes signals on until it ends.
+ * The secret does not reach its environment. Never rejects.
  */
 export function runApp(command: readonly string[], env: Environment, log: Logger): AppProcess {
   const { EPMUX_SECRET: _, ...appEnv } = env;
@@ -67,8 +76,8 @@ function passSignalsOn(child: ChildProcess): () => void {
 }
 
 /**
- * True when this process's group is the one its terminal sends keyboard signals to, wherever its stdin comes from. Where /proc can't tell, it is
- * assumed of a process whose stdin is a terminal.
+ * True when this process's group is the one its terminal sends keyboard signals to, wherever its
+ * stdin comes from. Where /proc can't tell, it is assumed of a process whose stdin is a terminal.
  */
 function inForeground(): boolean {
   let stat: string;
@@ -77,7 +86,8 @@ function inForeground(): boolean {
   } catch {
     return isatty(0);
   }
-  // Behind the command name, which may hold spaces: state, parent, group, session, terminal, foreground group.
+  // Behind the command name, which may hold spaces: state, parent, group, session, terminal,
+  // foreground group.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[2] === fields[5];
 }

@@ -16,9 +16,10 @@ interface Connection {
 }
 
 /**
- * The connections to the agent's port. Who has not proved itself counts as such until it is closed, refused or not; when they are
- * more than may be, one of the source that has most of them gives way. It is drawn: whatever an order went by, a stranger could do
- * better at than a daemon whose proof is a round trip away (docs/bounds.md).
+ * The connections to the agent's port. Who has not proved itself counts as such until it is closed,
+ * refused or not; when they are more than may be, one of the source that has most of them gives
+ * way. It is drawn: whatever an order went by, a stranger could do better at than a daemon whose
+ * proof is a round trip away (docs/bounds.md).
  */
 export class Connections<C extends Connection> {
   readonly #limits: Pick<AgentLimits, 'connections' | 'waitingPipes'>;
@@ -75,7 +76,10 @@ export class Connections<C extends Connection> {
   }
 }
 
-/** Whoever is on this host may connect from any of its addresses, and one who has an IPv6 address has all of a /64. */
+/**
+ * Whoever is on this host may connect from any of its addresses, and one who has an IPv6 address
+ * has all of a /64.
+ */
 function sourceOf(address = ''): string {
   if (THIS_HOST.test(address)) return 'this host';
   if (!isIPv6(address) || address.startsWith('::ffff:')) return address;

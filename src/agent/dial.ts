@@ -13,12 +13,18 @@ const LOOPBACKS = [LOOPBACK, '::1'] as const;
 /** Nothing listens on this address, or this host has none of its kind: another one may do. */
 const TRY_NEXT = new Set(['ECONNREFUSED', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'ENETUNREACH']);
 
-/** A connection to a port of the loopback. Fails with CONNECT_FAILED, BUSY when no descriptor is left, and the abort's error. */
+/**
+ * A connection to a port of the loopback. Fails with CONNECT_FAILED, BUSY when no descriptor is
+ * left, and the abort's error.
+ */
 export function dialLoopback(port: number, clock: Clock, signal?: AbortSignal): Promise<Socket> {
   return dialFirst(port, LOOPBACKS, clock, signal);
 }
 
-/** The same; where the loopback refuses, on this host's own addresses: a node may listen on one of them alone. */
+/**
+ * The same; where the loopback refuses, on this host's own addresses: a node may listen on one of
+ * them alone.
+ */
 export function dialOwnHost(port: number, clock: Clock, signal?: AbortSignal): Promise<Socket> {
   return dialFirst(port, ownHosts(), clock, signal);
 }
@@ -74,7 +80,8 @@ function dial(
       fail(isExhaustion(cause) ? noDescriptor(cause) : unreachable(port, cause.message, cause));
     socket.on('error', refused);
     socket.once('connect', () => {
-      // Whoever awaits the socket listens before an error can come: no event lies between two microtasks.
+      // Whoever awaits the socket listens before an error can come: no event lies between two
+      // microtasks.
       queueMicrotask(() => socket.off('error', refused));
       succeed(socket);
     });

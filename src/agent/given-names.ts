@@ -2,8 +2,9 @@ import { hostname } from 'node:os';
 import { beamProcesses } from './beam-processes.ts';
 
 /**
- * The full name that the node of this short name was started with, as its process tells: for one that tells nobody else. Undefined: no process of this user
- * tells, or two tell different names. Never fails.
+ * The full name that the node of this short name was started with, as its process tells: for one
+ * that tells nobody else. Undefined: no process of this user tells, or two tell different names.
+ * Never fails.
  */
 export async function givenName(
   short: string,

@@ -18,7 +18,10 @@ export interface GreeterOptions {
   readonly limits: Pick<AgentLimits, 'helloMs'>;
 }
 
-/** Lets in whoever proves to know the secret. How many may try at once is the business of who listens (`Connections`). */
+/**
+ * Lets in whoever proves to know the secret. How many may try at once is the business of who
+ * listens (`Connections`).
+ */
 export class Greeter {
   readonly #options: GreeterOptions;
   readonly #waiting = new Set<AbortController>();

@@ -139,7 +139,10 @@ function notShown(port: number): string {
   return `what listens on port ${port} is not seen to be of the agent's own user`;
 }
 
-/** For a node that would not tell its name another time either, such as one that speaks TLS. Throws the error where its process does not tell it. */
+/**
+ * For a node that would not tell its name another time either, such as one that speaks TLS. Throws
+ * the error where its process does not tell it.
+ */
 async function nameInstead(
   short: string,
   error: unknown,

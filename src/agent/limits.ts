@@ -8,7 +8,10 @@ const MIB = 1024 * 1024;
 export const AGENT_LIMITS = {
   /** Connections to its port. */
   connections: { default: 256, min: 2, max: 65_535 },
-  /** Of these, those that have not proved themselves, until they are closed. With the sessions they are all connections. */
+  /**
+   * Of these, those that have not proved themselves, until they are closed. With the sessions they
+   * are all connections.
+   */
   waitingPipes: { default: 192, min: 1, max: 65_535 },
   sessions: { default: 64, min: 1, max: 10_000 },
   ...SESSION_LIMITS,

@@ -5,8 +5,9 @@ const PLAIN_VALUE = /^[^\s"=\\\p{Cc}\p{Cf}]+$/u;
 const MAX_VALUE_CHARS = 512;
 
 /**
- * One line a record, `epmux agent: level message key=value`: the app's own lines may stand between them. A value with spaces, quotes or
- * control characters is written as a JSON string, so no value can fake a line.
+ * One line a record, `epmux agent: level message key=value`: the app's own lines may stand between
+ * them. A value with spaces, quotes or control characters is written as a JSON string, so no value
+ * can fake a line.
  */
 export function createLineLogger(lowest: LogLevel, write: (line: string) => void): Logger {
   return leveledLogger(lowest, (level, message, fields) =>

@@ -14,7 +14,11 @@ import type { ListenAddress, ListenWay } from './values.ts';
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
-/** `onPipe` settles with undefined once the other end has proved itself. Errors: PORT_TAKEN, PERMISSION_DENIED, USAGE for an address that is not this host's or a descriptor that is no listening socket. */
+/**
+ * `onPipe` settles with undefined once the other end has proved itself. Errors: PORT_TAKEN,
+ * PERMISSION_DENIED, USAGE for an address that is not this host's or a descriptor that is no
+ * listening socket.
+ */
 export async function listen(
   { listen: way, limits, command }: AgentOptions,
   clock: Clock,

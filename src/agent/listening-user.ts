@@ -28,7 +28,10 @@ export interface FarEnd {
   readonly remotePort?: number | undefined;
 }
 
-/** Looks whose the sockets are that this user's agent connects to. One look at a time, however many connect: it may take half a MiB for the tables. */
+/**
+ * Looks whose the sockets are that this user's agent connects to. One look at a time, however many
+ * connect: it may take half a MiB for the tables.
+ */
 export class ListeningUser {
   readonly #uid: number;
   readonly #proc: string;
@@ -41,8 +44,9 @@ export class ListeningUser {
   }
 
   /**
-   * Connects by `dial`. `isOwn`: what listens at the far end is of this user, looked at before and after, for a listener may give way to another's; true as
-   * well where the system does not tell. Fails as `dial` does.
+   * Connects by `dial`. `isOwn`: what listens at the far end is of this user, looked at before and
+   * after, for a listener may give way to another's; true as well where the system does not tell.
+   * Fails as `dial` does.
    */
   async dial<T extends { readonly socket: FarEnd }>(
     dial: () => Promise<T>,
@@ -74,7 +78,10 @@ export class ListeningUser {
   }
 }
 
-/** What listens in this host, as the kernel's tables have it at this moment. Undefined: the system does not tell, for it has no such tables in its `proc`, or lets nobody read them. Never fails. */
+/**
+ * What listens in this host, as the kernel's tables have it at this moment. Undefined: the system
+ * does not tell, for it has no such tables in its `proc`, or lets nobody read them. Never fails.
+ */
 export async function listenersNow(proc: string): Promise<readonly Listener[] | undefined> {
   const tables = TABLES.map((name) => join(proc, name));
   const read = await Promise.all(tables.map((path) => readPlain(path, TABLE_BYTES)));
@@ -85,7 +92,10 @@ export async function listenersNow(proc: string): Promise<readonly Listener[] | 
   return read.flatMap((table) => listeners(table?.toString('latin1') ?? ''));
 }
 
-/** Whether all that may have taken this connection is of the user `uid`. Nobody else can listen there for as long as that does. */
+/**
+ * Whether all that may have taken this connection is of the user `uid`. Nobody else can listen
+ * there for as long as that does.
+ */
 export function isListenerOf(
   uid: number,
   { remoteAddress, remotePort }: FarEnd,
@@ -100,7 +110,10 @@ export function isListenerOf(
   return taking.length > 0 && taking.every((listener) => listener.uid === uid);
 }
 
-/** A table that can't be read at this moment alone, for want of a descriptor, tells nothing of the user, but that there may be another. */
+/**
+ * A table that can't be read at this moment alone, for want of a descriptor, tells nothing of the
+ * user, but that there may be another.
+ */
 async function isWithheld(table: string): Promise<boolean> {
   try {
     await (await open(table)).close();

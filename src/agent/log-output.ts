@@ -6,7 +6,10 @@ const STDERR = 2;
 const MAX_WAITING_BYTES = 256 * 1024;
 const RETRY_MS = 100;
 
-/** Where the log's lines go: stderr. A reader that has stopped reading, or has gone, costs lines, not memory, and holds nothing up. */
+/**
+ * Where the log's lines go: stderr. A reader that has stopped reading, or has gone, costs lines,
+ * not memory, and holds nothing up.
+ */
 export function openLogOutput(): (line: string) => void {
   const own = reopened();
   if (own !== undefined) {
@@ -19,8 +22,9 @@ export function openLogOutput(): (line: string) => void {
 }
 
 /**
- * A pipe or terminal opened anew: whether writing waits is said of what was opened, and an app that shares it makes that wait. Undefined: it is
- * something else, or the system does not let it be opened.
+ * A pipe or terminal opened anew: whether writing waits is said of what was opened, and an app that
+ * shares it makes that wait. Undefined: it is something else, or the system does not let it be
+ * opened.
  */
 function reopened(): number | undefined {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
@@ -32,7 +36,10 @@ function reopened(): number | undefined {
   }
 }
 
-/** Lines for a descriptor on which writing does not wait: up to 256 KiB of them wait here, the others are counted. */
+/**
+ * Lines for a descriptor on which writing does not wait: up to 256 KiB of them wait here, the
+ * others are counted.
+ */
 export class LogOutput {
   readonly #fd: number;
   #waiting: Buffer[] = [];

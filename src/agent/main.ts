@@ -22,8 +22,8 @@ interface EnvProblem {
 const ENDING = { SIGTERM: 0, SIGHUP: 0, SIGINT: 130 } as const;
 
 /**
- * `epmux agent`; `argv` starts behind the word `agent`. Gives the exit code, which is the app's own where it runs one. With an app
- * nothing that fails here keeps the app from running or ends it.
+ * `epmux agent`; `argv` starts behind the word `agent`. Gives the exit code, which is the app's own
+ * where it runs one. With an app nothing that fails here keeps the app from running or ends it.
  */
 export async function runAgent(argv: readonly string[], ownEnv: Environment): Promise<number> {
   keepHeapSmall();
@@ -55,7 +55,9 @@ export async function runAgent(argv: readonly string[], ownEnv: Environment): Pr
   return options.command.length > 0 ? runBeside(options, env, log, start) : runAlone(log, start);
 }
 
-/** An app does not stay down for a wrong variable: it runs without the tunnel, and the log says why. */
+/**
+ * An app does not stay down for a wrong variable: it runs without the tunnel, and the log says why.
+ */
 function parseRequest(argv: readonly string[], env: Environment): AgentRequest & EnvProblem {
   try {
     return parseAgentOptions(argv, env);

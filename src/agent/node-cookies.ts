@@ -8,14 +8,19 @@ import type { NodeIdentity } from './watched-nodes.ts';
 export const COOKIE_LIMITS = {
   /** Each wrong one is a line in the node's log. */
   handshakes: 5,
-  /** After a refusal the places are looked at again, but not sooner than this after the last look. */
+  /**
+   * After a refusal the places are looked at again, but not sooner than this after the last look.
+   */
   againMs: 30_000,
   nodes: 1_000,
 } as const;
 
 export interface NodeCookiesOptions {
   readonly search: (name: string) => Promise<CookieSearch>;
-  /** A real handshake: does the node accept the cookie? Fails when it does not answer, and with PERMISSION_DENIED where it may be shown none. */
+  /**
+   * A real handshake: does the node accept the cookie? Fails when it does not answer, and with
+   * PERMISSION_DENIED where it may be shown none.
+   */
   readonly accepts: (node: EpmdName, name: string, cookie: string) => Promise<boolean>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -33,7 +38,10 @@ interface Entry {
   lookedAt: number;
 }
 
-/** Which cookie each node of this host accepts, as handshakes have shown; in memory only, and never told to anybody. */
+/**
+ * Which cookie each node of this host accepts, as handshakes have shown; in memory only, and never
+ * told to anybody.
+ */
 export class NodeCookies {
   readonly #options: NodeCookiesOptions;
   /** By the name that epmd knows. */
@@ -48,7 +56,10 @@ export class NodeCookies {
     return this.#entries.get(short)?.fitting?.cookie;
   }
 
-  /** Looks for the node's cookie unless it is known. Undefined: the node does not say whether it is one that was found. Never fails. */
+  /**
+   * Looks for the node's cookie unless it is known. Undefined: the node does not say whether it is
+   * one that was found. Never fails.
+   */
   async find(node: EpmdName, { name, creation }: NodeIdentity): Promise<boolean | undefined> {
     let entry = this.#entries.get(node.name);
     const same = entry?.name === name && entry.port === node.port && entry.creation === creation;
@@ -58,7 +69,8 @@ export class NodeCookies {
   }
 
   /**
-   * The node refused a connection: `ours`, the cookie known here was shown to it. True: worth a new look. `text` is for the person at the other end.
+   * The node refused a connection: `ours`, the cookie known here was shown to it. True: worth a new
+   * look. `text` is for the person at the other end.
    */
   refused(short: string, ours: boolean): { readonly again: boolean; readonly text: string } {
     const entry = this.#entries.get(short);

@@ -121,7 +121,10 @@ function refuseBeside({ flags, values, command }: Collected): void {
   if (command.length > 0) throw usage('--pushed does not go with a command to run');
 }
 
-/** Between the app's lines only what matters; of a pushed agent nobody reads more than why it did not start. */
+/**
+ * Between the app's lines only what matters; of a pushed agent nobody reads more than why it did
+ * not start.
+ */
 function defaultLevel({ values, command }: Collected): LogLevel {
   if (values.has('--pushed')) return 'error';
   return command.length > 0 ? 'warn' : 'info';

@@ -7,9 +7,10 @@ import { parseEnviron } from './environ.ts';
 const SHELL = '/bin/sh';
 
 /**
- * Process 1 has to collect every orphan of its container, and Node waits for its own children only: a shell does both. It runs "$@", passes
- * signals on and exits with its code. A background command would get /dev/null as stdin, hence the spare descriptor. `wait` also
- * returns when a signal is trapped: the code counts only once the child is gone.
+ * Process 1 has to collect every orphan of its container, and Node waits for its own children only:
+ * a shell does both. It runs "$@", passes signals on and exits with its code. A background command
+ * would get /dev/null as stdin, hence the spare descriptor. `wait` also returns when a signal is
+ * trapped: the code counts only once the child is gone.
  */
 const REAPER = `
 exec 3<&0
@@ -30,9 +31,9 @@ const BELOW_REAPER = 'EPMUX_BELOW_REAPER';
 type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never;
 
 /**
- * When this is process 1: replaces it by a reaping shell that runs the same command line again as its child, and never returns. Where
- * that can't be done, warns and returns: the app runs all the same. `inherited`: a descriptor is needed beside the first three, which
- * alone Node hands on.
+ * When this is process 1: replaces it by a reaping shell that runs the same command line again as
+ * its child, and never returns. Where that can't be done, warns and returns: the app runs all the
+ * same. `inherited`: a descriptor is needed beside the first three, which alone Node hands on.
  */
 export function leaveProcessOne(log: Logger, { inherited }: { readonly inherited: boolean }): void {
   if (process.pid !== 1) return;
@@ -57,8 +58,9 @@ export function leaveProcessOne(log: Logger, { inherited }: { readonly inherited
 }
 
 /**
- * The environment that process 1 was given; `env` is this process's own. A shell hands on no variable whose name is none to it, such as
- * `spring.profile`, and adds some; what it was given itself still stands in /proc.
+ * The environment that process 1 was given; `env` is this process's own. A shell hands on no
+ * variable whose name is none to it, such as `spring.profile`, and adds some; what it was given
+ * itself still stands in /proc.
  */
 export function givenEnvironment(env: Environment): Environment {
   if (env[BELOW_REAPER] === undefined) return env;

@@ -14,8 +14,9 @@ const FIRST_SESSION_MS = 60_000;
 const PRIVATE = 0o077;
 
 /**
- * The secret that was put into the folder; the folder is gone then, with all that belongs there and nothing else. Throws PERMISSION_DENIED
- * unless the folder is this user's alone, and what `loadSecret` throws.
+ * The secret that was put into the folder; the folder is gone then, with all that belongs there and
+ * nothing else. Throws PERMISSION_DENIED unless the folder is this user's alone, and what
+ * `loadSecret` throws.
  */
 export function takePushedSecret(folder: string, log: Logger): Uint8Array {
   refuseUnlessPrivate(folder);
@@ -47,8 +48,9 @@ function refuseUnlessPrivate(folder: string): void {
 }
 
 /**
- * How long an agent stays that a daemon has pushed: until the last session's orderly end, or until no session has had a connection for the grace.
- * Nobody else knows its secret, so nobody else can miss it.
+ * How long an agent stays that a daemon has pushed: until the last session's orderly end, or until
+ * no session has had a connection for the grace. Nobody else knows its secret, so nobody else can
+ * miss it.
  */
 export class PushedLife {
   readonly #clock: Clock;

@@ -8,7 +8,10 @@ import type { IncomingStream } from '../runtime/session-stream.ts';
 import type { Directory, EndReason, SessionPort } from '../session/types.ts';
 import type { AgentLimits } from './limits.ts';
 
-/** How often it is looked at what the sessions hold, while one is detached: streams fill up after their session has lost its connection. */
+/**
+ * How often it is looked at what the sessions hold, while one is detached: streams fill up after
+ * their session has lost its connection.
+ */
 const CHECK_MS = 1_000;
 const CHECK_SOON_MS = 100;
 
@@ -51,7 +54,10 @@ export class SessionRegistry {
     return this.#sessions.size;
   }
 
-  /** Takes a pipe whose other end has proved itself. A session that is known takes it over from its older pipe. */
+  /**
+   * Takes a pipe whose other end has proved itself. A session that is known takes it over from its
+   * older pipe.
+   */
   attach(opened: OpenedAgentPipe): void {
     const { sessionId, kind } = opened.attach;
     let entry = this.#sessions.get(sessionId);
@@ -192,7 +198,10 @@ export class SessionRegistry {
   }
 }
 
-/** Enough of a session's id to follow it in a log; all of it would let a reader take it over, had they the secret. */
+/**
+ * Enough of a session's id to follow it in a log; all of it would let a reader take it over, had
+ * they the secret.
+ */
 function short(id: string): string {
   return id.slice(0, 8);
 }

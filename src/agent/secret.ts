@@ -10,8 +10,9 @@ const HOW_TO_MAKE =
   'make one with `head -c 32 /dev/urandom | base64`, and give it to both ends by EPMUX_SECRET or --secret-file';
 
 /**
- * The shared secret's bytes (UTF-8, white space around it removed), from the file if one is named, else from EPMUX_SECRET.
- * Throws SECRET_MISSING where there is none or the file can't be read, USAGE where it is too short or too long.
+ * The shared secret's bytes (UTF-8, white space around it removed), from the file if one is named,
+ * else from EPMUX_SECRET. Throws SECRET_MISSING where there is none or the file can't be read,
+ * USAGE where it is too short or too long.
  */
 export function loadSecret(file: string | undefined, env: Environment, log: Logger): Uint8Array {
   if (file !== undefined) return check(readSecretFile(file, log), 'the secret in the file');

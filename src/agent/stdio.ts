@@ -6,7 +6,9 @@ import { pairPipe } from '../runtime/socket-pipe.ts';
 import { within } from '../runtime/wait.ts';
 import type { PipeSource } from './pipe-source.ts';
 
-/** One pipe, this process's stdin and stdout. `ended` rejects with the reason when it is refused. */
+/**
+ * One pipe, this process's stdin and stdout. `ended` rejects with the reason when it is refused.
+ */
 export function serveStdio(
   greet: (pipe: BytePipe) => Promise<EpmuxError | undefined>,
   clock: Clock,

@@ -25,7 +25,10 @@ export interface TargetNodes {
   readonly open: (short: string, port: number, signal: AbortSignal) => Promise<OpenNode>;
   /** Whether a node of this host has this full name. */
   readonly hasNode: (name: string) => boolean;
-  /** The node refused a connection: `ours`, the cookie given for it was shown. The text is for the other end. */
+  /**
+   * The node refused a connection: `ours`, the cookie given for it was shown. The text is for the
+   * other end.
+   */
   readonly onCookieRefused: (short: string, ours: boolean) => string;
   /** A node has gone, or one was asked for that is not there. */
   readonly onNodeNews: () => void;
@@ -45,10 +48,14 @@ export interface TargetOptions {
 const NODE = 'node/';
 const PORT = 'port/';
 
-/** Leads a stream to what its target names, or rejects it with the reason; gives up when the stream is gone. */
+/**
+ * Leads a stream to what its target names, or rejects it with the reason; gives up when the stream
+ * is gone.
+ */
 export async function serveTarget(stream: IncomingStream, options: TargetOptions): Promise<void> {
   const { target } = stream;
-  // However fast streams are opened and reset: what is dialled at a time is what the session's limit of streams allows.
+  // However fast streams are opened and reset: what is dialled at a time is what the session's
+  // limit of streams allows.
   const gone = new AbortController();
   stream.accepted.catch(() => gone.abort());
   try {

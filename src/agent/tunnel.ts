@@ -33,8 +33,8 @@ function openSource(
 }
 
 /**
- * `surroundings`: where cookies are looked for, by default those of this process. Errors: PORT_TAKEN,
- * PERMISSION_DENIED, and USAGE for an address that is not this host's.
+ * `surroundings`: where cookies are looked for, by default those of this process. Errors:
+ * PORT_TAKEN, PERMISSION_DENIED, and USAGE for an address that is not this host's.
  */
 export async function startTunnel(
   options: AgentOptions,

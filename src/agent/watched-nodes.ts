@@ -31,7 +31,10 @@ export class WatchedNodes {
     return this.#nodes.get(name);
   }
 
-  /** Those that are named no more are forgotten; one that came back on another port is new. Whether any is. */
+  /**
+   * Those that are named no more are forgotten; one that came back on another port is new. Whether
+   * any is.
+   */
   follow(names: readonly EpmdName[], now: number): boolean {
     const current = new Map(names.map((entry) => [entry.name, entry] as const));
     for (const [name, node] of this.#nodes) {
@@ -54,7 +57,10 @@ export class WatchedNodes {
     return added.length > 0;
   }
 
-  /** Those whose time to be asked has come, looked for one by one: whoever is asked meanwhile is left out. */
+  /**
+   * Those whose time to be asked has come, looked for one by one: whoever is asked meanwhile is
+   * left out.
+   */
   *due(now: number): Generator<Watched, void, undefined> {
     for (const node of this.#nodes.values()) {
       if (!node.asking && node.askAt <= now) yield node;

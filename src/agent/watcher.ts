@@ -11,7 +11,10 @@ export interface NodeSource {
   names(): Promise<readonly EpmdName[]>;
   /** False: registered as hidden. */
   isVisible(name: string): Promise<boolean>;
-  /** Asks the node itself; fails when it does not tell, with HANDSHAKE_REFUSED when it would not another time either. */
+  /**
+   * Asks the node itself; fails when it does not tell, with HANDSHAKE_REFUSED when it would not
+   * another time either.
+   */
   identify(node: EpmdName): Promise<NodeIdentity>;
   /** Is there a cookie that the node accepts? Undefined: it does not say. Never fails. */
   knowsCookie(node: EpmdName, identity: NodeIdentity): Promise<boolean | undefined>;
@@ -31,19 +34,26 @@ export const WATCH_LIMITS = {
   pollMs: 1_000,
   calmPollMs: 5_000,
   calmAfterMs: 60_000,
-  /** A directory waits so long for what new nodes tell; then it goes without those that have not told yet. */
+  /**
+   * A directory waits so long for what new nodes tell; then it goes without those that have not
+   * told yet.
+   */
   holdMs: 1_000,
   /** A new node that has not told so long is published as epmd knows it. */
   patienceMs: 10_000,
   probesAtOnce: 4,
-  /** A node that does not tell its name, or whether it accepts a cookie, is asked again after each of these, then each minute. */
+  /**
+   * A node that does not tell its name, or whether it accepts a cookie, is asked again after each
+   * of these, then each minute.
+   */
   retryMs: [1_000, 4_000, 16_000],
   retryLaterMs: 60_000,
 } as const;
 
 /**
- * Follows epmd while somebody is attached, and not at all otherwise. Asks each new node once for its full name and creation: a node that comes back
- * on another port is new; one that came back on the same port between two polls is not told apart.
+ * Follows epmd while somebody is attached, and not at all otherwise. Asks each new node once for
+ * its full name and creation: a node that comes back on another port is new; one that came back on
+ * the same port between two polls is not told apart.
  */
 export class NodeWatcher {
   readonly #source: NodeSource;
@@ -87,7 +97,10 @@ export class NodeWatcher {
     void this.#poll(this.#run);
   }
 
-  /** Something has happened that epmd may know more of: looks within `pollMs`, and often for a while. */
+  /**
+   * Something has happened that epmd may know more of: looks within `pollMs`, and often for a
+   * while.
+   */
   look(): void {
     this.#newsAt = this.#clock.now();
     if (this.#nextPoll !== undefined) this.#schedule();
@@ -184,8 +197,9 @@ export class NodeWatcher {
   }
 
   /**
-   * A new node is published when it has told its full name and whether a cookie of it is known, rather than under two names one after the other: who is
-   * told of it sooner would have its cookie refused.
+   * A new node is published when it has told its full name and whether a cookie of it is known,
+   * rather than under two names one after the other: who is told of it sooner would have its cookie
+   * refused.
    */
   #publishWhenNamed(): void {
     if (this.#nodes.hasUnasked && this.#clock.now() < this.#holdUntil) {

@@ -2,10 +2,16 @@ import type { InferredOptionTypes, Options } from 'yargs';
 import type { LogLevel } from '../runtime/logger.ts';
 import type { Io } from './io.ts';
 
-/** What completion offers for a value; `tunnel`: those that are up, `any-tunnel`: also those that are configured. */
+/**
+ * What completion offers for a value; `tunnel`: those that are up, `any-tunnel`: also those that
+ * are configured.
+ */
 export type CompletionKind = 'file' | 'configured' | 'tunnel' | 'any-tunnel' | 'node';
 
-/** An option as yargs takes it; `complete` and `values` are for completion, `values` is also checked. */
+/**
+ * An option as yargs takes it; `complete` and `values` are for completion, `values` is also
+ * checked.
+ */
 export interface OptionSpec extends Options {
   readonly complete?: CompletionKind;
   readonly values?: readonly string[];
@@ -20,7 +26,10 @@ export interface Positional {
   readonly values?: readonly string[];
 }
 
-/** What the command line said: options by their long names, the one positional, and the words behind `--`. */
+/**
+ * What the command line said: options by their long names, the one positional, and the words behind
+ * `--`.
+ */
 export interface Given<O extends OptionSpecs> {
   readonly options: Readonly<InferredOptionTypes<O>> & { readonly 'log-level'?: LogLevel };
   readonly positional: string | undefined;

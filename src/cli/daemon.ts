@@ -6,7 +6,10 @@ import type { Io } from './io.ts';
 
 type DaemonIo = Pick<Io, 'env' | 'interrupted' | 'earlyDaemon'>;
 
-/** Asks the daemon that runs, over a connection of its own. Fails with DAEMON_NOT_RUNNING when there is none. */
+/**
+ * Asks the daemon that runs, over a connection of its own. Fails with DAEMON_NOT_RUNNING when there
+ * is none.
+ */
 export async function withDaemon<T>(
   io: DaemonIo,
   ask: (daemon: ControlClient) => Promise<T>,
@@ -15,7 +18,10 @@ export async function withDaemon<T>(
   return closing(daemon, ask);
 }
 
-/** The same, and starts the daemon when there is none; `level` is for the log of one that is started. */
+/**
+ * The same, and starts the daemon when there is none; `level` is for the log of one that is
+ * started.
+ */
 export async function withStartedDaemon<T>(
   io: DaemonIo,
   level: LogLevel | undefined,

@@ -8,7 +8,10 @@ import type { EarlyDaemon } from './early.ts';
 const WITHOUT = /^(--foreground|--help|-h$|--$)/;
 const LEVEL = /^--log-level(?:=(.*))?$/;
 
-/** For an `up` with these words that will most likely need one: to start takes it longer than to find that out. Undefined: none was started. */
+/**
+ * For an `up` with these words that will most likely need one: to start takes it longer than to
+ * find that out. Undefined: none was started.
+ */
 export function startEarly(words: readonly string[], env: Environment): EarlyDaemon | undefined {
   if (words.some((word) => WITHOUT.test(word))) return undefined;
   const level = logLevel(words);

@@ -7,7 +7,10 @@ const VIA = /^--via(=|$)/;
 /** The app stands behind it, or in the next word. */
 const APP = /^(?:-a|--app)(?:=(.*))?$/;
 
-/** For an `up` with these words that will ask Heroku itself: begins with what can be done, and asked, while the command is still being read. */
+/**
+ * For an `up` with these words that will ask Heroku itself: begins with what can be done, and
+ * asked, while the command is still being read.
+ */
 export async function prepareForHeroku(words: readonly string[], io: ProcessIo): Promise<void> {
   if (!words.some((word) => NAMES_APP.test(word)) || words.some((word) => VIA.test(word))) return;
   const { prepareHeroku } = await import('../heroku/prepare.ts');

@@ -2,7 +2,10 @@ import { constants } from 'node:os';
 
 /** They end a command from outside. */
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** While they are held the holder's own listeners are the only ones: without any the process ends at once, as by default. */
+/**
+ * While they are held the holder's own listeners are the only ones: without any the process ends at
+ * once, as by default.
+ */
 const LEFT_TO_HOLDER = ['SIGTERM', 'SIGHUP'] as const;
 
 /** The signals that end a command, unless somebody holds them. */
@@ -31,7 +34,10 @@ export class Interrupts {
     for (const name of ENDING) process.on(name, this.#onSignal);
   }
 
-  /** An interrupt does not end the command before this work is over, which heeds `interrupted` itself and says how far it got. */
+  /**
+   * An interrupt does not end the command before this work is over, which heeds `interrupted`
+   * itself and says how far it got.
+   */
   async heededBy<T>(work: Promise<T>): Promise<T> {
     this.#heeding.add(work);
     try {
@@ -46,7 +52,10 @@ export class Interrupts {
     await Promise.allSettled(this.#heeding);
   }
 
-  /** From here until the returned function is called they are the caller's, or its child's, to deal with. */
+  /**
+   * From here until the returned function is called they are the caller's, or its child's, to deal
+   * with.
+   */
   hold(): () => void {
     this.#holders += 1;
     if (this.#holders === 1) for (const name of LEFT_TO_HOLDER) process.off(name, this.#onSignal);

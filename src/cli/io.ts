@@ -32,7 +32,10 @@ export interface Io {
   heeded(): Promise<void>;
   /** What the command exits with once it is interrupted; undefined before. */
   readonly interruptedExit: number | undefined;
-  /** From here until the returned function is called these signals are the caller's, or its child's, to deal with. */
+  /**
+   * From here until the returned function is called these signals are the caller's, or its child's,
+   * to deal with.
+   */
   holdInterrupts(): () => void;
   /** Nobody has to read what was printed: the end waits for it no longer. */
   giveUpOutput(): void;

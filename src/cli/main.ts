@@ -1,8 +1,12 @@
 #!/usr/bin/env node
-// Nothing is imported up here: an agent starts its app whatever else is missing, and on a Node that is too old for the rest.
+// Nothing is imported up here: an agent starts its app whatever else is missing, and on a Node that
+// is too old for the rest.
 const [first, ...rest] = process.argv.slice(2);
 
-/** The agent, the daemon and its supervisor bring their own options and signals, and start without what only commands need. */
+/**
+ * The agent, the daemon and its supervisor bring their own options and signals, and start without
+ * what only commands need.
+ */
 async function main(): Promise<number> {
   // There are no Unix sockets, signals, shells and terminals as it needs them.
   if (process.platform === 'win32') throw await unsupportedSystem();

@@ -24,7 +24,8 @@ export async function runProgram(
   interrupts.listen();
   const io = processIo(earlyDaemon, interrupts);
   process.on('uncaughtException', fail);
-  // The reader of our output is gone (`epmux nodes | head -1`): nothing is left to do, and nothing went wrong.
+  // The reader of our output is gone (`epmux nodes | head -1`): nothing is left to do, and nothing
+  // went wrong.
   const broken = brokenOutput(() => exit(0));
   return Promise.race([broken, untilWritten(run(first, rest, io), io)]);
 }

@@ -5,7 +5,10 @@ import { parseCommandLine } from './parse.ts';
 import { asEpmuxError } from './report.ts';
 import { reportFailure } from './report-failure.ts';
 
-/** Runs one command line to its exit code; never throws. An interrupt ends it with 128+n, whatever it waits for. */
+/**
+ * Runs one command line to its exit code; never throws. An interrupt ends it with 128+n, whatever
+ * it waits for.
+ */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
   const interruption = watchInterrupts(io);
   try {

@@ -9,7 +9,10 @@ export function isLeadable(host: string): boolean {
   return HOST_NAME.test(host) && !isIPv4(host);
 }
 
-/** `taken`: another process has it. `absent`: none such can be had now: Linux has the whole of 127.0.0.0/8, macOS 127.0.0.1 and what was added. */
+/**
+ * `taken`: another process has it. `absent`: none such can be had now: Linux has the whole of
+ * 127.0.0.0/8, macOS 127.0.0.1 and what was added.
+ */
 export type Opened = 'open' | 'taken' | 'absent';
 
 export interface AddressOptions {
@@ -23,15 +26,19 @@ export interface AddressOptions {
   readonly inUse: (host: string) => boolean;
 }
 
-/** Hosts of one link that get an address each: a dyno has one name, another machine may have a few. */
+/**
+ * Hosts of one link that get an address each: a dyno has one name, another machine may have a few.
+ */
 const HOSTS_OF_A_LINK = 16;
 /** Hosts that are loopback addresses themselves, and are listened on for that. */
 const LOOPBACK_HOSTS = 64;
 
 /**
- * Which local address stands for which remote host: one each, so that two hosts whose nodes have the same short name can both be
- * reached (epmd is asked without the host). A host keeps its address while the daemon lives; when all are given away, the host that was
- * first to be given one and is not in use any more loses it. What a dyno can take is bounded, however many hosts it names.
+ * Which local address stands for which remote host: one each, so that two hosts whose nodes have
+ * the same short name can both be reached (epmd is asked without the host). A host keeps its
+ * address while the daemon lives; when all are given away, the host that was first to be given one
+ * and is not in use any more loses it. What a dyno can take is bounded, however many hosts it
+ * names.
  */
 export class Addresses {
   readonly #options: AddressOptions;
@@ -48,7 +55,10 @@ export class Addresses {
     this.#options = options;
   }
 
-  /** For a node behind `link`. 127.0.0.1 when the host is not known, is this machine itself, or no address is left for it. */
+  /**
+   * For a node behind `link`. 127.0.0.1 when the host is not known, is this machine itself, or no
+   * address is left for it.
+   */
   addressOf(host: string | undefined, link: object): Promise<string> {
     const key = host?.toLowerCase();
     if (key === undefined || key === 'localhost' || this.#options.isOwn(key)) {
@@ -104,7 +114,10 @@ export class Addresses {
     return undefined;
   }
 
-  /** A host that is a loopback address; when there are too many, one that is not in use any more makes room. */
+  /**
+   * A host that is a loopback address; when there are too many, one that is not in use any more
+   * makes room.
+   */
   async #openItself(host: string): Promise<boolean> {
     if (this.#taken.has(host)) return true;
     if (this.#loopback.size >= LOOPBACK_HOSTS && !this.#closeUnused()) return false;

@@ -68,8 +68,8 @@ function reports(folder: string): readonly string[] {
 }
 
 /**
- * Writes a report of 0600 and keeps the last five. Whatever it holds passes the redactor. Gives the file, or undefined when it could not be
- * written: a full disk must not make a crash worse.
+ * Writes a report of 0600 and keeps the last five. Whatever it holds passes the redactor. Gives the
+ * file, or undefined when it could not be written: a full disk must not make a crash worse.
  */
 export function reportCrash(
   paths: Pick<DaemonPaths, 'crashesDir' | 'logFile' | 'stderrFile'>,
@@ -104,7 +104,10 @@ export function reportCrash(
   }
 }
 
-/** Whether this process, which was started at `since` (ms since the epoch), has left a report of its own. */
+/**
+ * Whether this process, which was started at `since` (ms since the epoch), has left a report of its
+ * own.
+ */
 export function hasReported(folder: string, pid: number, since: number): boolean {
   const last = reports(folder)
     .filter((name) => REPORT_NAME.exec(name)?.[1] === String(pid))

@@ -49,7 +49,10 @@ export interface DaemonOptions {
   readonly createDynos: CreateDynos;
 }
 
-/** One daemon on one state folder: its tunnels, what leads local nodes to them, and the control socket. */
+/**
+ * One daemon on one state folder: its tunnels, what leads local nodes to them, and the control
+ * socket.
+ */
 export class Daemon {
   readonly #end = deferred();
   /** Resolves when everything is closed. */
@@ -101,7 +104,10 @@ export class Daemon {
     this.#surroundings = this.#watchSurroundings();
   }
 
-  /** Fails with DAEMON_BUSY, PORT_TAKEN, CONFIG_INVALID (a path too long), PERMISSION_DENIED; then nothing of it is left. */
+  /**
+   * Fails with DAEMON_BUSY, PORT_TAKEN, CONFIG_INVALID (a path too long), PERMISSION_DENIED; then
+   * nothing of it is left.
+   */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { paths, env, log, limits, clock } = options;
     ensureFolders(paths);

@@ -44,7 +44,10 @@ function errorOf(dyno: string | null, error: EpmuxError): EpmuxError {
   return error.with({ message: `${dyno}: ${error.message}` });
 }
 
-/** One dyno of a tunnel: the link to it, and the nodes behind it under local names. Its id says which life of the dyno it is. */
+/**
+ * One dyno of a tunnel: the link to it, and the nodes behind it under local names. Its id says
+ * which life of the dyno it is.
+ */
 export class DynoEnd {
   readonly dyno: WantedDyno;
   readonly #options: DynoEndOptions;
@@ -117,7 +120,10 @@ export class DynoEnd {
     return { ...status, message, hint };
   }
 
-  /** Why its last attempt failed, since somebody began to wait for it; undefined while there is hope. */
+  /**
+   * Why its last attempt failed, since somebody began to wait for it; undefined while there is
+   * hope.
+   */
   get failure(): EpmuxError | undefined {
     return this.#lastFailure;
   }

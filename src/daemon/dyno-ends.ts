@@ -36,8 +36,9 @@ function linkless({ name, state }: WantedDyno, choice: AgentChoice): LinkStatus 
 }
 
 /**
- * A link for each dyno that is up, by the dyno's id. One that restarted has another id: its link is closed, with all local connections to its
- * nodes, and the new one gets its own. What happens to one leaves the others as they are.
+ * A link for each dyno that is up, by the dyno's id. One that restarted has another id: its link is
+ * closed, with all local connections to its nodes, and the new one gets its own. What happens to
+ * one leaves the others as they are.
  */
 export class DynoEnds {
   readonly #options: DynoEndsOptions;
@@ -99,7 +100,10 @@ export class DynoEnds {
     }
   }
 
-  /** A link's state has changed: a dyno that is up again after a restart is a reconnect like any other. */
+  /**
+   * A link's state has changed: a dyno that is up again after a restart is a reconnect like any
+   * other.
+   */
   onState({ dyno: { id, name } }: DynoEnd, state: LinkState): void {
     const life = this.#lives.get(name ?? '');
     if (state !== 'up' || life === undefined) return;

@@ -6,7 +6,10 @@ import { within } from '../runtime/wait.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
 
 const SECRET_VARIABLE = 'EPMUX_SECRET';
-/** A secret that was found before in this dyno's life serves again when the config vars have not come by then. */
+/**
+ * A secret that was found before in this dyno's life serves again when the config vars have not
+ * come by then.
+ */
 const KNOWN_AFTER_MS = 2_000;
 
 /** A local connection waits for its cookie; Erlang gives it up after 7 s (`net_setuptime`). */
@@ -14,7 +17,10 @@ const COOKIE_MS = 4_000;
 
 type Variables = () => Promise<Readonly<Record<string, string>>>;
 
-/** Secret and cookie for one life of a dyno: given with the tunnel, else what the app's processes have in their environment. */
+/**
+ * Secret and cookie for one life of a dyno: given with the tunnel, else what the app's processes
+ * have in their environment.
+ */
 export class DynoSecrets {
   readonly #given: TunnelSecrets;
   readonly #variables: Variables;
@@ -32,7 +38,10 @@ export class DynoSecrets {
     this.#logger = logger;
   }
 
-  /** For nodes whose cookie no agent knows. Undefined also while the config vars can't be had: a local node may have the right one all the same. */
+  /**
+   * For nodes whose cookie no agent knows. Undefined also while the config vars can't be had: a
+   * local node may have the right one all the same.
+   */
   async cookie(): Promise<string | undefined> {
     const given = await this.#given.cookie();
     if (given !== undefined) return given;
@@ -42,7 +51,10 @@ export class DynoSecrets {
     return this.#appCookie?.found;
   }
 
-  /** Given with `up` or kept from it, else what the app tells its own agent. Fails when the config vars can't be had. */
+  /**
+   * Given with `up` or kept from it, else what the app tells its own agent. Fails when the config
+   * vars can't be had.
+   */
   async secret(): Promise<string | undefined> {
     const given = await this.#given.secret();
     if (given !== undefined) return given;

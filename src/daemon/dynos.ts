@@ -30,12 +30,19 @@ export interface Dynos {
   /** Of finding out which they are; never `reconnecting` while they are known. */
   readonly state: LinkState;
   readonly lastError: ErrorStatus | null;
-  /** `isBack`: the tunnel was up before, with another daemon. What is not there now may come back. */
+  /**
+   * `isBack`: the tunnel was up before, with another daemon. What is not there now may come back.
+   */
   start(handlers: DynosHandlers, isBack: boolean): void;
   transport(dyno: WantedDyno): Transport;
-  /** What the app's processes are given in their environment, as far as this side may know: secrets. */
+  /**
+   * What the app's processes are given in their environment, as far as this side may know: secrets.
+   */
   variables(): Promise<Readonly<Record<string, string>>>;
-  /** A person asks: looks at once, also after it had given up, and at all that may have changed where no link is up. `hasNewSecrets`: an attempt on its way does not have them. */
+  /**
+   * A person asks: looks at once, also after it had given up, and at all that may have changed
+   * where no link is up. `hasNewSecrets`: an attempt on its way does not have them.
+   */
   again(hasNewSecrets: boolean): void;
   /** This machine slept, or is in another network: looks at once. */
   onSurroundingsChanged(): void;
@@ -44,7 +51,10 @@ export interface Dynos {
   close(): Promise<void>;
 }
 
-/** The one dyno that every way but Heroku's leads to. `transport` is asked for each connection anew and may throw USAGE, so does this. */
+/**
+ * The one dyno that every way but Heroku's leads to. `transport` is asked for each connection anew
+ * and may throw USAGE, so does this.
+ */
 export function oneDyno(transport: () => Transport): Dynos {
   const { target } = transport();
   return {

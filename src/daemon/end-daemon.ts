@@ -12,8 +12,8 @@ const IDLE_END_MS = 3_000;
 const POLL_MS = 50;
 
 /**
- * Ends the daemon in order, with its supervisor; its tunnels stay written down. False: none runs. DAEMON_BUSY when it is one in the foreground, or does not
- * end.
+ * Ends the daemon in order, with its supervisor; its tunnels stay written down. False: none runs.
+ * DAEMON_BUSY when it is one in the foreground, or does not end.
  */
 export async function endDaemon(paths: DaemonPaths, signal: AbortSignal): Promise<boolean> {
   const pid = await whomToAsk(paths, signal);
@@ -36,15 +36,16 @@ export async function endDaemon(paths: DaemonPaths, signal: AbortSignal): Promis
 }
 
 /**
- * Ends the daemon in the background if it has no tunnel, such as after an `up` that failed; one that holds the folder all the same, such as a service's, is told
- * by whoever needs the folder.
+ * Ends the daemon in the background if it has no tunnel, such as after an `up` that failed; one
+ * that holds the folder all the same, such as a service's, is told by whoever needs the folder.
  */
 export async function endIdleDaemon(paths: DaemonPaths, signal: AbortSignal): Promise<void> {
   let client: ControlClient | undefined;
   try {
     client = await connectDaemon(paths, { signal });
     const { version, supervisor } = await client.call('hello', {}, { signal });
-    // One in the foreground is about to have a tunnel; one of another version may take this for another wish.
+    // One in the foreground is about to have a tunnel; one of another version may take this for
+    // another wish.
     if (supervisor === undefined || version !== VERSION) return;
     if ((await client.call('status', {}, { signal })).tunnels.length > 0) return;
     await client.call('down', { none: true }, { signal });

@@ -2,7 +2,9 @@ import type { Clock } from '../runtime/clock.ts';
 
 /** How long a daemon without tunnels waits for somebody to ask for one. */
 const IDLE_MS = 30_000;
-/** How long those who are still connected when the last tunnel was taken down may bring up another. */
+/**
+ * How long those who are still connected when the last tunnel was taken down may bring up another.
+ */
 const LINGER_MS = 2_000;
 
 export interface EndingOptions {

@@ -25,8 +25,9 @@ export interface EpmdNodesOptions {
 }
 
 /**
- * The nodes that the virtual epmd knows. On 127.0.0.N those of the one remote host that N stands for; on 127.0.0.1 the
- * local ones that registered here, the remote ones published there, and whatever the machine's own epmd knows.
+ * The nodes that the virtual epmd knows. On 127.0.0.N those of the one remote host that N stands
+ * for; on 127.0.0.1 the local ones that registered here, the remote ones published there, and
+ * whatever the machine's own epmd knows.
  */
 export class EpmdNodes {
   readonly #options: EpmdNodesOptions;
@@ -68,7 +69,10 @@ export class EpmdNodes {
     return [...merged.values()];
   }
 
-  /** Knows the node until its connection closes. False: the name is in use, there is no room, or it has closed. */
+  /**
+   * Knows the node until its connection closes. False: the name is in use, there is no room, or it
+   * has closed.
+   */
   async register(node: EpmdNode, address: string, connection: net.Socket): Promise<boolean> {
     const isFree =
       address === LOOPBACK &&

@@ -14,7 +14,8 @@ const MAX_FILE_BYTES = 4_096;
 async function read(path: string): Promise<string | undefined> {
   try {
     const { bytes } = await readBounded(path, MAX_FILE_BYTES);
-    // With a file that Erlang refuses no node starts, but one that was given its cookie: what it holds is nobody's.
+    // With a file that Erlang refuses no node starts, but one that was given its cookie: what it
+    // holds is nobody's.
     const text = cookieOfFile(bytes) ?? bytes.toString('latin1').trim().slice(0, MAX_COOKIE_BYTES);
     return text === '' ? undefined : text;
   } catch (error) {
@@ -30,8 +31,9 @@ export function drawCookie(): string {
 }
 
 /**
- * The cookie that this user's nodes have: ~/.erlang.cookie, else the one in Erlang's configuration folder (OTP 25 and later). With neither, one is
- * made as Erlang would at a node's first start. PERMISSION_DENIED, DISK_FULL or INTERNAL when that fails, CONFIG_INVALID for an empty file.
+ * The cookie that this user's nodes have: ~/.erlang.cookie, else the one in Erlang's configuration
+ * folder (OTP 25 and later). With neither, one is made as Erlang would at a node's first start.
+ * PERMISSION_DENIED, DISK_FULL or INTERNAL when that fails, CONFIG_INVALID for an empty file.
  */
 export async function localCookie(
   home: string,

@@ -13,8 +13,9 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /**
- * Replaces the file as a whole (0600): whoever reads it sees the old text or the new one, also after a crash or a power cut.
- * Fails with DISK_FULL, PERMISSION_DENIED or INTERNAL, and then the old file is as it was.
+ * Replaces the file as a whole (0600): whoever reads it sees the old text or the new one, also
+ * after a crash or a power cut. Fails with DISK_FULL, PERMISSION_DENIED or INTERNAL, and then the
+ * old file is as it was.
  */
 export async function writeFileAtomic(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;

@@ -23,7 +23,7 @@ import { LookPace } from './look-pace.ts';
 /** After a look that was refused. */
 const REFUSED_MS = 60_000;
 
-/** Exec may be turned off under a tunnel: whether it still leads into the app is looked at so often while no link is up. */
+/** Exec may be turned off under a tunnel: while no link is up it is looked at so often. */
 const CHECK_MS = 60_000;
 
 export interface FormationOptions {
@@ -35,8 +35,8 @@ export interface FormationOptions {
 }
 
 /**
- * The dynos of a Heroku app that a tunnel leads to: asked of Heroku now and then, more often after a link was lost or a dyno was seen not up, one call for all
- * of them.
+ * The dynos of a Heroku app that a tunnel leads to: asked of Heroku now and then, more often after
+ * a link was lost or a dyno was seen not up, one call for all of them.
  *
  *     connecting ──app and dynos are fine──▶ up: looks, now and then
  *         │  ▲                               │
@@ -89,7 +89,7 @@ export class Formation implements Dynos {
     this.#loop.start();
   }
 
-  /** A connection is to this very dyno: after a loss it waits to hear that no other one has its name now. */
+  /** To this very dyno: after a loss it waits to hear that no other one has its name now. */
   transport(dyno: WantedDyno): Transport {
     const { target, connect } = this.#options.app.transport(dyno.name ?? '');
     return {
@@ -175,7 +175,10 @@ export class Formation implements Dynos {
     return { lost: lost.promise };
   }
 
-  /** At the beginning somebody looks on: a selector that fits nothing, or no dyno up, is an error then. Later both may come and go, and it is only noted. */
+  /**
+   * At the beginning somebody looks on: a selector that fits nothing, or no dyno up, is an error
+   * then. Later both may come and go, and it is only noted.
+   */
   #requireRunning(dynos: readonly Dyno[]): void {
     const { app, selectors } = this.#options;
     try {

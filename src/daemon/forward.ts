@@ -23,17 +23,24 @@ export interface ForwardOptions {
   readonly onCut: (cut: ErrorStatus) => void;
 }
 
-/** A file system may have gone away, and Heroku may be slow; a node gives up after 7 s by itself. */
+/**
+ * A file system may have gone away, and Heroku may be slow; a node gives up after 7 s by itself.
+ */
 const COOKIES_MS = 10_000;
 
-/** How connections end that nobody has to be told of: in order, with one of the two nodes, or with the session. */
+/**
+ * How connections end that nobody has to be told of: in order, with one of the two nodes, or with
+ * the session.
+ */
 const ORDINARY: ReadonlySet<number> = new Set(
   (['NONE', 'ENDPOINT_GONE', 'CANCELLED'] as const satisfies readonly WireCodeName[]).map(
     (name) => WireCode[name],
   ),
 );
 
-/** Leads a local node's connection to the node in the dyno. What fails closes that connection only. */
+/**
+ * Leads a local node's connection to the node in the dyno. What fails closes that connection only.
+ */
 export async function forward(local: BytePipe, options: ForwardOptions): Promise<void> {
   const { short, parts } = options;
   const { names, clock, logger } = parts;

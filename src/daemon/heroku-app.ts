@@ -15,12 +15,21 @@ import { loadSsh } from '../transport/ssh/load.ts';
 import type { Transport } from '../transport/transport.ts';
 import { Turns } from './turns.ts';
 
-/** Config vars do not change without a restart of all dynos, each of which may ask for them at the same time. */
+/**
+ * Config vars do not change without a restart of all dynos, each of which may ask for them at the
+ * same time.
+ */
 const VARIABLES_FRESH_MS = 10_000;
-/** Between two registrations of a key, beyond the first few: a hundred dynos are no hundred calls a second. */
+/**
+ * Between two registrations of a key, beyond the first few: a hundred dynos are no hundred calls a
+ * second.
+ */
 const REGISTER_EVERY_MS = 100;
 const REGISTER_BURST = 5;
-/** For what is asked within a connection attempt: should Heroku want to be asked later than that, the attempt has failed. */
+/**
+ * For what is asked within a connection attempt: should Heroku want to be asked later than that,
+ * the attempt has failed.
+ */
 const MAX_PATIENCE_MS = 10_000;
 const PATIENCE_SHARE = 1 / 3;
 
@@ -88,7 +97,10 @@ export class HerokuApp {
     return this.#first.dynos() ?? this.#now().platform.dynos(signal);
   }
 
-  /** The app's config vars: secrets. Empty when the key may not read them; while Heroku can't tell, what it told last. */
+  /**
+   * The app's config vars: secrets. Empty when the key may not read them; while Heroku can't tell,
+   * what it told last.
+   */
   variables(signal: AbortSignal): Promise<Variables> {
     const now = this.#options.clock.now();
     const known = this.#variables;
@@ -120,7 +132,10 @@ export class HerokuApp {
     });
   }
 
-  /** Its credentials may rotate, and the add-on may be removed: where there is one, it is asked for again. */
+  /**
+   * Its credentials may rotate, and the add-on may be removed: where there is one, it is asked for
+   * again.
+   */
   async #addonUrl(signal: AbortSignal): Promise<string | undefined> {
     const isThere = addonUrlOf({ configVars: this.#known }) !== undefined;
     return isThere ? addonUrlOf({ configVars: await this.variables(signal) }) : undefined;

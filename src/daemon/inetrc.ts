@@ -9,7 +9,10 @@ export function inetrcText(hostsFile: string): string {
   return `{lookup,[file,native]}.\n{hosts_file,${erlangString(hostsFile)}}.\n`;
 }
 
-/** One line an address with all its names: of two lines with the same address, Erlang keeps the last. */
+/**
+ * One line an address with all its names: of two lines with the same address, Erlang keeps the
+ * last.
+ */
 export function hostsText(hosts: ReadonlyMap<string, string>, ownHosts: readonly string[]): string {
   const byAddress = new Map<string, Set<string>>([[LOOPBACK, new Set(ownHosts)]]);
   for (const [host, address] of hosts) {

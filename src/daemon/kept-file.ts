@@ -4,7 +4,10 @@ import type { Logger } from '../runtime/logger.ts';
 import { writeFileAtomic } from './files.ts';
 import { Rerun } from './rerun.ts';
 
-/** A file that holds what it was last told. One write at a time, the last one wins; a failed one is logged and made again with the next change or `retry`. */
+/**
+ * A file that holds what it was last told. One write at a time, the last one wins; a failed one is
+ * logged and made again with the next change or `retry`.
+ */
 export class KeptFile {
   readonly #name: string;
   readonly #path: string;

@@ -24,7 +24,10 @@ export interface LocalNamingOptions {
   readonly ownHosts?: OwnHosts;
 }
 
-/** Everything that local nodes are led by: the virtual epmd, the hosts file, and the tables behind them. */
+/**
+ * Everything that local nodes are led by: the virtual epmd, the hosts file, and the tables behind
+ * them.
+ */
 export class LocalNaming {
   readonly names: NameTable;
   readonly addresses: Addresses;
@@ -64,7 +67,10 @@ export class LocalNaming {
     names.localNames((short) => epmd.hasLocal(short));
   }
 
-  /** PORT_TAKEN when no port for the virtual epmd can be had. Files that can't be written are a problem, not a failure. */
+  /**
+   * PORT_TAKEN when no port for the virtual epmd can be had. Files that can't be written are a
+   * problem, not a failure.
+   */
   static async start(options: LocalNamingOptions): Promise<LocalNaming> {
     const { paths, env, state, limits, clock, logger } = options;
     const { epmdPort } = state.state;
@@ -91,7 +97,10 @@ export class LocalNaming {
     );
   }
 
-  /** Learns by what other names this machine goes now, and writes again what could not be written, or is gone. */
+  /**
+   * Learns by what other names this machine goes now, and writes again what could not be written,
+   * or is gone.
+   */
   async retry(): Promise<void> {
     if (this.#ownHosts.look()) await this.#writeHosts();
     else await this.#hosts.retry();

@@ -14,7 +14,10 @@ import { EpmuxError } from '../protocol/errors.ts';
 import { fileError, systemCode } from '../runtime/system-error.ts';
 import type { DaemonPaths } from './paths.ts';
 
-/** A holder whose process lives but whose socket refuses is starting; after this long it is another process with a used pid. */
+/**
+ * A holder whose process lives but whose socket refuses is starting; after this long it is another
+ * process with a used pid.
+ */
 const STARTING_MS = 30_000;
 const PROBE_TIMEOUT_MS = 2_000;
 const ATTEMPTS = 5;
@@ -25,7 +28,10 @@ export type Role = 'daemon' | 'supervisor';
 
 export interface LockHolder {
   readonly pid: number;
-  /** Tells a process from a later one with the same pid; empty where the system has nothing to tell it by. */
+  /**
+   * Tells a process from a later one with the same pid; empty where the system has nothing to tell
+   * it by.
+   */
   readonly incarnation: string;
   readonly controlSocket: string;
   /** A daemon in a terminal or under a supervisor of the user's: not for ours. */
@@ -35,7 +41,10 @@ export interface LockHolder {
 export interface Lock {
   /** False when somebody took it for stale, which only a race of three starts can bring about. */
   isOurs(): boolean;
-  /** Puts it back where its file is gone, as a cleaner of old files takes it; leaves another's lock alone. */
+  /**
+   * Puts it back where its file is gone, as a cleaner of old files takes it; leaves another's lock
+   * alone.
+   */
   keep(): void;
   /** Idempotent; leaves another's lock alone. */
   release(): void;
@@ -58,7 +67,9 @@ export function startTimeByPs(pid: number): string {
   }
 }
 
-/** Boot and start time of a process, where the system tells them; undefined when it does not live. */
+/**
+ * Boot and start time of a process, where the system tells them; undefined when it does not live.
+ */
 export function incarnationOf(pid: number): string | undefined {
   try {
     process.kill(pid, 0);
@@ -69,9 +80,11 @@ export function incarnationOf(pid: number): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the program's name in brackets, which may hold anything; the state is the third, the start time the 22nd.
+    // The second field is the program's name in brackets, which may hold anything; the state is the
+    // third, the start time the 22nd.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended: nobody has asked for its exit code yet, as in containers whose first process never does.
+    // A zombie has ended: nobody has asked for its exit code yet, as in containers whose first
+    // process never does.
     return GONE.has(fields[0] ?? '') ? undefined : `${boot}/${fields[19]}`;
   } catch {
     return '';
@@ -118,7 +131,10 @@ function ageMs(path: string): number {
   }
 }
 
-/** Whether the process that wrote this lives; undefined where only its pid does, which may be another's by now. */
+/**
+ * Whether the process that wrote this lives; undefined where only its pid does, which may be
+ * another's by now.
+ */
 function isSameProcess(holder: LockHolder): boolean | undefined {
   if (holder.pid === process.pid) return true;
   const incarnation = incarnationOf(holder.pid);
@@ -183,7 +199,10 @@ function readText(path: string): string | undefined {
   }
 }
 
-/** Takes a dead holder's file away. If another start was faster and it is a living one's by now, it is put back. */
+/**
+ * Takes a dead holder's file away. If another start was faster and it is a living one's by now, it
+ * is put back.
+ */
 function removeStale(lockFile: string, staleText: string): void {
   const aside = `${lockFile}.stale.${randomBytes(4).toString('hex')}`;
   try {
@@ -203,8 +222,9 @@ function removeStale(lockFile: string, staleText: string): void {
 }
 
 /**
- * Only one daemon, and one supervisor, on a state folder: an exclusive file that names its process, which a crash leaves behind and the next start
- * recognises as stale. DAEMON_BUSY when its holder lives.
+ * Only one daemon, and one supervisor, on a state folder: an exclusive file that names its process,
+ * which a crash leaves behind and the next start recognises as stale. DAEMON_BUSY when its holder
+ * lives.
  */
 export async function acquireLock(
   paths: DaemonPaths,

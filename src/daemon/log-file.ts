@@ -23,8 +23,8 @@ const LOG_FILE_DEFAULTS = {
 };
 
 /**
- * A rotated file that takes lines without ever failing or making its writer wait. While the disk is full or the file can't be written,
- * lines are dropped; the first line after that says how many.
+ * A rotated file that takes lines without ever failing or making its writer wait. While the disk is
+ * full or the file can't be written, lines are dropped; the first line after that says how many.
  */
 export class LogFile extends Writable {
   readonly #path: string;

@@ -31,7 +31,10 @@ const line = winston.format.printf((info) => {
   return logLine(String(timestamp), level, String(message), fields ?? {});
 });
 
-/** The daemon's log: one line an entry, secrets kept out. It neither fails nor blocks, whatever the disk does. */
+/**
+ * The daemon's log: one line an entry, secrets kept out. It neither fails nor blocks, whatever the
+ * disk does.
+ */
 export class DaemonLog implements Logger {
   readonly redactor = new Redactor();
   readonly #winston: winston.Logger;

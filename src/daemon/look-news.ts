@@ -5,7 +5,10 @@ import { deferred, within } from '../runtime/wait.ts';
 /** How long a lost link waits to hear whether its dyno is still the same one. */
 const CONFIRM_MS = 1_500;
 
-/** What a link hears from Heroku before it connects again: what became of its dyno since it was lost, or why nobody gets in. */
+/**
+ * What a link hears from Heroku before it connects again: what became of its dyno since it was
+ * lost, or why nobody gets in.
+ */
 export class LookNews {
   readonly #clock: Clock;
   readonly #waiting = new Set<() => void>();
@@ -33,12 +36,16 @@ export class LookNews {
     if (at >= this.#lostAt) for (const wake of this.#waiting) wake();
   }
 
-  /** Why there can be no link until a person helps; undefined: nothing is known to be in the way. */
+  /**
+   * Why there can be no link until a person helps; undefined: nothing is known to be in the way.
+   */
   setObstacle(obstacle: EpmuxError | undefined): void {
     this.#obstacle = obstacle;
   }
 
-  /** Whether it is known what the dynos are now; waits for that, for a moment. Throws the obstacle. */
+  /**
+   * Whether it is known what the dynos are now; waits for that, for a moment. Throws the obstacle.
+   */
   async isTold(look: () => void): Promise<boolean> {
     if (this.#toldAt < this.#lostAt && this.#obstacle === undefined) {
       const heard = deferred();

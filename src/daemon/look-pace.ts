@@ -8,7 +8,10 @@ const MIN_MS = 1_000;
 /** After a look that failed: Heroku is to be spared. */
 const FAILED_MS = 5_000;
 
-/** How often Heroku is asked what became of an app's dynos: every 15 s, every 2 s for a minute after something happened, and never more than once a second. */
+/**
+ * How often Heroku is asked what became of an app's dynos: every 15 s, every 2 s for a minute after
+ * something happened, and never more than once a second.
+ */
 export class LookPace {
   readonly #clock: Clock;
   #lookedAt = Number.NEGATIVE_INFINITY;

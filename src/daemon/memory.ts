@@ -19,7 +19,10 @@ import {
 export interface LinkMemory {
   /** Of the dyno. */
   readonly id: string;
-  /** The session with its agent, and those of earlier workers that may be there still: 32 hexadecimal digits each. */
+  /**
+   * The session with its agent, and those of earlier workers that may be there still: 32
+   * hexadecimal digits each.
+   */
   readonly sessions?: readonly string[];
   readonly pushed?: PushedAgent;
 }
@@ -70,7 +73,10 @@ const memory: Check<readonly (readonly TunnelMemory[])[]> = list((value, at) => 
   }
 }, MAX_TUNNELS);
 
-/** As one text, with as many of the tunnels as fit; one that does not is told without its links, whose sessions end then. */
+/**
+ * As one text, with as many of the tunnels as fit; one that does not is told without its links,
+ * whose sessions end then.
+ */
 export function memoryText(tunnels: readonly TunnelMemory[]): string {
   const fitting: string[] = [];
   let bytes = 2;
@@ -87,7 +93,10 @@ export function memoryText(tunnels: readonly TunnelMemory[]): string {
   return `[${fitting.join(',')}]`;
 }
 
-/** Of the tunnels that are right; none when the text is not whole, or is something else. What is missing comes back as far as files know it. */
+/**
+ * Of the tunnels that are right; none when the text is not whole, or is something else. What is
+ * missing comes back as far as files know it.
+ */
 export function readMemory(given: string): readonly TunnelMemory[] {
   try {
     return memory(JSON.parse(given), 'memory').flat();

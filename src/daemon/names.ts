@@ -38,8 +38,8 @@ export interface PublishedNode extends NodeName {
 }
 
 /**
- * Whether a local node can ask for it on its address. One whose full name is not known would be asked for in vain, and could hide one of
- * this machine's own.
+ * Whether a local node can ask for it on its address. One whose full name is not known would be
+ * asked for in vain, and could hide one of this machine's own.
  */
 function hasLocalName({ short, host, address }: PublishedNode): boolean {
   return SHORT_NAME.test(short) && host !== undefined && (isLeadable(host) || host === address);
@@ -49,8 +49,8 @@ function hasLocalName({ short, host, address }: PublishedNode): boolean {
 const SHORT_NAME = /^[^\s@\p{C}]{1,255}$/u;
 
 /**
- * All remote nodes of all tunnels, as the virtual epmd tells them. Where two would answer to one name on one address, the one that
- * was published first does, until it is withdrawn.
+ * All remote nodes of all tunnels, as the virtual epmd tells them. Where two would answer to one
+ * name on one address, the one that was published first does, until it is withdrawn.
  */
 export class NameTable {
   readonly #nodes = new Set<PublishedNode>();
@@ -60,7 +60,10 @@ export class NameTable {
   #told: Promise<void> = Promise.resolve();
   #hasLocal: (short: string) => boolean = () => false;
 
-  /** By which it learns what local nodes are registered on 127.0.0.1: those are found there before any remote one. */
+  /**
+   * By which it learns what local nodes are registered on 127.0.0.1: those are found there before
+   * any remote one.
+   */
   localNames(hasLocal: (short: string) => boolean): void {
     this.#hasLocal = hasLocal;
   }
@@ -70,7 +73,10 @@ export class NameTable {
     this.#onChange = listener;
   }
 
-  /** Resolves when whoever listens has dealt with all changes so far: local nodes can be led by them. */
+  /**
+   * Resolves when whoever listens has dealt with all changes so far: local nodes can be led by
+   * them.
+   */
   told(): Promise<void> {
     return this.#told;
   }

@@ -13,7 +13,10 @@ const OPTIONS: { readonly [O in Option]: string } = {
   epmdPort: '--epmd-port',
 };
 
-/** TUNNEL_EXISTS where `spec` is not what the tunnel of its name was brought up with, saying what differs. */
+/**
+ * TUNNEL_EXISTS where `spec` is not what the tunnel of its name was brought up with, saying what
+ * differs.
+ */
 export function otherTunnel(known: TunnelSpec, spec: TunnelSpec): EpmuxError | undefined {
   const { name } = known;
   if (!isDeepStrictEqual(placeOf(known.way), placeOf(spec.way))) {

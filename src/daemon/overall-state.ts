@@ -10,8 +10,9 @@ export interface Seen {
 }
 
 /**
- * `failed` when a link is (or the dynos can't be known any more, and no link is up), else `up` when a link is, else `reconnecting` when one ever was,
- * else `connecting`; `down` once the tunnel is closed.
+ * `failed` when a link is (or the dynos can't be known any more, and no link is up), else `up` when
+ * a link is, else `reconnecting` when one ever was, else `connecting`; `down` once the tunnel is
+ * closed.
  */
 export class OverallState {
   #value: LinkState = 'connecting';

@@ -15,8 +15,9 @@ export interface Machine {
 }
 
 /**
- * The names that a machine goes by, in lower case: the host name, its part before the first dot, and that with a domain, as Erlang makes a long
- * name of it: the resolver's, or the one beside it in /etc/hosts.
+ * The names that a machine goes by, in lower case: the host name, its part before the first dot,
+ * and that with a domain, as Erlang makes a long name of it: the resolver's, or the one beside it
+ * in /etc/hosts.
  */
 export function ownHostNames({ hostName, hosts, resolvConf }: Machine): readonly string[] {
   const full = hostName.toLowerCase();
@@ -33,8 +34,8 @@ export function ownHostNames({ hostName, hosts, resolvConf }: Machine): readonly
 }
 
 /**
- * What this machine goes by: its names lead to 127.0.0.1, where its own nodes are answered for. They change with the network; those of before
- * stay, for nodes that still run with them.
+ * What this machine goes by: its names lead to 127.0.0.1, where its own nodes are answered for.
+ * They change with the network; those of before stay, for nodes that still run with them.
  */
 export class OwnHosts {
   readonly #machine: () => Machine;

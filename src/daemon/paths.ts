@@ -6,8 +6,8 @@ import { homeFolder, xdgFolder } from '../runtime/home.ts';
 import { folderError, systemCode } from '../runtime/system-error.ts';
 
 /**
- * Longest path of a unix socket that every system takes (macOS: 104 bytes with the final NUL). Some systems cut a longer one
- * silently, so it is checked here.
+ * Longest path of a unix socket that every system takes (macOS: 104 bytes with the final NUL). Some
+ * systems cut a longer one silently, so it is checked here.
  */
 const MAX_SOCKET_PATH_BYTES = 103;
 
@@ -29,7 +29,10 @@ export interface DaemonPaths {
   readonly hostsFile: string;
 }
 
-/** A login may leave the variable behind without the folder, or with another user's (su, cron, containers). */
+/**
+ * A login may leave the variable behind without the folder, or with another user's (su, cron,
+ * containers).
+ */
 function isOwnFolder(path: string): boolean {
   try {
     const found = statSync(path);
@@ -53,8 +56,9 @@ function resolved(variable: string, path: string): string {
 }
 
 /**
- * EPMUX_HOME puts everything under one folder; else $XDG_STATE_HOME/epmux (~/.local/state/epmux) and $XDG_RUNTIME_DIR/epmux (else `run` in
- * the state folder, also when that runtime folder is not there or not this user's). Nothing is created here.
+ * EPMUX_HOME puts everything under one folder; else $XDG_STATE_HOME/epmux (~/.local/state/epmux)
+ * and $XDG_RUNTIME_DIR/epmux (else `run` in the state folder, also when that runtime folder is not
+ * there or not this user's). Nothing is created here.
  */
 export function daemonPaths(env: Environment = process.env): DaemonPaths {
   const home = env['EPMUX_HOME'];
@@ -102,7 +106,10 @@ export function checkSocketPath(path: string): void {
   );
 }
 
-/** One by one: Node's own recursion goes round for ever where a folder is there and takes none, as /proc. */
+/**
+ * One by one: Node's own recursion goes round for ever where a folder is there and takes none, as
+ * /proc.
+ */
 function makeFolders(path: string): void {
   if (existsSync(path)) return;
   makeFolders(dirname(path));
@@ -114,7 +121,10 @@ function makeFolders(path: string): void {
   }
 }
 
-/** Makes the folder, or checks that it is this user's own, and closes it to others. PERMISSION_DENIED when it is another's. */
+/**
+ * Makes the folder, or checks that it is this user's own, and closes it to others.
+ * PERMISSION_DENIED when it is another's.
+ */
 function ensurePrivateFolder(path: string): void {
   try {
     makeFolders(path);
@@ -136,7 +146,10 @@ export function ensureFolders(paths: DaemonPaths): void {
   }
 }
 
-/** The runtime folder alone, which a logout removes with the one it is in. PERMISSION_DENIED while that is not there, or another's. */
+/**
+ * The runtime folder alone, which a logout removes with the one it is in. PERMISSION_DENIED while
+ * that is not there, or another's.
+ */
 export function ensureRuntimeFolder({ runtimeDir }: DaemonPaths): void {
   const above = dirname(runtimeDir);
   if (!isOwnFolder(above)) {

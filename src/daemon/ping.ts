@@ -10,14 +10,20 @@ import type { FoundNode } from './resolve.ts';
 const TIMEOUT_MS = 10_000;
 
 export interface PingOptions {
-  /** The production cookie; without it the one that the agent knows, the tunnel's or the app's, else this user's own. */
+  /**
+   * The production cookie; without it the one that the agent knows, the tunnel's or the app's, else
+   * this user's own.
+   */
   readonly cookie: string | undefined;
   readonly timeoutMs: number | undefined;
   readonly localCookie: () => Promise<string>;
   readonly clock: Clock;
 }
 
-/** What `net_adm:ping` would say, by a handshake of a hidden node of our own. A pang is a result, not a failure. */
+/**
+ * What `net_adm:ping` would say, by a handshake of a hidden node of our own. A pang is a result,
+ * not a failure.
+ */
 export async function ping({ node, tunnel }: FoundNode, options: PingOptions): Promise<PingResult> {
   const { clock, timeoutMs = TIMEOUT_MS } = options;
   let shown = '';

@@ -5,11 +5,16 @@ const URL_USER = /\b([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*):[^\s/@]+@/gi;
 const SHORTEST_VALUE = 4;
 const HIDDEN = '[redacted]';
 
-/** Keeps secrets out of the log whatever a message is made of: by the field's name, and by value. */
+/**
+ * Keeps secrets out of the log whatever a message is made of: by the field's name, and by value.
+ */
 export class Redactor {
   readonly #values = new Set<string>();
 
-  /** From now on this text is not logged. Very short ones are left: they would blank out ordinary words. */
+  /**
+   * From now on this text is not logged. Very short ones are left: they would blank out ordinary
+   * words.
+   */
   add(value: string | undefined): void {
     if (value !== undefined && value.length >= SHORTEST_VALUE) this.#values.add(value);
   }

@@ -10,8 +10,9 @@ export interface CookieSources {
 }
 
 /**
- * What the relay beside a local node is to know: the production cookie stays in the dyno where the agent has found it. Undefined: one of the two is not
- * known but perhaps to the local node, whose proof passes as it is.
+ * What the relay beside a local node is to know: the production cookie stays in the dyno where the
+ * agent has found it. Undefined: one of the two is not known but perhaps to the local node, whose
+ * proof passes as it is.
  */
 export async function relayCookies(sources: CookieSources): Promise<RelayCookies | undefined> {
   const production = sources.agentKnows ? undefined : await sources.production();

@@ -1,4 +1,7 @@
-/** Work of which one run goes on at a time; whoever asks meanwhile, however late, gets a run that begins after the question. */
+/**
+ * Work of which one run goes on at a time; whoever asks meanwhile, however late, gets a run that
+ * begins after the question.
+ */
 export class Rerun {
   readonly #work: () => Promise<void>;
   #isAsked = false;

@@ -76,8 +76,9 @@ function fitting(all: readonly FoundNode[], wanted: string): readonly FoundNode[
 }
 
 /**
- * A full name, its part before `@`, a dyno or tunnel, any of these behind the dyno or tunnel that it is in and a `/`, or nothing when there is only one.
- * NODE_NOT_FOUND, NODE_AMBIGUOUS; NODE_UNREACHABLE where nothing is wanted, or a tunnel or a dyno of one, and no node is there.
+ * A full name, its part before `@`, a dyno or tunnel, any of these behind the dyno or tunnel that
+ * it is in and a `/`, or nothing when there is only one. NODE_NOT_FOUND, NODE_AMBIGUOUS;
+ * NODE_UNREACHABLE where nothing is wanted, or a tunnel or a dyno of one, and no node is there.
  */
 export function resolveNode(tunnels: readonly Tunnel[], wanted: string | undefined): FoundNode {
   const all = tunnels.flatMap((tunnel) =>

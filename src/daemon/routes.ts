@@ -5,7 +5,10 @@ import { join } from 'node:path';
 const MAX_BYTES = 262_144;
 const ANYWHERE = /^0+$/;
 
-/** The routes that everything takes which no other one does, as one text; empty where Linux' tables are not there. */
+/**
+ * The routes that everything takes which no other one does, as one text; empty where Linux' tables
+ * are not there.
+ */
 export function defaultRoutes(folder = '/proc/net'): string {
   const v4 = rows(join(folder, 'route')).flatMap(
     ([device, destination = '', gateway, , , , , mask = '']) =>

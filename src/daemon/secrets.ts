@@ -10,12 +10,18 @@ import { writeFileAtomic } from './files.ts';
 /** Without capitals: macOS takes `Prod` and `prod` for one file. */
 const SAFE_FILE_NAME = /^[a-z0-9][a-z0-9._@:+-]*$/;
 
-/** The text of a file that holds one secret, without the white space around it. Undefined: there is none. Fails with USAGE where it is too long. */
+/**
+ * The text of a file that holds one secret, without the white space around it. Undefined: there is
+ * none. Fails with USAGE where it is too long.
+ */
 export async function readSecretFile(path: string): Promise<string | undefined> {
   return (await read(path)) || undefined;
 }
 
-/** The cookie in a file that a person named. Undefined: there is none. Fails with USAGE where it is too long. */
+/**
+ * The cookie in a file that a person named. Undefined: there is none. Fails with USAGE where it is
+ * too long.
+ */
 export async function readCookieFile(path: string): Promise<string | undefined> {
   return givenCookie(await read(path)) || undefined;
 }

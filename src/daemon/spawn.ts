@@ -14,7 +14,10 @@ const BUSY_MS = 300;
 const RETURN_MS = 6_000;
 
 export interface EnsureOptions {
-  /** The program's main script, which is started with the argument `supervisor`; the running one unless told. */
+  /**
+   * The program's main script, which is started with the argument `supervisor`; the running one
+   * unless told.
+   */
   readonly script?: string;
   /** Further arguments for a daemon that is started. */
   readonly args?: readonly string[];
@@ -46,7 +49,10 @@ async function greet(client: ControlClient, signal: AbortSignal): Promise<Greete
   }
 }
 
-/** A daemon that has just begun to end, or is just beginning, may drop a connection: that is no answer yet. */
+/**
+ * A daemon that has just begun to end, or is just beginning, may drop a connection: that is no
+ * answer yet.
+ */
 async function tryDaemon(paths: DaemonPaths, signal: AbortSignal): Promise<Greeted | undefined> {
   try {
     return await greet(await connectDaemon(paths, { signal }), signal);
@@ -56,7 +62,10 @@ async function tryDaemon(paths: DaemonPaths, signal: AbortSignal): Promise<Greet
   }
 }
 
-/** Starts it, again when another supervisor held the folder and has ended: while that one lives, its daemon may be about to answer. */
+/**
+ * Starts it, again when another supervisor held the folder and has ended: while that one lives, its
+ * daemon may be about to answer.
+ */
 async function startAndAwait(
   paths: DaemonPaths,
   start: () => StartedDaemon,
@@ -69,7 +78,8 @@ async function startAndAwait(
     const greeted = await tryDaemon(paths, limit);
     if (greeted !== undefined) return greeted.client;
     const ended = child.ended();
-    // With 0 it found one that was not its own, or that ended in order: most likely one that was ending as this began.
+    // With 0 it found one that was not its own, or that ended in order: most likely one that was
+    // ending as this began.
     const isBeside = ended?.code === 0 || child.reason().includes('(DAEMON_BUSY)');
     if (ended !== undefined && !isBeside) {
       throw new EpmuxError(
@@ -83,8 +93,9 @@ async function startAndAwait(
 }
 
 /**
- * A greeted connection to the daemon, which is started in the background when none runs. Two at once end with one daemon. Fails with
- * DAEMON_START_FAILED (with the reason), DAEMON_VERSION, INTERRUPTED (one that is still starting for it is ended), or what `ensureFolders` and
+ * A greeted connection to the daemon, which is started in the background when none runs. Two at
+ * once end with one daemon. Fails with DAEMON_START_FAILED (with the reason), DAEMON_VERSION,
+ * INTERRUPTED (one that is still starting for it is ended), or what `ensureFolders` and
  * `assertStartable` fail with.
  */
 export async function ensureDaemon(
@@ -140,7 +151,9 @@ function unreachable(code: ErrorCode, paths: DaemonPaths, cause: unknown): Epmux
   );
 }
 
-/** Waits for one that its supervisor is bringing back, or that lives and is about to listen again. */
+/**
+ * Waits for one that its supervisor is bringing back, or that lives and is about to listen again.
+ */
 async function connectPatiently(
   paths: DaemonPaths,
   options: { readonly signal?: AbortSignal },
@@ -159,8 +172,9 @@ async function connectPatiently(
 }
 
 /**
- * A connection to the daemon that runs, or comes back within a moment. One whose supervisor is gone gets another, which this process does not wait for. Fails as
- * `connectDaemon` does, and with DAEMON_BUSY when one lives that does not answer.
+ * A connection to the daemon that runs, or comes back within a moment. One whose supervisor is gone
+ * gets another, which this process does not wait for. Fails as `connectDaemon` does, and with
+ * DAEMON_BUSY when one lives that does not answer.
  */
 export async function findDaemon(
   paths: DaemonPaths,

@@ -29,7 +29,10 @@ export interface StartedDaemon {
   giveUp(): void;
 }
 
-/** Finds out what a daemon would end by at once. Throws CONFIG_INVALID, DISK_FULL, PERMISSION_DENIED or INTERNAL. */
+/**
+ * Finds out what a daemon would end by at once. Throws CONFIG_INVALID, DISK_FULL, PERMISSION_DENIED
+ * or INTERNAL.
+ */
 export function assertStartable({ stateDir }: DaemonPaths): void {
   daemonLimits(process.env);
   assertRoom(stateDir);
@@ -61,7 +64,8 @@ export function startDetached(
     detached: true,
     stdio: ['ignore', log, log],
     env,
-    // A background process must not keep a folder busy; loader options of node may name modules relative to this one.
+    // A background process must not keep a folder busy; loader options of node may name modules
+    // relative to this one.
     cwd:
       process.execArgv.length === 0
         ? (enterableHome(process.env) ?? paths.stateDir)
@@ -97,8 +101,9 @@ export function startDetached(
 }
 
 /**
- * Starts one where nothing is left of another: before it is known whether it will be needed, so that it starts while that is found out. Undefined: there may be
- * one, or it can't be; `ensureDaemon` tells.
+ * Starts one where nothing is left of another: before it is known whether it will be needed, so
+ * that it starts while that is found out. Undefined: there may be one, or it can't be;
+ * `ensureDaemon` tells.
  */
 export function startIfNone(
   paths: DaemonPaths,

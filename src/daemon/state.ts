@@ -40,8 +40,8 @@ export function readState(text: string): State {
 }
 
 /**
- * What has to outlive the daemon. A change is written at once, as a whole; one that can't be written (a full disk) is logged, held in
- * memory and tried again by `retry`.
+ * What has to outlive the daemon. A change is written at once, as a whole; one that can't be
+ * written (a full disk) is logged, held in memory and tried again by `retry`.
  */
 export class StateStore {
   readonly #path: string;
@@ -55,7 +55,10 @@ export class StateStore {
     this.#logger = logger;
   }
 
-  /** Never fails: a file that can't be understood is put aside as `….unreadable` and the state begins empty. */
+  /**
+   * Never fails: a file that can't be understood is put aside as `….unreadable` and the state
+   * begins empty.
+   */
   static async open(path: string, logger: Logger): Promise<StateStore> {
     const store = new StateStore(path, logger);
     await store.#load();

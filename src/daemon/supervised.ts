@@ -5,7 +5,10 @@ import { livingHolder } from './lock.ts';
 import { memoryDigest } from './memory.ts';
 import type { DaemonPaths } from './paths.ts';
 
-/** A supervisor that knows everything hears again after so long, unless it says how long it can wait. */
+/**
+ * A supervisor that knows everything hears again after so long, unless it says how long it can
+ * wait.
+ */
 const QUIET_MS = 3_000;
 
 export interface SupervisedOptions {
@@ -44,7 +47,10 @@ export class Supervised {
     return lastCrash(this.#options.paths.crashesDir);
   }
 
-  /** At once when what is known is not what there is, else when that changes, or after a while: the answer says that this process runs. */
+  /**
+   * At once when what is known is not what there is, else when that changes, or after a while: the
+   * answer says that this process runs.
+   */
   async answer(
     { known, waitMs = QUIET_MS }: ControlMethods['supervise'][0],
     signal: AbortSignal,

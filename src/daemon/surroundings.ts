@@ -3,14 +3,19 @@ import { knownInterfaces } from '../runtime/interfaces.ts';
 import { SleepWatch } from '../runtime/sleep-watch.ts';
 import { defaultRoutes } from './routes.ts';
 
-/** Coarse: it costs next to nothing, and whatever is in use notices by itself within its heartbeat. */
+/**
+ * Coarse: it costs next to nothing, and whatever is in use notices by itself within its heartbeat.
+ */
 const PERIOD_MS = 5_000;
 /** While a link waits for a network to come back. */
 const EAGER_PERIOD_MS = 1_000;
 /** A look that comes so much too late means that this process did not run. */
 const LATE_MS = 5_000;
 
-/** Each interface has one, also those that a container, or a phone nearby, brings for a moment: nothing is reached from it. */
+/**
+ * Each interface has one, also those that a container, or a phone nearby, brings for a moment:
+ * nothing is reached from it.
+ */
 const LINK_LOCAL = /^(?:fe[89ab].:|169\.254\.)/i;
 
 /** The addresses that a machine has in networks, as one text. */

@@ -56,8 +56,9 @@ export class TunnelNodes {
   }
 
   /**
-   * Makes the nodes be those of the directory; undefined: none. What has a name that no node can have is left out. While the dyno's epmd does
-   * not answer nothing is known, so what was there stays. Resolves when all are published.
+   * Makes the nodes be those of the directory; undefined: none. What has a name that no node can
+   * have is left out. While the dyno's epmd does not answer nothing is known, so what was there
+   * stays. Resolves when all are published.
    */
   set(directory: Directory | undefined): Promise<void> {
     this.#epmdDown = directory?.epmdDown === true;
@@ -116,7 +117,8 @@ export class TunnelNodes {
 
   async #work(): Promise<void> {
     const tried = new Set<string>();
-    // The directory may change while a port is being opened: it is looked at again until nothing is left to do.
+    // The directory may change while a port is being opened: it is looked at again until nothing is
+    // left to do.
     for (;;) {
       const wanted = new Map(this.#wanted.map((node) => [node.name, node]));
       for (const entry of this.#entries.values()) {

@@ -6,17 +6,19 @@ import type { ControlCall } from './control/handlers.ts';
 import { isBreach } from './links/connection-loop.ts';
 import type { Tunnel } from './tunnel.ts';
 
-/** How long to wait for a first node once the link is up, and for its full name once there is one. */
+/**
+ * How long to wait for a first node once the link is up, and for its full name once there is one.
+ */
 const NODES_WAIT_MS = 15_000;
 const NAMES_WAIT_MS = 3_000;
 /** How long the other dynos may take once the nodes of one can be reached. */
 const OTHERS_WAIT_MS = 5_000;
 
 /**
- * Resolves when a link is up, a node can be reached, and what is behind each other link is known or fails; or when a bound
- * is reached before. Fails with the error of the first attempt that fails wherever nothing is up (an agent that breaks the
- * protocol once attached counts as one), the abort's error when the caller is gone, and TUNNEL_DOWN when the tunnel is
- * taken down meanwhile.
+ * Resolves when a link is up, a node can be reached, and what is behind each other link is known or
+ * fails; or when a bound is reached before. Fails with the error of the first attempt that fails
+ * wherever nothing is up (an agent that breaks the protocol once attached counts as one), the
+ * abort's error when the caller is gone, and TUNNEL_DOWN when the tunnel is taken down meanwhile.
  */
 export async function tunnelReady(tunnel: Tunnel, call: ControlCall, clock: Clock): Promise<void> {
   const { name } = tunnel.spec;

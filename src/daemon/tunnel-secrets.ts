@@ -8,8 +8,9 @@ import { readCookieFile, readSecretFile, type SecretStore } from './secrets.ts';
 export type SecretFiles = Pick<TunnelSpec, 'secretFile' | 'cookieFile'>;
 
 /**
- * What a tunnel proves itself with. The secret: given with `up`, else in the file that the tunnel names, else what was kept from the last `up`.
- * The production cookie: given with `up`, else in the file named; it is never written anywhere.
+ * What a tunnel proves itself with. The secret: given with `up`, else in the file that the tunnel
+ * names, else what was kept from the last `up`. The production cookie: given with `up`, else in the
+ * file named; it is never written anywhere.
  */
 export class TunnelSecrets {
   readonly #name: string;
@@ -46,7 +47,10 @@ export class TunnelSecrets {
     return this.#files;
   }
 
-  /** What is given or named anew replaces what there was, and no key for Heroku stands for ~/.netrc. Whether anything is another one now. */
+  /**
+   * What is given or named anew replaces what there was, and no key for Heroku stands for ~/.netrc.
+   * Whether anything is another one now.
+   */
   replace(given: UpSecrets, spec: SecretFiles): boolean {
     const files = filesOf(spec);
     const before = [this.#files, this.#given];

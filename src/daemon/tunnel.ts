@@ -15,7 +15,10 @@ import type { TunnelParts } from './tunnel-parts.ts';
 import type { TunnelSecrets } from './tunnel-secrets.ts';
 import { type TunnelWatcher, TunnelWatchers } from './tunnel-watchers.ts';
 
-/** A tunnel from its `up` to its `down`: the dynos it leads to, a link to each that is up, and the nodes behind them under local names. */
+/**
+ * A tunnel from its `up` to its `down`: the dynos it leads to, a link to each that is up, and the
+ * nodes behind them under local names.
+ */
 export class Tunnel {
   readonly secrets: TunnelSecrets;
   readonly #spec: TunnelSpec;
@@ -93,7 +96,10 @@ export class Tunnel {
     this.#dynos.start(handlers, isBack);
   }
 
-  /** Is it alive? What is not up tries at once, also after it had given up; what tries already begins anew where there are new secrets. */
+  /**
+   * Is it alive? What is not up tries at once, also after it had given up; what tries already
+   * begins anew where there are new secrets.
+   */
   probe(hasNewSecrets = false): void {
     for (const end of this.ends) {
       end.forgetFailure();
@@ -144,7 +150,10 @@ export class Tunnel {
     return this.#watchers.add(watcher);
   }
 
-  /** The dyno that a node is behind: two dynos may each have a node of one full name. Throws NODE_NOT_FOUND. */
+  /**
+   * The dyno that a node is behind: two dynos may each have a node of one full name. Throws
+   * NODE_NOT_FOUND.
+   */
   endOf({ name, dyno }: Pick<NodeStatus, 'name' | 'dyno'>): DynoEnd {
     const found = this.ends.find((end) => end.dyno.name === dyno && end.has(name));
     if (found !== undefined) return found;

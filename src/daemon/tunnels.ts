@@ -61,8 +61,9 @@ export class Tunnels {
   }
 
   /**
-   * Brings it up, or makes sure that it is. A tunnel that does not come up, or whose last caller is gone before it does, is taken away again.
-   * Fails with TUNNEL_EXISTS and as `tunnelReady` does. `ahead`: what Heroku has told the caller, for a tunnel that is new.
+   * Brings it up, or makes sure that it is. A tunnel that does not come up, or whose last caller is
+   * gone before it does, is taken away again. Fails with TUNNEL_EXISTS and as `tunnelReady` does.
+   * `ahead`: what Heroku has told the caller, for a tunnel that is new.
    */
   async up(
     spec: TunnelSpec,
@@ -122,7 +123,10 @@ export class Tunnels {
       }));
   }
 
-  /** Those of the last daemon, with what it alone held where that is known. One that can't be made here and now stays written down, and the log says why. */
+  /**
+   * Those of the last daemon, with what it alone held where that is known. One that can't be made
+   * here and now stays written down, and the log says why.
+   */
   restore(memory: readonly TunnelMemory[]): void {
     for (const spec of this.#options.state.state.tunnels) {
       const { secrets = {}, links = [] } = memory.find(({ name }) => name === spec.name) ?? {};

@@ -11,8 +11,9 @@ export interface TurnsOptions {
 }
 
 /**
- * Turns at a pace. The newest who waits is next: each waits within a limit of its own, and who has waited longest has least of that left to do
- * something with its turn. Who gives up leaves its place to nobody, so that a crowd that comes again and again does not lengthen the wait.
+ * Turns at a pace. The newest who waits is next: each waits within a limit of its own, and who has
+ * waited longest has least of that left to do something with its turn. Who gives up leaves its
+ * place to nobody, so that a crowd that comes again and again does not lengthen the wait.
  */
 export class Turns {
   readonly #options: TurnsOptions;
@@ -25,7 +26,9 @@ export class Turns {
     this.#options = options;
   }
 
-  /** Resolves when it is one's turn. Throws the abort's error, which says that `what` was given up. */
+  /**
+   * Resolves when it is one's turn. Throws the abort's error, which says that `what` was given up.
+   */
   async take(what: string, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = deferred();
     this.#waiting.push(resolve);

@@ -6,7 +6,10 @@ import type { AppInfo } from '../heroku/platform.ts';
 import type { ExecFacts } from '../heroku/preflight.ts';
 import { type Check, flag, list, matching, object, optional, record, text } from './validate.ts';
 
-/** As Heroku's answers are checked (src/heroku/answers.ts); the command has done that, with the same bounds. */
+/**
+ * As Heroku's answers are checked (src/heroku/answers.ts); the command has done that, with the same
+ * bounds.
+ */
 const name = text(ANSWER_BOUNDS.name);
 const anyText = matching(/^/, ANSWER_BOUNDS.text, 'a text');
 

@@ -14,7 +14,10 @@ import {
   type Way,
 } from './control/api.ts';
 
-/** Turns what came from outside into a T, or throws CONTROL_PROTOCOL saying which field is wrong (never its value). */
+/**
+ * Turns what came from outside into a T, or throws CONTROL_PROTOCOL saying which field is wrong
+ * (never its value).
+ */
 export type Check<T> = (value: unknown, at: string) => T;
 
 /** A check for each field; one that may give undefined for those alone that may be absent. */

@@ -87,7 +87,10 @@ interface Running {
   readonly startedAt: number;
 }
 
-/** The error that nothing caught, as a report and as what the process ends with: neither holds a secret. */
+/**
+ * The error that nothing caught, as a report and as what the process ends with: neither holds a
+ * secret.
+ */
 function crash(error: unknown, { paths, log, startedAt }: Running): EpmuxError {
   const stack = log.redactor.text(stackOf(error));
   const reason = stack.split('\n', 1)[0] ?? '';
@@ -96,7 +99,10 @@ function crash(error: unknown, { paths, log, startedAt }: Running): EpmuxError {
   return new EpmuxError('INTERNAL', `the daemon failed: ${stack}`);
 }
 
-/** Takes signals for the daemon and lets go of them in the end. An error that nothing caught ends the wait with it. */
+/**
+ * Takes signals for the daemon and lets go of them in the end. An error that nothing caught ends
+ * the wait with it.
+ */
 async function untilEnded(daemon: Daemon, running: Running): Promise<StopSignal | undefined> {
   // Not before: while it starts it allocates, and what it allocates stays.
   keepHeapSmall();

@@ -110,7 +110,10 @@ export class DemoApp implements ServedApp {
     if (slot !== undefined) Object.assign(slot, { state, dyno });
   }
 
-  /** The host is short enough to be shown, and begins with a letter: digits alone would be an IP address. */
+  /**
+   * The host is short enough to be shown, and begins with a letter: digits alone would be an IP
+   * address.
+   */
   #nodeName(name: string, id: string): string {
     const base = this.#options.namedByDyno ? `my_app_${name.replace('.', '_')}` : 'my_app';
     return `${base}@d${id.slice(0, HOST_DIGITS)}`;

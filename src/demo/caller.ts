@@ -21,7 +21,9 @@ export interface Caller {
 
 const PING_LIMIT_MS = 20_000;
 
-/** Where there is no Erlang to call from: a ping that the stand-in node takes its time to answer. */
+/**
+ * Where there is no Erlang to call from: a ping that the stand-in node takes its time to answer.
+ */
 export function slowPing(
   node: StandInNode,
   name: string,

@@ -8,7 +8,10 @@ export class Cleanup {
     this.#undo.push({ what, undo });
   }
 
-  /** Undoes everything, last things first. What can't be undone holds nothing else up; DEMO_FAILED then names all of it. */
+  /**
+   * Undoes everything, last things first. What can't be undone holds nothing else up; DEMO_FAILED
+   * then names all of it.
+   */
   async run(): Promise<void> {
     const failures: string[] = [];
     for (let next = this.#undo.pop(); next !== undefined; next = this.#undo.pop()) {

@@ -22,7 +22,10 @@ export interface DynoImage {
   readonly interrupted: AbortSignal;
 }
 
-/** One life of a dyno: a node, the agent that came with the app, and the way in, where 9001 is that agent and 4369 that node's epmd. */
+/**
+ * One life of a dyno: a node, the agent that came with the app, and the way in, where 9001 is that
+ * agent and 4369 that node's epmd.
+ */
 export interface Dyno {
   readonly nodeName: string;
   readonly node: DemoNode;
@@ -30,7 +33,10 @@ export interface Dyno {
   stop(): Promise<void>;
 }
 
-/** Resolves when the agent listens and the node is registered. What fails leaves nothing. `dyno`: `web.1`. */
+/**
+ * Resolves when the agent listens and the node is registered. What fails leaves nothing. `dyno`:
+ * `web.1`.
+ */
 export async function startDyno(
   dyno: string,
   nodeName: string,

@@ -7,7 +7,10 @@ import { startProgram } from './program.ts';
 import { until } from './until.ts';
 
 const START_MS = 30_000;
-/** Ends with its stdin, so that it outlives nobody. With IEx, where there is one: `iex --remsh` needs it at the far end too. */
+/**
+ * Ends with its stdin, so that it outlives nobody. With IEx, where there is one: `iex --remsh`
+ * needs it at the far end too.
+ */
 const APP = `application:ensure_all_started(iex), io:format("ready ~s~n", [node()]), io:get_line(""), halt().`;
 
 /** Of a real node, or of what stands in for one. */
@@ -23,8 +26,8 @@ export interface NodeOptions {
 }
 
 /**
- * A real node with an epmd of its own. The cookie is the one in the home folder given, so the user's own cookie and epmd are neither read nor
- * reached. Gives epmd's port.
+ * A real node with an epmd of its own. The cookie is the one in the home folder given, so the
+ * user's own cookie and epmd are neither read nor reached. Gives epmd's port.
  */
 export async function startErlangNode(erlang: Erlang, options: NodeOptions): Promise<number> {
   const { home, name, dyno, interrupted, cleanup } = options;

@@ -22,12 +22,13 @@ export interface DemoFolder {
 }
 
 /**
- * With `ownCookie` the laptop's cookie is the user's own (by a link, not a copy) where there is one, so that the user's shells can be local nodes
- * beside this daemon.
+ * With `ownCookie` the laptop's cookie is the user's own (by a link, not a copy) where there is
+ * one, so that the user's shells can be local nodes beside this daemon.
  */
 export async function makeFolder(ownCookie: boolean, cleanup: Cleanup): Promise<DemoFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'epmux-demo-')).catch(noFolder);
-  // Where this process ends in a hurry, such as when nobody reads its output any more, there is no time for promises.
+  // Where this process ends in a hurry, such as when nobody reads its output any more, there is no
+  // time for promises.
   const removeNow = (): void => rmSync(folder, REMOVE);
   process.once('exit', removeNow);
   cleanup.add('the folder', async () => {

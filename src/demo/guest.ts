@@ -11,7 +11,10 @@ const RETURN_MS = 30_000;
 /** A running node reads the hosts file again within 5 s. */
 const REACH_MS = 20_000;
 const NODEDOWN_MS = 20_000;
-/** Does what each line on its stdin says: `reach NODE`, `call NODE MS`, `down MS` (the next nodedown). Ends with its stdin. */
+/**
+ * Does what each line on its stdin says: `reach NODE`, `call NODE MS`, `down MS` (the next
+ * nodedown). Ends with its stdin.
+ */
 const GUEST = `
 ok = net_kernel:monitor_nodes(true, [{node_type, all}]),
 io:format("ready~n"),
@@ -42,7 +45,10 @@ export interface GuestOptions {
   readonly cleanup: Cleanup;
 }
 
-/** A real node on the laptop, which is led to the tunnel as any local one is. Asked one thing at a time. */
+/**
+ * A real node on the laptop, which is led to the tunnel as any local one is. Asked one thing at a
+ * time.
+ */
 export interface Guest {
   /** Calls the node until it answers, and so is connected to it. */
   reach(node: string): Promise<void>;

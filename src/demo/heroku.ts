@@ -54,7 +54,10 @@ interface Call {
   readonly body: string;
 }
 
-/** A light form of Heroku for one app: the platform API and the exec manager, to whoever knows the token. */
+/**
+ * A light form of Heroku for one app: the platform API and the exec manager, to whoever knows the
+ * token.
+ */
 export async function startHeroku(app: ServedApp, token: string): Promise<Heroku> {
   const server = createServer({ requestTimeout: REQUEST_MS }, (request, response) => {
     request.on('error', () => response.destroy());

@@ -30,7 +30,10 @@ export interface LaptopOptions {
   readonly cleanup: Cleanup;
 }
 
-/** The laptop's side: `epmux up --foreground`, so a daemon of the demo's own that no supervisor brings back, and its control socket. */
+/**
+ * The laptop's side: `epmux up --foreground`, so a daemon of the demo's own that no supervisor
+ * brings back, and its control socket.
+ */
 export interface Laptop {
   /** As soon as a node can be reached. */
   up(): Promise<Leading>;

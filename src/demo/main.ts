@@ -16,9 +16,10 @@ export interface DemoOptions {
 }
 
 /**
- * The whole of epmux on this machine: a Heroku app of three dynos, a tunnel to them, a call, a cut in the middle of it, a restart. Everything it starts
- * and writes is gone when it returns, whatever happened; SIGINT, SIGTERM and SIGHUP are its own meanwhile. Gives the exit code; fails with the error
- * of the step that failed, with INTERRUPTED after a signal.
+ * The whole of epmux on this machine: a Heroku app of three dynos, a tunnel to them, a call, a cut
+ * in the middle of it, a restart. Everything it starts and writes is gone when it returns, whatever
+ * happened; SIGINT, SIGTERM and SIGHUP are its own meanwhile. Gives the exit code; fails with the
+ * error of the step that failed, with INTERRUPTED after a signal.
  */
 export async function runDemo({
   keep,

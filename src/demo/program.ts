@@ -18,11 +18,14 @@ export interface ProgramOptions {
   readonly env: Environment;
 }
 
-/** A process of the demo's own. It hears no Ctrl-C of the terminal, and ends with `stop` or with this process. */
+/**
+ * A process of the demo's own. It hears no Ctrl-C of the terminal, and ends with `stop` or with
+ * this process.
+ */
 export interface Program {
   /**
-   * The first line it prints (to stdout or stderr) that matches; a line is given once. Fails with TIMEOUT, with INTERRUPTED, or with DEMO_FAILED
-   * when the program ends first.
+   * The first line it prints (to stdout or stderr) that matches; a line is given once. Fails with
+   * TIMEOUT, with INTERRUPTED, or with DEMO_FAILED when the program ends first.
    */
   line(pattern: RegExp, timeoutMs: number, interrupted: AbortSignal): Promise<RegExpExecArray>;
   /** Throws DEMO_FAILED, with what it printed last, when it has ended. */

@@ -45,7 +45,10 @@ export class Show {
     this.line(`${this.#bold('done')} in ${(ms / 1000).toFixed(1)} s`);
   }
 
-  /** Does the work, and tells it with the time it took unless `figureMs` gives another figure. What fails has the step's name in its message. */
+  /**
+   * Does the work, and tells it with the time it took unless `figureMs` gives another figure. What
+   * fails has the step's name in its message.
+   */
   async step<T>(
     step: string,
     work: () => Promise<T>,

@@ -10,11 +10,17 @@ const MAX_KEYS = 64;
 
 export interface SshServerOptions {
   readonly user: string;
-  /** Which loopback port of this machine a client reaches as that one; undefined: it is not to be reached. */
+  /**
+   * Which loopback port of this machine a client reaches as that one; undefined: it is not to be
+   * reached.
+   */
   portBehind(port: number): number | undefined;
 }
 
-/** An SSH server as a dyno has one: forwards to a few loopback ports, holds sessions with a terminal open and runs nothing in them. */
+/**
+ * An SSH server as a dyno has one: forwards to a few loopback ports, holds sessions with a terminal
+ * open and runs nothing in them.
+ */
 export interface SshServer {
   readonly port: number;
   /** Drawn at the start, as OpenSSH writes public keys. */
@@ -90,7 +96,10 @@ function serve(
   });
 }
 
-/** A session with a terminal is held until the client ends it; a command without one is told at once that it can't run. */
+/**
+ * A session with a terminal is held until the client ends it; a command without one is told at once
+ * that it can't run.
+ */
 function holdSession(session: Session): void {
   let terminal = false;
   session.on('pty', (accept) => {

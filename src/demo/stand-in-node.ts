@@ -23,7 +23,10 @@ const SILENCE_MS = 75_000;
 /** All that a node of today demands; the name that a connector asks for is given. */
 const FLAGS = Object.values(Flag).reduce((all, flag) => all | flag, 0n) & ~Flag.NAME_ME;
 
-/** What a node without Erlang in it can be: it does the handshake (version 6), and its net_kernel says that the cookie was right. */
+/**
+ * What a node without Erlang in it can be: it does the handshake (version 6), and its net_kernel
+ * says that the cookie was right.
+ */
 export interface StandInNode {
   readonly port: number;
   /** How long an answer takes from here on. */

@@ -22,8 +22,8 @@ export function isCookie(text: string): boolean {
 }
 
 /**
- * The cookies that a node may have to which this text was given: its characters are the atom's where the locale is UTF-8, its bytes are elsewhere. The
- * most likely first.
+ * The cookies that a node may have to which this text was given: its characters are the atom's
+ * where the locale is UTF-8, its bytes are elsewhere. The most likely first.
  */
 export function cookiesOfText(text: string): readonly string[] {
   const bytes = Buffer.from(text).toString('latin1');
@@ -31,7 +31,10 @@ export function cookiesOfText(text: string): readonly string[] {
   return ONE_BYTE_EACH.test(text) ? [text, bytes] : [bytes];
 }
 
-/** The cookie that a person gives in a file or a variable, without the white space around it: the most likely one. Empty: there is none. */
+/**
+ * The cookie that a person gives in a file or a variable, without the white space around it: the
+ * most likely one. Empty: there is none.
+ */
 export function givenCookie(text: string): string {
   const [likely = ''] = cookiesOfText(text.trim());
   return likely;

@@ -58,8 +58,8 @@ export class EpmdRequestParser {
 }
 
 /**
- * The answer to a registration. Nodes that speak version 6 are given 32 bits of creation, older ones 16.
- * A result other than 0 refuses the name (1: it is taken).
+ * The answer to a registration. Nodes that speak version 6 are given 32 bits of creation, older
+ * ones 16. A result other than 0 refuses the name (1: it is taken).
  */
 export function encodeAliveAnswer(
   highest: number,

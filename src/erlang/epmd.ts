@@ -10,7 +10,10 @@ export interface EpmdNode {
   /** The part before `@`: epmd knows no hosts. */
   readonly name: string;
   readonly port: number;
-  /** Type 77 rather than 72. Real nodes register as 77 even when they are hidden; only their handshake tells. */
+  /**
+   * Type 77 rather than 72. Real nodes register as 77 even when they are hidden; only their
+   * handshake tells.
+   */
   readonly visible: boolean;
   /** Distribution versions spoken. */
   readonly highest: number;

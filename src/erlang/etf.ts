@@ -1,5 +1,6 @@
 /**
- * As much of Erlang's external term format as a call of a registered process needs: integers, atoms, tuples, lists, binaries, pids and references.
+ * As much of Erlang's external term format as a call of a registered process needs: integers,
+ * atoms, tuples, lists, binaries, pids and references.
  */
 import { type ByteReader, concat, text, u16, u32 } from './bytes.ts';
 
@@ -96,7 +97,10 @@ function encode(term: Term): Uint8Array {
   }
 }
 
-/** The term at the reader, which stands behind it afterwards. Throws on terms of other types, and on deeper ones than a call has. */
+/**
+ * The term at the reader, which stands behind it afterwards. Throws on terms of other types, and on
+ * deeper ones than a call has.
+ */
 export function decodeTerm(reader: ByteReader): Term {
   const version = reader.u8();
   if (version !== VERSION) throw reader.error(`no term begins with ${version}`);
@@ -143,7 +147,8 @@ function decode(reader: ByteReader, depth: number): Term {
 }
 
 function decodeMany(reader: ByteReader, count: number, depth: number): Term[] {
-  // A count is no promise kept: the bytes, of which every element takes one at least, run out first.
+  // A count is no promise kept: the bytes, of which every element takes one at least, run out
+  // first.
   const elements: Term[] = [];
   for (let at = 0; at < count; at += 1) elements.push(decode(reader, depth - 1));
   return elements;

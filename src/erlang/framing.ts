@@ -1,16 +1,25 @@
 import { concat, NO_BYTES } from './bytes.ts';
 import { isNameTag } from './handshake.ts';
 
-/** No handshake frame comes near it (a name has 255 characters at most); its high byte is below that of a TLS record. */
+/**
+ * No handshake frame comes near it (a name has 255 characters at most); its high byte is below that
+ * of a TLS record.
+ */
 export const MAX_HANDSHAKE_FRAME_BYTES = 4_096;
 
 /** A message without a length: that its sender is alive. */
 export const TICK: Uint8Array = new Uint8Array(4);
 
-/** What a record of TLS begins with: a handshake's, or the alert that answers what is none. Its third byte is part of a version, and begins no name. */
+/**
+ * What a record of TLS begins with: a handshake's, or the alert that answers what is none. Its
+ * third byte is part of a version, and begins no name.
+ */
 const TLS_RECORDS = [0x16, 0x15];
 
-/** Divides one direction of a handshake into frames with 2-byte lengths. Holds one frame beyond the chunk given last. */
+/**
+ * Divides one direction of a handshake into frames with 2-byte lengths. Holds one frame beyond the
+ * chunk given last.
+ */
 export class HandshakeFrames {
   #held: Uint8Array = NO_BYTES;
 
@@ -18,7 +27,10 @@ export class HandshakeFrames {
     this.#held = this.#held.length === 0 ? chunk : concat(this.#held, chunk);
   }
 
-  /** The next whole frame without its length; `undefined`: not there yet; a word: this is no handshake, though it may begin as one. */
+  /**
+   * The next whole frame without its length; `undefined`: not there yet; a word: this is no
+   * handshake, though it may begin as one.
+   */
   next(): Uint8Array | 'tls' | 'overlong' | 'overlong name' | undefined {
     const [high, low, tag] = this.#held;
     if (high === undefined) return undefined;
@@ -47,8 +59,9 @@ export class HandshakeFrames {
 const HEADER_BYTES = 4;
 
 /**
- * Follows one direction of messages with 4-byte lengths. Ticks (length 0) are dropped. A message up to `maxHeldBytes` (its header not counted) is handed
- * over whole; a longer one streams through. Whatever the chunks, what is given is the same bytes in the same order.
+ * Follows one direction of messages with 4-byte lengths. Ticks (length 0) are dropped. A message up
+ * to `maxHeldBytes` (its header not counted) is handed over whole; a longer one streams through.
+ * Whatever the chunks, what is given is the same bytes in the same order.
  */
 export class MessageRuns {
   readonly #maxHeldBytes: number;
@@ -144,7 +157,9 @@ function readLength(bytes: Uint8Array, at: number): number {
   return high * 65_536 + low;
 }
 
-/** Where the message that begins at `at` ends in the same chunk; 0 when it does not, and for a tick. */
+/**
+ * Where the message that begins at `at` ends in the same chunk; 0 when it does not, and for a tick.
+ */
 function endOfWhole(chunk: Uint8Array, at: number): number {
   if (at + HEADER_BYTES > chunk.length) return 0;
   const length = readLength(chunk, at);

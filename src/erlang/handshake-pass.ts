@@ -21,8 +21,9 @@ import {
 export type NodeRole = 'connector' | 'acceptor';
 
 /**
- * Which of the two cookies a relay knows: the one that local nodes prove, and the one that the far node is shown instead. With both it translates; with
- * one, the relay at the tunnel's other end has to know the other, and a mark stands between them for what is proved.
+ * Which of the two cookies a relay knows: the one that local nodes prove, and the one that the far
+ * node is shown instead. With both it translates; with one, the relay at the tunnel's other end has
+ * to know the other, and a mark stands between them for what is proved.
  */
 export type RelayCookies =
   | { readonly local: string; readonly production?: string }
@@ -36,12 +37,14 @@ export interface HandshakePassOptions {
   readonly side: NodeRole;
 }
 
-/** Where the flags' lowest byte lies in an `N` and in an `n` frame, and in both directions alike. */
+/**
+ * Where the flags' lowest byte lies in an `N` and in an `n` frame, and in both directions alike.
+ */
 const LOW_FLAGS_AT: Record<HandshakeVersion, number> = { 6: 8, 5: 6 };
 
 /**
- * A handshake as it passes: learns the connector's name and flags, and gives each frame as it is to go on. Trailing
- * bytes, which newer releases may add, stay where a frame is changed in place.
+ * A handshake as it passes: learns the connector's name and flags, and gives each frame as it is to
+ * go on. Trailing bytes, which newer releases may add, stay where a frame is changed in place.
  */
 export class HandshakePass {
   readonly #options: HandshakePassOptions;
@@ -136,7 +139,10 @@ export class HandshakePass {
     return encodeAck({ digest: proof(local, asked) });
   }
 
-  /** A mark is a relay's word: one that comes from the node itself would be believed at the other end without any proof. */
+  /**
+   * A mark is a relay's word: one that comes from the node itself would be believed at the other
+   * end without any proof.
+   */
   #unmarked(from: NodeRole, message: ReplyFrame | AckFrame, frame: Uint8Array): Uint8Array {
     if (!this.#unprovable(from, message.digest)) return frame;
     // What stands behind the digest stays: a node takes no notice of it.

@@ -1,5 +1,6 @@
 /**
- * Frames of the distribution handshake (erts user's guide, "Distribution Protocol"), without their 2-byte length.
+ * Frames of the distribution handshake (erts user's guide, "Distribution Protocol"), without their
+ * 2-byte length.
  *
  *     connector                                  acceptor
  *        │── name      N or n, - for no name ──▶ │
@@ -101,7 +102,10 @@ export function isNameTag(tag: number | undefined): boolean {
   return tag === Tag.name6 || tag === Tag.name5;
 }
 
-/** What proves the cookie: MD5 of its characters, a byte each, followed by the challenge as decimal text. */
+/**
+ * What proves the cookie: MD5 of its characters, a byte each, followed by the challenge as decimal
+ * text.
+ */
 export function digest(cookie: string, challenge: number): Uint8Array {
   return createHash('md5').update(`${cookie}${challenge}`, 'latin1').digest();
 }
@@ -112,7 +116,10 @@ export type Cookie = string | typeof RELAYED_COOKIE;
 
 const MARK: Uint8Array = new Uint8Array(DIGEST_BYTES);
 
-/** As `digest`; for the cookie of the other relay the mark that it replaces by a digest (docs/protocol.md, 8.2). */
+/**
+ * As `digest`; for the cookie of the other relay the mark that it replaces by a digest
+ * (docs/protocol.md, 8.2).
+ */
 export function proof(cookie: Cookie, challenge: number): Uint8Array {
   return cookie === RELAYED_COOKIE ? MARK : digest(cookie, challenge);
 }

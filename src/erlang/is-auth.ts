@@ -1,4 +1,6 @@
-/** The call that `net_adm:ping` makes: `gen:call(net_kernel, {is_auth, node()})`, answered by `yes`. */
+/**
+ * The call that `net_adm:ping` makes: `gen:call(net_kernel, {is_auth, node()})`, answered by `yes`.
+ */
 import { EpmuxError } from '../protocol/errors.ts';
 import { ByteReader, concat, Pieces, u32 } from './bytes.ts';
 import {
@@ -74,7 +76,10 @@ export function isYes(body: Uint8Array, caller: Caller): boolean {
   return sent && isMine && answer?.type === 'atom' && answer.name === 'yes';
 }
 
-/** What a node without processes answers to an `is_auth` call: the message, or `undefined` when the body is none. */
+/**
+ * What a node without processes answers to an `is_auth` call: the message, or `undefined` when the
+ * body is none.
+ */
 export function answerIsAuth(body: Uint8Array): Uint8Array | undefined {
   const { control, message } = decodeMessage(body) ?? {};
   if (control?.type !== 'tuple' || message?.type !== 'tuple') return undefined;

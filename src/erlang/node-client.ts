@@ -19,11 +19,17 @@ import {
 import { type Caller, isAuthCall, isYes, MessageReader } from './is-auth.ts';
 
 export interface NodeClientOptions {
-  /** Without a cookie the client stops at the challenge: what the node says of itself needs no proof. */
+  /**
+   * Without a cookie the client stops at the challenge: what the node says of itself needs no
+   * proof.
+   */
   readonly cookie?: Cookie;
   /** Fail unless the node has this name; without `@` only the part before it counts. */
   readonly expected?: string;
-  /** The host part of our own name. A constant: a node keeps the names it gave out for each host, to use them again. */
+  /**
+   * The host part of our own name. A constant: a node keeps the names it gave out for each host, to
+   * use them again.
+   */
   readonly host: string;
   /** 5 for nodes before OTP 23. */
   readonly version: HandshakeVersion;
@@ -34,7 +40,9 @@ export interface NodeClientOptions {
 /** What a node says of itself in its challenge. */
 export interface NodeIdentity {
   readonly name: string;
-  /** Without the published flag, whatever the node is: it shows that one to published nodes only. */
+  /**
+   * Without the published flag, whatever the node is: it shows that one to published nodes only.
+   */
   readonly flags: bigint;
   /** 0 when it speaks version 5. */
   readonly creation: number;
@@ -73,7 +81,8 @@ const NEXT: Transitions<State> = {
 };
 
 /**
- * A hidden node that connects to another, and asks its net_kernel what `net_adm:ping` asks. Pure: bytes and time in, bytes and one outcome out.
+ * A hidden node that connects to another, and asks its net_kernel what `net_adm:ping` asks. Pure:
+ * bytes and time in, bytes and one outcome out.
  *
  *     status ──ok, named──▶ challenge ──┬─cookie──▶ ack ──▶ answer ──yes──▶ pong
  *                                       └─none────▶ seen

@@ -11,7 +11,9 @@ import { type DistributionRelayOptions, PROCESS_SLEPT_MS } from './relay-options
 /** `opaque`: TLS or anything else that is not followed; bytes pass as they are, without ticks. */
 export type RelayPhase = 'handshake' | 'messages' | 'opaque';
 
-/** From messages too: what takes the acceptor's proof before it has shown its own is no connector. */
+/**
+ * From messages too: what takes the acceptor's proof before it has shown its own is no connector.
+ */
 const NEXT: Transitions<RelayPhase> = {
   handshake: ['messages', 'opaque'],
   messages: ['opaque'],
@@ -26,8 +28,9 @@ export interface DueWork {
 }
 
 /**
- * Stands between one node and the tunnel, one at each end of it, as a pure machine: bytes and time in, bytes and a deadline out. Bytes never make it
- * throw: what it does not understand passes unchanged. `now` is in milliseconds on a monotonic scale.
+ * Stands between one node and the tunnel, one at each end of it, as a pure machine: bytes and time
+ * in, bytes and a deadline out. Bytes never make it throw: what it does not understand passes
+ * unchanged. `now` is in milliseconds on a monotonic scale.
  *
  *     handshake ──the ack has passed──▶ messages
  *         │                                │
@@ -67,7 +70,10 @@ export class DistributionRelay {
     return this.#handshake.connectorName;
   }
 
-  /** The acceptor closed on the connector's proof of the cookie: that is how a node says that it has another one. */
+  /**
+   * The acceptor closed on the connector's proof of the cookie: that is how a node says that it has
+   * another one.
+   */
   get cookieRefused(): boolean {
     const acceptor = this.#directions.node.role === 'acceptor' ? 'node' : 'tunnel';
     return this.#replied && this.#phase === 'handshake' && this.#endedSides.has(acceptor);
@@ -101,7 +107,10 @@ export class DistributionRelay {
     return this.#ended('tunnel');
   }
 
-  /** The owner stops or goes on reading from the node; what is not read does not count as the node's silence. */
+  /**
+   * The owner stops or goes on reading from the node; what is not read does not count as the node's
+   * silence.
+   */
   reading(on: boolean, now: number): void {
     if (on && !this.#reading) this.#heardAt = now;
     this.#reading = on;
@@ -214,7 +223,10 @@ export class DistributionRelay {
     return true;
   }
 
-  /** True: its peer would take the connector for another node, and end the connection that it has with that one. */
+  /**
+   * True: its peer would take the connector for another node, and end the connection that it has
+   * with that one.
+   */
   #refuseTaken(from: Sender): boolean {
     const name = this.connectorName;
     if (this.#directions[from].role !== 'connector' || name === undefined) return false;

@@ -5,8 +5,8 @@ import { nextSshKeys, type SshKeyPair } from './keys.ts';
 import { addonUrlOf, type ExecFacts, execFacts, execObstacle } from './preflight.ts';
 
 /**
- * What Heroku has told of an app before whoever needs it is there. Plain data, so that a daemon can be given it. Config vars and the private key are secrets: in
- * memory only, never logged.
+ * What Heroku has told of an app before whoever needs it is there. Plain data, so that a daemon can
+ * be given it. Config vars and the private key are secrets: in memory only, never logged.
  */
 export interface HerokuAhead {
   readonly facts: ExecFacts;
@@ -33,7 +33,10 @@ export function askFirst({ platform }: HerokuClient, signal: AbortSignal): First
   return { facts, dynos };
 }
 
-/** Asks what a way into the selected dynos takes. Throws what the client throws; whoever asks again then learns it. */
+/**
+ * Asks what a way into the selected dynos takes. Throws what the client throws; whoever asks again
+ * then learns it.
+ */
 export async function askAhead(
   client: HerokuClient,
   selectors: readonly string[],

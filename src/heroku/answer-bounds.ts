@@ -1,4 +1,7 @@
-/** What Heroku's answers may hold: checked as they arrive (answers.ts), and by a daemon that a command hands them to. Lengths in characters. */
+/**
+ * What Heroku's answers may hold: checked as they arrive (answers.ts), and by a daemon that a
+ * command hands them to. Lengths in characters.
+ */
 export const ANSWER_BOUNDS = {
   name: 255,
   /** Of a config var's name or value, or of a URL. */

@@ -1,8 +1,9 @@
 import type { Dyno } from './answers.ts';
 
 /**
- * What `check` finds out about an app, and its dynos, asked for at the same time. Why the app can't be reached says more than what became of its dynos
- * meanwhile: that fails first, and the other question is dropped.
+ * What `check` finds out about an app, and its dynos, asked for at the same time. Why the app can't
+ * be reached says more than what became of its dynos meanwhile: that fails first, and the other
+ * question is dropped.
  */
 export async function besideDynos<T>(
   check: () => Promise<T>,

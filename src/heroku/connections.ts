@@ -15,7 +15,10 @@ const UNUSED_MS = 10_000;
 /** What Node's own agents of HTTP do with a connection between two questions. */
 export const KEPT = { keepAlive: true, timeout: IDLE_MS } as const;
 
-/** For sockets that are to carry HTTP. What it fails with is the socket's own error where there is one. */
+/**
+ * For sockets that are to carry HTTP. What it fails with is the socket's own error where there is
+ * one.
+ */
 export function straightDialer(clock: Clock): Dialer {
   const dial = directDialer(clock);
   return async (to, signal) => {
@@ -40,7 +43,8 @@ interface Unused {
 }
 
 /**
- * Connections over TLS, dialled as all others are: Node's own way gives an address up after 250 ms. Those that were made in advance are taken first.
+ * Connections over TLS, dialled as all others are: Node's own way gives an address up after 250 ms.
+ * Those that were made in advance are taken first.
  */
 export class Connections extends https.Agent {
   readonly #unused = new Map<string, Unused[]>();

@@ -17,7 +17,10 @@ export interface ApiKey {
 }
 
 export interface Credentials {
-  /** Throws HEROKU_AUTH_MISSING, CONFIG_INVALID when what is given is no key, or PERMISSION_DENIED when ~/.netrc can't be read. */
+  /**
+   * Throws HEROKU_AUTH_MISSING, CONFIG_INVALID when what is given is no key, or PERMISSION_DENIED
+   * when ~/.netrc can't be read.
+   */
   current(): Promise<ApiKey>;
   /** Another key than the refused one, if there is one by now. */
   renewed(refused: ApiKey): Promise<ApiKey | undefined>;
@@ -35,7 +38,10 @@ export interface CredentialsOptions {
 /** What a header can carry; keys are much shorter. */
 const API_KEY = /^[!-~]{1,4096}$/;
 
-/** HEROKU_API_KEY without the white space around it; undefined when that leaves nothing. Throws CONFIG_INVALID when it can be no key. */
+/**
+ * HEROKU_API_KEY without the white space around it; undefined when that leaves nothing. Throws
+ * CONFIG_INVALID when it can be no key.
+ */
 export function apiKeyVariable(value: string | undefined): string | undefined {
   const key = value?.trim();
   if (!key) return undefined;
@@ -73,7 +79,9 @@ export function herokuCredentials(options: CredentialsOptions): Credentials {
   };
 }
 
-/** Calls with the key that there is; once more when it is refused and another one is there by now. */
+/**
+ * Calls with the key that there is; once more when it is refused and another one is there by now.
+ */
 export async function withApiKey<T>(
   credentials: Credentials,
   signal: AbortSignal,

@@ -13,7 +13,10 @@ export function prepareConnections(url: URL, count: number): void {
   if (url.protocol === 'https:') secure.prepare(url, count);
 }
 
-/** As `fetch`, straight to the host, without its library: that takes longer to load than the question to be asked. */
+/**
+ * As `fetch`, straight to the host, without its library: that takes longer to load than the
+ * question to be asked.
+ */
 export function directFetch(url: URL, init: FetchInit, trust?: Trust): Promise<FetchAnswer> {
   const { method, body, signal } = init;
   const isSecure = url.protocol === 'https:';

@@ -21,18 +21,25 @@ export interface EnableOptions {
   readonly limitMs?: number;
 }
 
-/** Between the two changes, as the Heroku CLI does: a dyno that starts at once may not see the feature yet. */
+/**
+ * Between the two changes, as the Heroku CLI does: a dyno that starts at once may not see the
+ * feature yet.
+ */
 const SETTLE_MS = 2_000;
 const LOOK_EVERY_MS = 2_000;
 /** Boot limit of a dyno is 60 s; a restart of many, and of slow ones, takes longer. */
 const LIMIT_MS = 300_000;
 
-/** A dyno that restarts is missing for a moment. One that is missing for longer, look after look, was scaled down. */
+/**
+ * A dyno that restarts is missing for a moment. One that is missing for longer, look after look,
+ * was scaled down.
+ */
 const GONE_AFTER_LOOKS = 15;
 
 /**
- * Switches Heroku Exec on: ALL dynos of the app restart, so a person has to have agreed. Resolves when each is back that was not scaled down meanwhile. Throws
- * what the calls throw, and says so where Exec is on by then; DYNO_NOT_RUNNING when what is not back has crashed; TIMEOUT.
+ * Switches Heroku Exec on: ALL dynos of the app restart, so a person has to have agreed. Resolves
+ * when each is back that was not scaled down meanwhile. Throws what the calls throw, and says so
+ * where Exec is on by then; DYNO_NOT_RUNNING when what is not back has crashed; TIMEOUT.
  */
 export async function enableExec(options: EnableOptions, signal: AbortSignal): Promise<void> {
   const { platform, onProgress } = options;
@@ -99,7 +106,10 @@ async function waitForDynos(
   }
 }
 
-/** Gives the wait until the next one, also after one that Heroku could not answer; throws what leaves none before `until`. */
+/**
+ * Gives the wait until the next one, also after one that Heroku could not answer; throws what
+ * leaves none before `until`.
+ */
 async function look(
   { platform, clock }: EnableOptions,
   restarting: RestartingDynos,

@@ -8,8 +8,8 @@ import { EXEC_MANAGER_URL, type HerokuSettings, parseUrl } from './settings.ts';
 /** Heroku Exec's own service: which dynos have their SSH server up, and whom they let in. */
 export interface ExecManager {
   /**
-   * Lets the holder of the key (in OpenSSH's form) into the dyno. Harmless when repeated. Throws DYNO_NOT_RUNNING when the dyno has no SSH
-   * server, or what `callJson` throws.
+   * Lets the holder of the key (in OpenSSH's form) into the dyno. Harmless when repeated. Throws
+   * DYNO_NOT_RUNNING when the dyno has no SSH server, or what `callJson` throws.
    */
   register(dyno: string, publicKey: string, signal: AbortSignal): Promise<Reservation>;
   /** Names of the dynos whose SSH server is registered. */
@@ -19,7 +19,10 @@ export interface ExecManager {
 export interface ExecManagerOptions {
   readonly app: string;
   readonly settings: Pick<HerokuSettings, 'execUrl' | 'headers'>;
-  /** The app's config var HEROKU_EXEC_URL, from the add-on of old: another service, with credentials of its own. */
+  /**
+   * The app's config var HEROKU_EXEC_URL, from the add-on of old: another service, with credentials
+   * of its own.
+   */
   readonly addonUrl: string | undefined;
   readonly credentials: Credentials;
   readonly http: HttpPorts;
@@ -66,7 +69,8 @@ type Ask = (
 function asker({ app, settings, addonUrl, credentials, http }: ExecManagerOptions): Ask {
   const text = addonUrl ?? settings.execUrl ?? EXEC_MANAGER_URL;
   const named = parseUrl('HEROKU_EXEC_URL', text, addonUrl === undefined);
-  // Whoever may set the app's config vars names the add-on's host: what is meant for Heroku does not go there.
+  // Whoever may set the app's config vars names the add-on's host: what is meant for Heroku does
+  // not go there.
   const common = addonUrl === undefined ? settings.headers : {};
   const base = `${named.protocol}//${named.host}${addonUrl === undefined ? '/api/v2' : '/api/v1'}`;
   const own = addonUrl === undefined ? undefined : credentialsOf(named);

@@ -28,8 +28,8 @@ export interface HerokuTransportOptions {
 const SSH_PORT = 80;
 
 /**
- * The way into one dyno: the key is registered anew for each connection, for a dyno that restarted knows nothing of it. Throws what `register`
- * and an SSH connection throw.
+ * The way into one dyno: the key is registered anew for each connection, for a dyno that restarted
+ * knows nothing of it. Throws what `register` and an SSH connection throw.
  */
 export function herokuTransport(options: HerokuTransportOptions): Transport {
   const { app, dyno, manager, dial, agentPort, clock, logger } = options;

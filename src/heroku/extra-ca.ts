@@ -16,7 +16,10 @@ export function readExtraCa(path: string): string {
   return text;
 }
 
-/** The certificates of one tunnel: the file is read anew each time, and what it held last counts while it can't be. */
+/**
+ * The certificates of one tunnel: the file is read anew each time, and what it held last counts
+ * while it can't be.
+ */
 export class ExtraCa {
   #path: string | undefined;
   #text: string | undefined;

@@ -17,7 +17,10 @@ export interface Formation {
 /** Started for one task and gone after it: only reached when they are named. */
 const ONE_OFF = ['run', 'release', 'scheduler'];
 
-/** Which of an app's dynos the selectors mean: `web.1` that dyno, `web` all of the type, no selector the whole formation. */
+/**
+ * Which of an app's dynos the selectors mean: `web.1` that dyno, `web` all of the type, no selector
+ * the whole formation.
+ */
 export function formationOf(dynos: readonly Dyno[], selectors: readonly string[]): Formation {
   const isWanted = (dyno: Dyno): boolean =>
     selectors.length === 0
@@ -32,7 +35,10 @@ export function formationOf(dynos: readonly Dyno[], selectors: readonly string[]
   };
 }
 
-/** For a beginning, when it is too early to wait for what is not there: throws DYNO_NOT_FOUND, or DYNO_NOT_RUNNING when none is up. */
+/**
+ * For a beginning, when it is too early to wait for what is not there: throws DYNO_NOT_FOUND, or
+ * DYNO_NOT_RUNNING when none is up.
+ */
 export function requireRunning(
   app: string,
   dynos: readonly Dyno[],
@@ -83,7 +89,10 @@ function list(dynos: readonly Dyno[]): string {
     .join(', ');
 }
 
-/** Whether the dyno of this name is meant: by its name, or its type. All are where there is no selector. */
+/**
+ * Whether the dyno of this name is meant: by its name, or its type. All are where there is no
+ * selector.
+ */
 export function isSelected(name: string, selectors: readonly string[]): boolean {
   const type = name.split('.')[0] ?? '';
   return selectors.length === 0 || selectors.includes(name) || selectors.includes(type);

@@ -15,7 +15,10 @@ export interface RemoteQuestion {
   readonly gitHosts: HerokuSettings['gitHosts'];
 }
 
-/** The app that a git remote leads to. Throws USAGE when it is not clear which, and APP_NOT_FOUND when `-r` names no such remote. */
+/**
+ * The app that a git remote leads to. Throws USAGE when it is not clear which, and APP_NOT_FOUND
+ * when `-r` names no such remote.
+ */
 export async function appOfRemote(question: RemoteQuestion): Promise<string> {
   const { folder, remote, gitHosts } = question;
   const remotes = parseRemotes(await git(folder, ['remote', '-v']));
@@ -41,7 +44,10 @@ export async function appOfRemote(question: RemoteQuestion): Promise<string> {
   return first.app;
 }
 
-/** The app in a remote's URL: `https://git.heroku.com/APP.git`, `git@heroku.com:APP.git`, `ssh://git@heroku.com/APP.git`. */
+/**
+ * The app in a remote's URL: `https://git.heroku.com/APP.git`, `git@heroku.com:APP.git`,
+ * `ssh://git@heroku.com/APP.git`.
+ */
 export function appOfUrl(url: string, gitHosts: HerokuSettings['gitHosts']): string | undefined {
   const host = (name: string): string => name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const forms = [

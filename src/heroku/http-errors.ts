@@ -89,7 +89,10 @@ const PROXY_HINT =
 const UNTRUSTED = /SELF_SIGNED|UNABLE_TO|CERT_UNTRUSTED|CERT_SIGNATURE/;
 const TLS = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/;
 
-/** What an HTTP proxy answers instead of leading on (its library says it in words alone), or its like for a SOCKS proxy. */
+/**
+ * What an HTTP proxy answers instead of leading on (its library says it in words alone), or its
+ * like for a SOCKS proxy.
+ */
 export function proxyRefusal(error: unknown): number | undefined {
   const root = rootOf(error);
   if (root instanceof EpmuxError)
@@ -141,7 +144,10 @@ function later(answer: HttpAnswer): string {
   return answer.retryAfter === null ? '' : ` (Retry-After: ${answer.retryAfter.slice(0, 40)})`;
 }
 
-/** Heroku's `id` and `message` (or the manager's `error`), on one line and without secrets: ` (unauthorized: Invalid credentials provided.)`. */
+/**
+ * Heroku's `id` and `message` (or the manager's `error`), on one line and without secrets:
+ * ` (unauthorized: Invalid credentials provided.)`.
+ */
 function words(call: HttpCall, text: string): string {
   const names = ['id', 'error', 'message'];
   const parts = names.map((name) => field(text, name)).filter((part) => part !== undefined);

@@ -29,8 +29,8 @@ export async function callJson(
 }
 
 /**
- * Throws HEROKU_AUTH_REFUSED, HEROKU_FORBIDDEN, APP_NOT_FOUND (404), HEROKU_RATE_LIMITED, HEROKU_UNAVAILABLE,
- * HEROKU_ANSWER_INVALID, or the abort's error.
+ * Throws HEROKU_AUTH_REFUSED, HEROKU_FORBIDDEN, APP_NOT_FOUND (404), HEROKU_RATE_LIMITED,
+ * HEROKU_UNAVAILABLE, HEROKU_ANSWER_INVALID, or the abort's error.
  */
 export async function askJson(
   call: HttpCall,

@@ -11,7 +11,10 @@ export interface SshKeyPair {
 const TYPE = 'ssh-rsa';
 const BITS = 2_048;
 
-/** A new key pair of the kind that the exec manager takes. Made off the main thread; takes about 0.1 s, at times a second. */
+/**
+ * A new key pair of the kind that the exec manager takes. Made off the main thread; takes about 0.1
+ * s, at times a second.
+ */
 export async function makeSshKeys(): Promise<SshKeyPair> {
   const { publicKey, privateKey } = await promisify(generateKeyPair)('rsa', {
     modulusLength: BITS,

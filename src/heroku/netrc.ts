@@ -16,8 +16,9 @@ const SPACE = /\s/;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
 
 /**
- * The first entry for the machine, as netrc(5), curl and the Heroku CLI read it: words anywhere on lines, `"quoted words"` with backslashes,
- * `#` up to the line's end where a keyword could stand, and `macdef` up to an empty line. `default` is no entry for any machine here: a key for whomever
+ * The first entry for the machine, as netrc(5), curl and the Heroku CLI read it: words anywhere on
+ * lines, `"quoted words"` with backslashes, `#` up to the line's end where a keyword could stand,
+ * and `macdef` up to an empty line. `default` is no entry for any machine here: a key for whomever
  * is no key for Heroku.
  */
 export function netrcEntry(text: string, machine: string): NetrcEntry | undefined {

@@ -15,7 +15,9 @@ export interface AppInfo {
   readonly stack: string | undefined;
 }
 
-/** The platform API as far as one app's Exec needs it. Each call may throw what `callJson` throws. */
+/**
+ * The platform API as far as one app's Exec needs it. Each call may throw what `callJson` throws.
+ */
 export interface Platform {
   readonly app: string;
   info(signal: AbortSignal): Promise<AppInfo>;

@@ -20,8 +20,9 @@ const EXEC_BUILDPACKS = ['https://github.com/heroku/exec-buildpack', 'urn:buildp
 const ADDON_VAR = 'HEROKU_EXEC_URL';
 
 /**
- * Asks Heroku, all at once: a new connection takes longer than an answer. Changes nothing. What the app itself is counts first: a Fir app has none of the
- * rest, and whoever may not see the app learns that rather than what follows from it.
+ * Asks Heroku, all at once: a new connection takes longer than an answer. Changes nothing. What the
+ * app itself is counts first: a Fir app has none of the rest, and whoever may not see the app
+ * learns that rather than what follows from it.
  */
 export async function execFacts(platform: ExecQuestions, signal: AbortSignal): Promise<ExecFacts> {
   const needed = new AbortController();
@@ -50,8 +51,9 @@ export interface Preflight {
 }
 
 /**
- * An app that Exec leads into, and its dynos, asked at once. Throws EXEC_UNSUPPORTED, EXEC_NEEDS_BUILDPACK or EXEC_DISABLED, or what asking throws; what is
- * wrong with the app counts before what is wrong with its dynos.
+ * An app that Exec leads into, and its dynos, asked at once. Throws EXEC_UNSUPPORTED,
+ * EXEC_NEEDS_BUILDPACK or EXEC_DISABLED, or what asking throws; what is wrong with the app counts
+ * before what is wrong with its dynos.
  */
 export async function preflight(
   platform: ExecQuestions & Pick<Platform, 'dynos'>,
@@ -92,7 +94,10 @@ export function execObstacle(facts: ExecFacts): EpmuxError | undefined {
   return undefined;
 }
 
-/** The next step where Exec is off; `command` names the app, for the folder may stand for another one. */
+/**
+ * The next step where Exec is off; `command` names the app, for the folder may stand for another
+ * one.
+ */
 export function enableHint(command: string): string {
   return `run \`${command} --yes\`: it enables Heroku Exec, and ALL dynos restart`;
 }

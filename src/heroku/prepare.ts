@@ -7,8 +7,10 @@ import { EXEC_MANAGER_URL, herokuSettings } from './settings.ts';
 const FIRST_QUESTIONS = 4;
 
 /**
- * Begins what the way into an app's dynos takes whatever Heroku will say, before it is asked: a pair of keys, connections to its API (those that are then
- * used, none more), and one to the exec manager where that is another host. Nothing is sent on them. What is wrong with the environment is for whoever asks to find.
+ * Begins what the way into an app's dynos takes whatever Heroku will say, before it is asked: a
+ * pair of keys, connections to its API (those that are then used, none more), and one to the exec
+ * manager where that is another host. Nothing is sent on them. What is wrong with the environment
+ * is for whoever asks to find.
  */
 export function prepareHeroku(env: NodeJS.ProcessEnv): void {
   prepareSshKeys();

@@ -30,7 +30,10 @@ export interface ProxiedFetch {
   close(): void;
 }
 
-/** For one call: a proxy keeps no connection that nobody uses. The library is loaded by those who have a proxy. */
+/**
+ * For one call: a proxy keeps no connection that nobody uses. The library is loaded by those who
+ * have a proxy.
+ */
 export async function proxiedFetch(
   proxy: ProxySettings,
   clock: Clock,

@@ -1,7 +1,10 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import { parseSocksProxy } from '../transport/socks-url.ts';
 
-/** What says that calls go through a proxy, the first that is set: the order of Heroku's own CLI, then what curl knows besides. */
+/**
+ * What says that calls go through a proxy, the first that is set: the order of Heroku's own CLI,
+ * then what curl knows besides.
+ */
 const VARIABLES = [
   'HTTPS_PROXY',
   'https_proxy',
@@ -31,7 +34,10 @@ export function proxyVariables(env: NodeJS.ProcessEnv): ProxyVariables {
   return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
 }
 
-/** The one of `--via`, for every host; else the one that the environment names. Throws USAGE or CONFIG_INVALID, without the URL. */
+/**
+ * The one of `--via`, for every host; else the one that the environment names. Throws USAGE or
+ * CONFIG_INVALID, without the URL.
+ */
 export function proxySettings(
   env: NodeJS.ProcessEnv | ProxyVariables,
   via: string | undefined,
@@ -55,7 +61,10 @@ export function isSocks(url: URL): boolean {
   return /^socks5h?:$/.test(url.protocol);
 }
 
-/** Whether calls to this URL go through it. One in clear text is for this machine alone and never does. */
+/**
+ * Whether calls to this URL go through it. One in clear text is for this machine alone and never
+ * does.
+ */
 export function isProxied(url: URL, { noProxy }: ProxySettings): boolean {
   if (url.protocol !== 'https:') return false;
   const host = url.hostname.toLowerCase();

@@ -2,7 +2,9 @@ import type { EpmuxError } from '../protocol/errors.ts';
 import type { Failure, HttpPorts } from './http-call.ts';
 
 const MAX_TRIES = 4;
-/** The first wait is drawn from 0 up to this, each further one from 0 up to twice the one before. */
+/**
+ * The first wait is drawn from 0 up to this, each further one from 0 up to twice the one before.
+ */
 const FIRST_WAIT_MS = 500;
 /** What is waited in all before further tries of one call, unless its caller has less time. */
 export const PATIENCE_MS = 60_000;
@@ -11,7 +13,10 @@ export const PATIENCE_MS = 60_000;
 const MIN_SPARED_MS = 60_000;
 const MAX_SPARED_MS = 3_600_000;
 
-/** How long to wait before the next try; undefined: it is not tried again, for instance as that would take longer than `leftMs`. */
+/**
+ * How long to wait before the next try; undefined: it is not tried again, for instance as that
+ * would take longer than `leftMs`.
+ */
 export function retryWait(
   failure: Omit<Failure, 'error'>,
   attempt: number,
@@ -33,7 +38,10 @@ export function retryAfterMs(header: string | null, wallNow: number): number | u
   return Number.isNaN(date) ? undefined : Math.max(0, date - wallNow);
 }
 
-/** How long Heroku is not asked again by itself after this error; undefined where it did not want fewer questions. */
+/**
+ * How long Heroku is not asked again by itself after this error; undefined where it did not want
+ * fewer questions.
+ */
 export function sparedMs({ code, details }: EpmuxError): number | undefined {
   if (code !== 'HEROKU_RATE_LIMITED') return undefined;
   const toldMs = Number(details?.['retryAfterMs'] ?? 0);

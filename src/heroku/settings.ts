@@ -1,6 +1,9 @@
 import { EpmuxError } from '../protocol/errors.ts';
 
-/** Where Heroku is, as the caller's environment has it. Plain data, so that a daemon can be given it; `headers` may hold secrets. */
+/**
+ * Where Heroku is, as the caller's environment has it. Plain data, so that a daemon can be given
+ * it; `headers` may hold secrets.
+ */
 export interface HerokuSettings {
   /** Without a trailing slash. */
   readonly apiUrl: string;
@@ -32,7 +35,10 @@ export const EXEC_MANAGER_URL = 'https://exec-manager.heroku.com';
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-/** Reads HEROKU_API_URL, HEROKU_HOST, HEROKU_GIT_HOST, HEROKU_EXEC_URL and HEROKU_HEADERS. Throws CONFIG_INVALID. */
+/**
+ * Reads HEROKU_API_URL, HEROKU_HOST, HEROKU_GIT_HOST, HEROKU_EXEC_URL and HEROKU_HEADERS. Throws
+ * CONFIG_INVALID.
+ */
 export function herokuSettings(env: NodeJS.ProcessEnv | HerokuVariables): HerokuSettings {
   const host = env['HEROKU_HOST'] || 'heroku.com';
   const isUrl = /^https?:\/\//.test(host);
@@ -51,8 +57,9 @@ export function herokuSettings(env: NodeJS.ProcessEnv | HerokuVariables): Heroku
 }
 
 /**
- * The key travels in each call: in clear text it may reach this machine alone, and only where the person's own environment says so (`isOwn`). Throws
- * CONFIG_INVALID, without the URL: it may hold a password.
+ * The key travels in each call: in clear text it may reach this machine alone, and only where the
+ * person's own environment says so (`isOwn`). Throws CONFIG_INVALID, without the URL: it may hold a
+ * password.
  */
 export function parseUrl(name: string, text: string, isOwn = true): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;

@@ -11,7 +11,10 @@ export interface ListPart<T> {
 const FIRST_RANGE = 'id ..; max=1000';
 const MAX_PARTS = 10;
 
-/** All of a list that Heroku gives in parts, `part` by `part`. Throws what that throws, and HEROKU_ANSWER_INVALID when there is no end. */
+/**
+ * All of a list that Heroku gives in parts, `part` by `part`. Throws what that throws, and
+ * HEROKU_ANSWER_INVALID when there is no end.
+ */
 export async function wholeList<T>(
   what: string,
   part: (range: string) => Promise<ListPart<T>>,

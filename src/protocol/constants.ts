@@ -1,4 +1,7 @@
-/** Wire constants. Normative in docs/protocol.md; a test ties the two. Tunables live in session/config.ts. */
+/**
+ * Wire constants. Normative in docs/protocol.md; a test ties the two. Tunables live in
+ * session/config.ts.
+ */
 
 export const MAGIC: Uint8Array = Uint8Array.of(0x45, 0x50, 0x4d, 0x55, 0x58, 0x0d, 0x0a, 0x1a);
 export const MAJOR_VERSION = 1;
@@ -18,8 +21,8 @@ export const FRAME_HEADER_BYTES = 8;
 /** A frame with its header. */
 export const MAX_FRAME_BYTES = FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES;
 /**
- * What a DATA frame carries where nothing asks for less: with its header it then fills two packets of an SSH channel,
- * and one read of a socket, without a rest of a few bytes.
+ * What a DATA frame carries where nothing asks for less: with its header it then fills two packets
+ * of an SSH channel, and one read of a socket, without a rest of a few bytes.
  */
 export const PREFERRED_PAYLOAD_BYTES = MAX_PAYLOAD_BYTES - FRAME_HEADER_BYTES;
 

@@ -5,9 +5,15 @@ import { checkHeader, frameName, parsePayload } from './parse.ts';
 
 export interface FrameSink {
   frame(frame: WholeFrame): void;
-  /** A part of a DATA payload, never empty, that still lies in the chunk pushed. `endOfFrame`: nothing of this frame is missing. */
+  /**
+   * A part of a DATA payload, never empty, that still lies in the chunk pushed. `endOfFrame`:
+   * nothing of this frame is missing.
+   */
   data(stream: number, slice: Uint8Array, endOfFrame: boolean): void;
-  /** So many bytes of the reliable sequence have been taken; called before what they complete is handed out. */
+  /**
+   * So many bytes of the reliable sequence have been taken; called before what they complete is
+   * handed out.
+   */
   reliable(bytes: number): void;
 }
 
@@ -36,7 +42,10 @@ class OpenFrame {
     return this.headerBytes > 0 && ((this.header[0] ?? 0) & RELIABLE_BIT) !== 0;
   }
 
-  /** Appends to the payload of a frame that is handed out whole; what it returns is the payload as far as it is there. */
+  /**
+   * Appends to the payload of a frame that is handed out whole; what it returns is the payload as
+   * far as it is there.
+   */
   keep(slice: Uint8Array): Uint8Array {
     if (this.name === undefined) return slice;
     this.assembled ??= new Uint8Array(this.left);
@@ -53,8 +62,9 @@ class OpenFrame {
 }
 
 /**
- * Takes the frames of one pipe as they arrive, in pieces of any size. What breaks a rule of the page is thrown as an EpmuxError
- * (PROTOCOL, or UNSUPPORTED for an unknown frame that is not optional); after that the decoder is of no further use.
+ * Takes the frames of one pipe as they arrive, in pieces of any size. What breaks a rule of the
+ * page is thrown as an EpmuxError (PROTOCOL, or UNSUPPORTED for an unknown frame that is not
+ * optional); after that the decoder is of no further use.
  */
 export class FrameDecoder {
   #frame = new OpenFrame();
@@ -79,7 +89,10 @@ export class FrameDecoder {
     }
   }
 
-  /** At the end of the pipe: the reliable frame that is not complete, if any. The decoder must not be used afterwards. */
+  /**
+   * At the end of the pipe: the reliable frame that is not complete, if any. The decoder must not
+   * be used afterwards.
+   */
   takePartial(): PartialFrame | undefined {
     return this.#partial ?? (this.#frame.reliable ? this.#frame : undefined);
   }

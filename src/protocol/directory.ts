@@ -58,7 +58,8 @@ function encodeNode(node: DirectoryNode): Uint8Array {
   const name = encodeText(node.name);
   const release = encodeText(node.release);
   const entry = Buffer.alloc(NODE_FIXED_BYTES + name.length + release.length);
-  // A name beyond 16 bits of length can't be told; its entry is then longer than any payload and is left out.
+  // A name beyond 16 bits of length can't be told; its entry is then longer than any payload and is
+  // left out.
   entry.writeUInt16BE(Math.min(name.length, 0xffff), 0);
   entry.set(name, 2);
   const at = 2 + name.length;

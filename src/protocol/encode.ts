@@ -43,8 +43,8 @@ const PAYLOADS: PayloadEncoders = {
 };
 
 /**
- * The frame's bytes, header included. Text for a person is cut to its bound, a directory to what fits; anything else that the
- * page's bounds do not allow is an INTERNAL error.
+ * The frame's bytes, header included. Text for a person is cut to its bound, a directory to what
+ * fits; anything else that the page's bounds do not allow is an INTERNAL error.
  */
 export function encodeFrame(frame: Frame): Uint8Array {
   const payload = encodePayload(frame.type, frame);

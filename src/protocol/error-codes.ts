@@ -1,6 +1,6 @@
 /**
- * The closed set of error codes. Each stands in docs/errors.md with its meaning, its exit code and the next step (a test
- * holds the two together).
+ * The closed set of error codes. Each stands in docs/errors.md with its meaning, its exit code and
+ * the next step (a test holds the two together).
  */
 
 export const Exit = {

@@ -1,15 +1,16 @@
 /**
- * The one error class. Errors are recognised by `instanceof EpmuxError` and their code (`EpmuxError.is`), never by their
- * message.
+ * The one error class. Errors are recognised by `instanceof EpmuxError` and their code
+ * (`EpmuxError.is`), never by their message.
  */
 import { ERROR_CODES, type ErrorCode, type ExitCode } from './error-codes.ts';
 
 export { ERROR_CODES, type ErrorCode, Exit, type ExitCode } from './error-codes.ts';
 
 /**
- * Facts that a program acts on, by name; never a secret. HOST_KEY_UNKNOWN: `host` (as known_hosts has it), `keyType`,
- * `fingerprint` (`SHA256:…`). CONNECT_FAILED: `refused`, what for: `credentials` of a proxy, or the `port`, which nobody
- * listens on. USAGE: `unsaid`, what nothing names: the `way`. HEROKU_RATE_LIMITED: `retryAfterMs`, where Heroku said it.
+ * Facts that a program acts on, by name; never a secret. HOST_KEY_UNKNOWN: `host` (as known_hosts
+ * has it), `keyType`, `fingerprint` (`SHA256:…`). CONNECT_FAILED: `refused`, what for:
+ * `credentials` of a proxy, or the `port`, which nobody listens on. USAGE: `unsaid`, what nothing
+ * names: the `way`. HEROKU_RATE_LIMITED: `retryAfterMs`, where Heroku said it.
  */
 export type ErrorDetails = Readonly<Record<string, string>>;
 
@@ -48,7 +49,9 @@ export class EpmuxError extends Error {
     return error instanceof EpmuxError && codes.some((code) => code === error.code);
   }
 
-  /** Errors of ours as they are; anything else as the cause of one that says `what` failed, and why. */
+  /**
+   * Errors of ours as they are; anything else as the cause of one that says `what` failed, and why.
+   */
   static from(error: unknown, code: ErrorCode, what: string): EpmuxError {
     if (error instanceof EpmuxError) return error;
     return new EpmuxError(code, `${what}: ${messageOf(error)}`, { cause: error });

@@ -2,12 +2,15 @@ import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES, MAX_TEXT_BYTES } from './constan
 import type { Directory } from './directory.ts';
 
 /**
- * The priority class a stream is opened with; bulk also applies to an interactive stream while it sends much. All of
- * ours are opened interactive so far.
+ * The priority class a stream is opened with; bulk also applies to an interactive stream while it
+ * sends much. All of ours are opened interactive so far.
  */
 export type StreamClass = 'interactive' | 'bulk';
 
-/** Why a stream or a session ended: a wire code (docs/protocol.md, 6) and a text for a person, possibly empty. */
+/**
+ * Why a stream or a session ended: a wire code (docs/protocol.md, 6) and a text for a person,
+ * possibly empty.
+ */
 export interface EndReason {
   readonly code: number;
   readonly text: string;
@@ -39,7 +42,10 @@ export interface TailFrame {
   readonly payload: Uint8Array;
 }
 
-/** Every frame of docs/protocol.md. Positions and limits are integers below 2^53, stream ids of 32 bits. */
+/**
+ * Every frame of docs/protocol.md. Positions and limits are integers below 2^53, stream ids of 32
+ * bits.
+ */
 export type Frame =
   | { readonly type: 'PROOF'; readonly proof: Uint8Array }
   | Reasoned<'REFUSE'>

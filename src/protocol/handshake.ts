@@ -47,8 +47,8 @@ const OTHER = { daemon: 'agent', agent: 'daemon' } as const satisfies Record<Rol
 type HandshakeFrame = Extract<WholeFrame, { type: 'PROOF' | 'REFUSE' | 'ATTACH' }>;
 
 /**
- * What both ends do alike. No more is kept than one hello or frame and the chunk that completes it: lengths are checked before
- * waiting for what they announce.
+ * What both ends do alike. No more is kept than one hello or frame and the chunk that completes it:
+ * lengths are checked before waiting for what they announce.
  */
 abstract class Handshake<Result> {
   readonly #role: RoleName;
@@ -125,7 +125,10 @@ abstract class Handshake<Result> {
     }
   }
 
-  /** The next frame, which has to be of type `expected`; undefined while it is not there. Throws what a REFUSE says. */
+  /**
+   * The next frame, which has to be of type `expected`; undefined while it is not there. Throws
+   * what a REFUSE says.
+   */
   protected nextFrame<T extends 'PROOF' | 'ATTACH'>(
     expected: T,
   ): Extract<HandshakeFrame, { type: T }> | undefined {
@@ -196,7 +199,10 @@ abstract class Handshake<Result> {
   }
 }
 
-/** Pure: bytes in, bytes to send and at last a result out. Sends PROOF and ATTACH as soon as the agent's hello is there. */
+/**
+ * Pure: bytes in, bytes to send and at last a result out. Sends PROOF and ATTACH as soon as the
+ * agent's hello is there.
+ */
 export class DaemonHandshake extends Handshake<DaemonHandshakeResult> {
   readonly #attach: () => Uint8Array;
 

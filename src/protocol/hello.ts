@@ -90,8 +90,9 @@ function attribute(type: number, value: Uint8Array): Uint8Array {
 }
 
 /**
- * The other end's hello at the beginning of `bytes`, as soon as it is there in full; undefined while it is not. Errors:
- * NOT_AN_AGENT where the magic is not (the message shows what came instead), PROTOCOL for a length or a role that can't be.
+ * The other end's hello at the beginning of `bytes`, as soon as it is there in full; undefined
+ * while it is not. Errors: NOT_AN_AGENT where the magic is not (the message shows what came
+ * instead), PROTOCOL for a length or a role that can't be.
  */
 export function readHello(bytes: Uint8Array, expected: RoleName): Hello | undefined {
   checkMagic(bytes, expected);
@@ -153,7 +154,10 @@ export function agreeOnMinor(peer: Hello): number {
   return peer.highestMajor > MAJOR_VERSION ? MINOR_VERSION : Math.min(MINOR_VERSION, peer.minor);
 }
 
-/** Only after the proof. Errors: UNSUPPORTED for an unknown required attribute, PROTOCOL for malformed ones. */
+/**
+ * Only after the proof. Errors: UNSUPPORTED for an unknown required attribute, PROTOCOL for
+ * malformed ones.
+ */
 export function readAttributes(hello: Hello, role: RoleName, minor: number): PeerInfo {
   const reader = new PayloadReader(hello.attributes, 'hello');
   const values = new Map<number, Uint8Array>();

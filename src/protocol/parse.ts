@@ -49,7 +49,10 @@ export function frameName(type: number): Frame['type'] | undefined {
   return NAMES.get(type);
 }
 
-/** Refuses a header whose payload length or stream id the page does not allow, before any of the payload is there. */
+/**
+ * Refuses a header whose payload length or stream id the page does not allow, before any of the
+ * payload is there.
+ */
 export function checkHeader(name: Frame['type'], length: number, stream: number): void {
   const shape = FRAME_SHAPES[name];
   if (length < shape.minBytes || length > shape.maxBytes) {

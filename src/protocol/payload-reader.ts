@@ -3,7 +3,9 @@ import { EpmuxError } from './errors.ts';
 const strictText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const lenientText = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Reads fields off one payload that is there in full; whatever does not fit is a PROTOCOL error. */
+/**
+ * Reads fields off one payload that is there in full; whatever does not fit is a PROTOCOL error.
+ */
 export class PayloadReader {
   readonly #bytes: Uint8Array;
   readonly #what: string;

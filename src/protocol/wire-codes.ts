@@ -46,7 +46,10 @@ const MEANINGS: { readonly [Name in WireCodeName]: WireMeaning } = {
   COOKIE: { error: 'COOKIE_REFUSED', message: 'the node refused the cookie' },
 };
 
-/** What is said to the other end when this error is the reason; codes that are not here are ENDPOINT_GONE. */
+/**
+ * What is said to the other end when this error is the reason; codes that are not here are
+ * ENDPOINT_GONE.
+ */
 const WIRE_CODES: { readonly [Code in ErrorCode]?: WireCodeName } = {
   PROTOCOL: 'PROTOCOL',
   VERSION_MISMATCH: 'VERSION',

@@ -22,7 +22,10 @@ export function hostOf({ hostname }: Pick<URL, 'hostname'>): string {
   return hostname.replace(/^\[|\]$/g, '');
 }
 
-/** `host` or `host:port` in its parts, an IPv6 host in brackets. Undefined: the text is none of these. */
+/**
+ * `host` or `host:port` in its parts, an IPv6 host in brackets. Undefined: the text is none of
+ * these.
+ */
 export function splitHostPort(
   text: string,
 ): { readonly host: string; readonly port: string | undefined } | undefined {

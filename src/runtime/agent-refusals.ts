@@ -1,7 +1,10 @@
 /** What the errors of an attach tell of the agent that was to be attached to. */
 import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
 
-/** Why no session comes of what listens, or does not listen, on the agent's port: with these another agent may be pushed. */
+/**
+ * Why no session comes of what listens, or does not listen, on the agent's port: with these another
+ * agent may be pushed.
+ */
 const NOT_THIS_AGENT: Partial<Record<ErrorCode, string>> = {
   AGENT_MISSING: 'no agent listens there',
   NOT_AN_AGENT: 'what listens there is no agent',
@@ -12,9 +15,15 @@ const NOT_THIS_AGENT: Partial<Record<ErrorCode, string>> = {
 };
 /** With these `--agent auto` goes without one; with the others a person would want to know. */
 export const GOES_WITHOUT = ['AGENT_MISSING', 'NOT_AN_AGENT', 'SECRET_MISSING'] as const;
-/** Who answers so has not proved to be the agent: that one may have the session still, and be back on its port in a moment. */
+/**
+ * Who answers so has not proved to be the agent: that one may have the session still, and be back
+ * on its port in a moment.
+ */
 const UNPROVED = ['SECRET_REFUSED', 'VERSION_MISMATCH', 'UNSUPPORTED'] as const;
-/** The agent that was pushed is gone, or something else has its port now, which is nobody else's while that agent lives. */
+/**
+ * The agent that was pushed is gone, or something else has its port now, which is nobody else's
+ * while that agent lives.
+ */
 export const PUSHED_IS_GONE = ['AGENT_MISSING', 'NOT_AN_AGENT', ...UNPROVED] as const;
 
 export function isUnproved(error: EpmuxError): boolean {
@@ -32,7 +41,10 @@ export function foundInstead({ code }: EpmuxError): string {
 
 const OR_WITHOUT = 'start `epmux agent` there, or drop `--agent require`';
 
-/** What the person is told whose link has none. `cannotPush`: why none can be pushed either; `isByChoice`: it could go without. */
+/**
+ * What the person is told whose link has none. `cannotPush`: why none can be pushed either;
+ * `isByChoice`: it could go without.
+ */
 export function withoutAny(
   refusal: EpmuxError,
   cannotPush: string | undefined,

@@ -5,8 +5,9 @@ import type { BytePipe } from './pipe.ts';
 import type { SessionDriver } from './session-driver.ts';
 
 /**
- * Daemon: runs the handshake on a new pipe and gives it to the session, new or to be resumed; `onAttached` or `onPipeLost` follow. Takes the
- * pipe over. Errors: those of `openDaemonPipe`. One call at a time for each driver.
+ * Daemon: runs the handshake on a new pipe and gives it to the session, new or to be resumed;
+ * `onAttached` or `onPipeLost` follow. Takes the pipe over. Errors: those of `openDaemonPipe`. One
+ * call at a time for each driver.
  */
 export async function attachSession(
   driver: SessionDriver,

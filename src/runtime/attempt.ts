@@ -20,8 +20,8 @@ export interface Settle<T> {
 export type Undo = (error: EpmuxError) => void;
 
 /**
- * One step that has to come to an outcome. Success, failure, the limit and the abort race: the first wins and the rest is
- * ignored. What `begin` returns is called once on anything but success.
+ * One step that has to come to an outcome. Success, failure, the limit and the abort race: the
+ * first wins and the rest is ignored. What `begin` returns is called once on anything but success.
  */
 export function attempt<T>(limits: AttemptLimits, begin: (settle: Settle<T>) => Undo | undefined) {
   const { signal, clock } = limits;
@@ -63,7 +63,10 @@ export function attempt<T>(limits: AttemptLimits, begin: (settle: Settle<T>) => 
   });
 }
 
-/** What the work comes to, unless the abort is first: the work goes on then, and what comes of it is nobody's. */
+/**
+ * What the work comes to, unless the abort is first: the work goes on then, and what comes of it is
+ * nobody's.
+ */
 export function unlessAborted<T>(work: Promise<T>, what: string, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(abortError(what, signal));

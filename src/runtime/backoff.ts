@@ -10,8 +10,8 @@ export interface BackoffOptions {
 export const BACKOFF_DEFAULTS = { firstMs: 200, maxMs: 30_000 } as const;
 
 /**
- * Waits between attempts with decorrelated jitter: each is drawn between the shortest and three times the one before, so that
- * many clients cut at once do not come back at once.
+ * Waits between attempts with decorrelated jitter: each is drawn between the shortest and three
+ * times the one before, so that many clients cut at once do not come back at once.
  */
 export class Backoff {
   readonly #options: BackoffOptions;

@@ -12,12 +12,16 @@ export interface BoundedFile {
 /** A pipe in the file's place must not keep a thread waiting for its writer. */
 const AT_ONCE = constants.O_RDONLY | constants.O_NONBLOCK;
 
-/** A file system that has gone away holds one of the process's few threads for each, and not for each who asks. */
+/**
+ * A file system that has gone away holds one of the process's few threads for each, and not for
+ * each who asks.
+ */
 const underWay = new Map<string, Promise<BoundedFile>>();
 
 /**
- * Reads the first `maxBytes` of a file, also of one in /proc, which has no size. Of a pipe or a device nothing is read. Who asks while it is read
- * already is given the same. Throws what the system says.
+ * Reads the first `maxBytes` of a file, also of one in /proc, which has no size. Of a pipe or a
+ * device nothing is read. Who asks while it is read already is given the same. Throws what the
+ * system says.
  */
 export function readBounded(path: string, maxBytes: number): Promise<BoundedFile> {
   const key = `${maxBytes} ${path}`;
@@ -46,7 +50,10 @@ async function readOnce(path: string, maxBytes: number): Promise<BoundedFile> {
   }
 }
 
-/** As `readBounded`. `waits`: a pipe is read too, up to its end, as one that a person names for this very process: `<(…)`. */
+/**
+ * As `readBounded`. `waits`: a pipe is read too, up to its end, as one that a person names for this
+ * very process: `<(…)`.
+ */
 export function readBoundedSync(path: string, maxBytes: number, waits = false): BoundedFile {
   const file = openSync(path, waits ? constants.O_RDONLY : AT_ONCE);
   try {
@@ -69,7 +76,10 @@ function isWaitedFor(stat: Stats): boolean {
   return stat.isFIFO() || stat.isCharacterDevice();
 }
 
-/** `buffer` has room for a byte more than may be taken: by that a longer file is told from a full one. */
+/**
+ * `buffer` has room for a byte more than may be taken: by that a longer file is told from a full
+ * one.
+ */
 function bounded(buffer: Buffer, length: number, stat: Stats): BoundedFile {
   const maxBytes = buffer.length - 1;
   return {

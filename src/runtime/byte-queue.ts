@@ -5,7 +5,10 @@ import { keepRead } from './lent-reads.ts';
 const BIG_BYTES = 2_048;
 const BLOCK_BYTES = 16_384;
 
-/** Bytes that wait, in the order and in about the memory of their own, however small the pieces are that they come in. */
+/**
+ * Bytes that wait, in the order and in about the memory of their own, however small the pieces are
+ * that they come in.
+ */
 export class ByteQueue {
   #pieces: Uint8Array[] = [];
   readonly #copied = new Pieces();

@@ -2,7 +2,10 @@
 export type Cancel = () => void;
 
 export interface Clock {
-  /** Milliseconds on a monotonic clock with an arbitrary origin. It may or may not go on while the machine sleeps. */
+  /**
+   * Milliseconds on a monotonic clock with an arbitrary origin. It may or may not go on while the
+   * machine sleeps.
+   */
   now(): number;
   /** Milliseconds since the epoch: for people, and to notice a sleep. */
   wallNow(): number;

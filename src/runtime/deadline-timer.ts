@@ -14,7 +14,10 @@ export class DeadlineTimer {
     this.#fire = fire;
   }
 
-  /** A timer that stands too early is left alone: setting it anew for each byte would cost more than one idle wake. */
+  /**
+   * A timer that stands too early is left alone: setting it anew for each byte would cost more than
+   * one idle wake.
+   */
   arm(): void {
     const at = this.#deadline();
     if (at === Number.POSITIVE_INFINITY || (this.#wake?.at ?? Number.POSITIVE_INFINITY) <= at)

@@ -2,7 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { EpmuxError } from '../protocol/errors.ts';
 import { systemCode } from './system-error.ts';
 
-/** For files, epmd and whatever else a process opens for a moment, and for a connection to it that says what is wrong. */
+/**
+ * For files, epmd and whatever else a process opens for a moment, and for a connection to it that
+ * says what is wrong.
+ */
 const RESERVE = 16;
 /** How long "none is free" holds: looking costs the more the more are open. */
 const NONE_FREE_MS = 100;
@@ -32,8 +35,9 @@ export function isExhaustion(error: unknown): boolean {
 }
 
 /**
- * Says no to a connection that would take one of the last descriptors, so that what is open goes on and new ones are refused with a reason, rather
- * than by whatever call is the next to fail. Where the system does not tell how many there are it says yes.
+ * Says no to a connection that would take one of the last descriptors, so that what is open goes on
+ * and new ones are refused with a reason, rather than by whatever call is the next to fail. Where
+ * the system does not tell how many there are it says yes.
  */
 export class Descriptors {
   readonly #count: () => DescriptorCount | undefined;
@@ -50,7 +54,10 @@ export class Descriptors {
     this.#count = count;
   }
 
-  /** `open` opens one connection, or fails. Fails with BUSY instead when no descriptor can be spared for it. */
+  /**
+   * `open` opens one connection, or fails. Fails with BUSY instead when no descriptor can be spared
+   * for it.
+   */
   async opening<T>(open: () => Promise<T>): Promise<T> {
     const refusal = this.refusal();
     if (refusal !== undefined) throw new EpmuxError('BUSY', refusal);
@@ -62,7 +69,9 @@ export class Descriptors {
     }
   }
 
-  /** Why a connection more has to be refused at this moment, for a person; undefined: there is room. */
+  /**
+   * Why a connection more has to be refused at this moment, for a person; undefined: there is room.
+   */
   refusal(): string | undefined {
     if (this.#credit > 0) {
       this.#credit -= 1;

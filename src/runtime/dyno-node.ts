@@ -1,4 +1,7 @@
-/** The Node that a dyno has: for whoever brings it an agent, and for whoever says beforehand whether that is possible. */
+/**
+ * The Node that a dyno has: for whoever brings it an agent, and for whoever says beforehand whether
+ * that is possible.
+ */
 
 /** The oldest release of Node.js, by its first number, that the agent runs on. */
 export const MIN_NODE = 20;

@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events';
 
 /**
- * Does the work with a signal that aborts with the first of two. Nothing of it is left with them: of `AbortSignal.any` Node 20 keeps a record with each
- * source for as long as that lives, which for a carrier or a tunnel is days.
+ * Does the work with a signal that aborts with the first of two. Nothing of it is left with them:
+ * of `AbortSignal.any` Node 20 keeps a record with each source for as long as that lives, which for
+ * a carrier or a tunnel is days.
  */
 export async function withEither<T>(
   first: AbortSignal,

@@ -31,8 +31,8 @@ export interface EpmdLimits extends Pick<AttemptLimits, 'clock' | 'limitMs' | 's
 const ANSWER_MS = 3_000;
 
 /**
- * The names registered. Fails with NO_EPMD where none answers, EPMD_PROTOCOL where something else does, BUSY when no
- * descriptor is left here, and the abort's error.
+ * The names registered. Fails with NO_EPMD where none answers, EPMD_PROTOCOL where something else
+ * does, BUSY when no descriptor is left here, and the abort's error.
  */
 export async function askNames(
   epmd: Address,
@@ -41,7 +41,10 @@ export async function askNames(
   return (await ask(epmd, { kind: 'names' }, namesAnswer(), options)).names;
 }
 
-/** Where the node registered as `name` listens; undefined: epmd knows no such node. Fails as `askNames` does. */
+/**
+ * Where the node registered as `name` listens; undefined: epmd knows no such node. Fails as
+ * `askNames` does.
+ */
 export async function askNode(
   epmd: Address,
   name: string,
@@ -51,8 +54,8 @@ export async function askNode(
 }
 
 /**
- * Puts one question to the epmd at the pipe's other end, and closes the pipe. Fails with EPMD_PROTOCOL, TIMEOUT, the
- * abort's error, or what broke the pipe.
+ * Puts one question to the epmd at the pipe's other end, and closes the pipe. Fails with
+ * EPMD_PROTOCOL, TIMEOUT, the abort's error, or what broke the pipe.
  */
 export async function askEpmdOver<T>(
   pipe: BytePipe,

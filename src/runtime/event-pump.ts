@@ -11,7 +11,9 @@ export interface EventPumpOptions {
   readonly onFault: (cause: unknown, event: SessionEvent) => void;
 }
 
-/** Hands out a session's events in order; what comes while it does is handed out by the same loop. */
+/**
+ * Hands out a session's events in order; what comes while it does is handed out by the same loop.
+ */
 export class EventPump {
   readonly #options: EventPumpOptions;
   #running = false;

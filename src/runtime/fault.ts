@@ -6,7 +6,10 @@ export function faultOf(what: string, cause: unknown): EpmuxError {
   return new EpmuxError('INTERNAL', `${what} failed: ${why}`, { cause });
 }
 
-/** Throws from a stack of its own: whoever called goes on, and the process hears of an uncaught exception. */
+/**
+ * Throws from a stack of its own: whoever called goes on, and the process hears of an uncaught
+ * exception.
+ */
 export function throwAlone(error: EpmuxError): void {
   queueMicrotask(() => {
     throw error;

@@ -3,8 +3,9 @@ import { keepRead } from './lent-reads.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
 
 /**
- * A pipe that can change its owner: after `release` it is as if it had never been started, and what comes meanwhile is kept for
- * the next `start`. The pipe below is paused while nobody owns it, so little does.
+ * A pipe that can change its owner: after `release` it is as if it had never been started, and what
+ * comes meanwhile is kept for the next `start`. The pipe below is paused while nobody owns it, so
+ * little does.
  */
 export class HandoverPipe implements BytePipe {
   readonly #pipe: BytePipe;

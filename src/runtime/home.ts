@@ -25,7 +25,9 @@ export function xdgFolder(env: Environment, name: `XDG_${string}`): string | und
   return value !== undefined && isAbsolute(value) ? value : undefined;
 }
 
-/** Where Erlang has the second place of its cookie: its `filename:basedir(user_config, "erlang")`. */
+/**
+ * Where Erlang has the second place of its cookie: its `filename:basedir(user_config, "erlang")`.
+ */
 export function erlangConfig(
   env: Environment,
   platform: NodeJS.Platform = process.platform,

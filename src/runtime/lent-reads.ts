@@ -15,17 +15,19 @@ type OnBytes = (chunk: Uint8Array) => void;
 export type OnRead = (this: Socket, bytes: number, memory: Uint8Array) => void;
 
 /**
- * Reads of a socket go into `memory`, always the same, instead of a new buffer each: what lies there holds until `onRead` returns. It is what net's
- * option `onread` does for sockets that dial; those that a server accepts take no options, so it is set where net keeps it. False: this Node has it
- * elsewhere, or the socket is none of a plain connection's; all comes as `data`.
+ * Reads of a socket go into `memory`, always the same, instead of a new buffer each: what lies
+ * there holds until `onRead` returns. It is what net's option `onread` does for sockets that dial;
+ * those that a server accepts take no options, so it is set where net keeps it. False: this Node
+ * has it elsewhere, or the socket is none of a plain connection's; all comes as `data`.
  */
 export function readInto(socket: Socket, memory: Uint8Array, onRead: OnRead): boolean {
   return redirect(socket, memory, onRead);
 }
 
 /**
- * The same with memory of its own, which is used again unless a part of what was read is kept beyond the call: by `keepRead`, or by a pipe that
- * `onBytes` wrote to and that could not bring all out.
+ * The same with memory of its own, which is used again unless a part of what was read is kept
+ * beyond the call: by `keepRead`, or by a pipe that `onBytes` wrote to and that could not bring all
+ * out.
  */
 export function readIntoOwn(socket: Socket, bytes: number, onBytes: OnBytes): boolean {
   let memory = Buffer.allocUnsafeSlow(bytes);

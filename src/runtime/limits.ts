@@ -1,7 +1,10 @@
 import { EpmuxError, type ErrorCode } from '../protocol/errors.ts';
 import { didYouMean } from './spelling.ts';
 
-/** A bound that a person may set: a whole number from `least` to `most`. The unit stands in its name. */
+/**
+ * A bound that a person may set: a whole number from `least` to `most`. The unit stands in its
+ * name.
+ */
 export interface Limit {
   readonly default: number;
   readonly min: number;
@@ -17,8 +20,8 @@ export function limitWord(name: string): string {
 }
 
 /**
- * The defaults, and over them `settings` of the form NAME=NUMBER; of two for one name the later counts. Throws `code` with the first thing that is
- * wrong; `where` is what the settings come from.
+ * The defaults, and over them `settings` of the form NAME=NUMBER; of two for one name the later
+ * counts. Throws `code` with the first thing that is wrong; `where` is what the settings come from.
  */
 export function limitsFrom<Table extends LimitTable>(
   table: Table,

@@ -7,8 +7,8 @@ import type { BytePipe } from './pipe.ts';
 export const LINGER_MS = 1_000;
 
 /**
- * Ends a pipe that has no owner: what it still brings is read and dropped, so that no reset overtakes what was written last. Closed once
- * the other end has closed too, or after a second.
+ * Ends a pipe that has no owner: what it still brings is read and dropped, so that no reset
+ * overtakes what was written last. Closed once the other end has closed too, or after a second.
  */
 export function closeWhenSent(pipe: BytePipe, clock: Clock): void {
   const cancel = clock.wakeAt(clock.now() + LINGER_MS, () => pipe.close());

@@ -10,7 +10,10 @@ import { keepRead } from './lent-reads.ts';
 import type { BytePipe } from './pipe.ts';
 import { StallWatch } from './stall-watch.ts';
 
-/** A stream of a session can tell its reason to the other end; any other pipe is closed with an error. */
+/**
+ * A stream of a session can tell its reason to the other end; any other pipe is closed with an
+ * error.
+ */
 export interface TunnelPipe extends BytePipe {
   reset?(reason: EndReason): void;
 }
@@ -21,9 +24,15 @@ export interface NodeCouplingOptions {
   readonly tunnel: TunnelPipe;
   readonly relay: Pick<DistributionRelayOptions, 'side'> & Partial<DistributionRelayOptions>;
   readonly clock: Clock;
-  /** The tunnel has taken nothing from a waiting node for so long: STALLED. Not given: the node may wait for as long as it likes. */
+  /**
+   * The tunnel has taken nothing from a waiting node for so long: STALLED. Not given: the node may
+   * wait for as long as it likes.
+   */
   readonly stallMs?: number;
-  /** The node beside this end refused the connector's cookie: gives what the other end is told. Not given: it is told a close and no more. */
+  /**
+   * The node beside this end refused the connector's cookie: gives what the other end is told. Not
+   * given: it is told a close and no more.
+   */
   readonly onCookieRefused?: (relay: DistributionRelay) => string;
   /** Once, when both pipes are closed; code NONE when both directions ended in order. */
   readonly onClosed: (reason: EndReason) => void;
@@ -34,7 +43,10 @@ const GAVE_UP: EndReason = {
   code: WireCode.CANCELLED,
   text: 'the connecting node closed within the handshake',
 };
-/** How long a node may take to close after its peer did, and last words to leave. A half-open connection is of no use to a node. */
+/**
+ * How long a node may take to close after its peer did, and last words to leave. A half-open
+ * connection is of no use to a node.
+ */
 const LINGER_MS = 5_000;
 
 /** Couples a node's socket with the tunnel, both pipes not started yet. The first reason wins. */
@@ -147,7 +159,8 @@ export class NodeCoupling {
   #onNodeClosed(error: EpmuxError | undefined): void {
     this.#nodeClosed = true;
     if (error !== undefined && this.#reason === undefined) {
-      // A node that dies or refuses a cookie may reset rather than end: its peer is to see the close all the same.
+      // A node that dies or refuses a cookie may reset rather than end: its peer is to see the
+      // close all the same.
       this.relay.nodeEnded();
       this.#reason = this.#cookieRefusal() ?? {
         code: WireCode.ENDPOINT_GONE,
@@ -167,7 +180,8 @@ export class NodeCoupling {
 
   #onTunnelClosed(error: EpmuxError | undefined): void {
     this.#tunnelClosed = true;
-    // A pipe may close without an error and without having ended: the other end has let go of the stream.
+    // A pipe may close without an error and without having ended: the other end has let go of the
+    // stream.
     if ((error !== undefined || !this.#tunnelEnded) && this.#reason === undefined) {
       this.#reason = error === undefined ? IN_ORDER : wireReason(error);
       this.relay.tunnelEnded();

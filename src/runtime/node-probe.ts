@@ -7,7 +7,9 @@ import type { Clock } from './clock.ts';
 import type { BytePipe } from './pipe.ts';
 
 export interface NodeProbeOptions {
-  /** A new byte pipe to the node's distribution port; called a second time for a node before OTP 23. */
+  /**
+   * A new byte pipe to the node's distribution port; called a second time for a node before OTP 23.
+   */
   readonly open: () => Promise<BytePipe>;
   readonly clock: Clock;
   /** For everything together. Default 5 s. */
@@ -27,8 +29,10 @@ const TIMEOUT_MS = 5_000;
 const HOST = 'epmux';
 
 /**
- * Asks a node what `net_adm:ping` asks. Fails with COOKIE_REFUSED, HANDSHAKE_REFUSED (it would again), NODE_NOT_FOUND (it has another name), NODE_UNREACHABLE
- * (also when the time is up), and with the error of `open` or of the pipe when that says more. With RELAYED_COOKIE the pipe has to lead through a relay that knows the cookie: the agent's.
+ * Asks a node what `net_adm:ping` asks. Fails with COOKIE_REFUSED, HANDSHAKE_REFUSED (it would
+ * again), NODE_NOT_FOUND (it has another name), NODE_UNREACHABLE (also when the time is up), and
+ * with the error of `open` or of the pipe when that says more. With RELAYED_COOKIE the pipe has to
+ * lead through a relay that knows the cookie: the agent's.
  */
 export async function pingNode(options: NodeProbeOptions, cookie: Cookie): Promise<Pong> {
   const outcome = await probe(options, cookie);
@@ -36,7 +40,10 @@ export async function pingNode(options: NodeProbeOptions, cookie: Cookie): Promi
   return outcome;
 }
 
-/** Asks a node for its full name, flags and creation, without any cookie. Leaves nothing in its log. Fails as `pingNode` does. */
+/**
+ * Asks a node for its full name, flags and creation, without any cookie. Leaves nothing in its log.
+ * Fails as `pingNode` does.
+ */
 export async function identifyNode(options: NodeProbeOptions): Promise<NodeIdentity> {
   return (await probe(options, undefined)).node;
 }
@@ -124,7 +131,8 @@ function converse(
     onWritable() {},
     onEnd: ended,
     onClosed(error) {
-      // The tunnel's own reason says more than a silent close; once the node has spoken, it is the node that closed.
+      // The tunnel's own reason says more than a silent close; once the node has spoken, it is the
+      // node that closed.
       const saysMore = error !== undefined && (!heard || error.code === 'COOKIE_REFUSED');
       if (saysMore && error.code !== 'PIPE_LOST') fail(error);
       else ended();

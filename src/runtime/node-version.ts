@@ -1,4 +1,7 @@
-/** What the commands and the daemon run on: major and minor. The agent runs on older ones (dyno-node.ts). */
+/**
+ * What the commands and the daemon run on: major and minor. The agent runs on older ones
+ * (dyno-node.ts).
+ */
 const OLDEST_NODE = [20, 19] as const;
 export const OLDEST_NODE_TEXT = OLDEST_NODE.join('.');
 

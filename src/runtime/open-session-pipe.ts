@@ -23,7 +23,10 @@ export interface OpenSessionPipeOptions extends HelloAttributes {
 }
 
 export interface OpenDaemonPipeOptions extends OpenSessionPipeOptions {
-  /** The ATTACH frame: the session's `beginAttach`. Called once at most, when an agent's hello is there. */
+  /**
+   * The ATTACH frame: the session's `beginAttach`. Called once at most, when an agent's hello is
+   * there.
+   */
   readonly attach: () => Uint8Array;
 }
 
@@ -35,9 +38,9 @@ export type OpenedDaemonPipe = DaemonHandshakeResult & Opened;
 export type OpenedAgentPipe = AgentHandshakeResult & Opened;
 
 /**
- * The daemon's side of a new pipe (docs/protocol.md, 1). Takes the pipe over: when this fails the pipe is closed. Errors:
- * NOT_AN_AGENT, AGENT_MISSING (it ended without a byte), SECRET_REFUSED, VERSION_MISMATCH, UNSUPPORTED, BUSY, PROTOCOL, TIMEOUT,
- * INTERRUPTED, and whatever broke the pipe.
+ * The daemon's side of a new pipe (docs/protocol.md, 1). Takes the pipe over: when this fails the
+ * pipe is closed. Errors: NOT_AN_AGENT, AGENT_MISSING (it ended without a byte), SECRET_REFUSED,
+ * VERSION_MISMATCH, UNSUPPORTED, BUSY, PROTOCOL, TIMEOUT, INTERRUPTED, and whatever broke the pipe.
  */
 export function openDaemonPipe(
   pipe: BytePipe,

@@ -11,8 +11,9 @@ const ASK_MS = 5_000;
 const OF_ONE_SHELL = /[\\/]fnm_multishells[\\/]/;
 
 /**
- * This Node by the path that lasts: the first link to it on the PATH, such as Homebrew's `bin/node`, which leads to the next version after an update, while the
- * folder of this version goes. Where there is none, `node` itself, which has its links resolved.
+ * This Node by the path that lasts: the first link to it on the PATH, such as Homebrew's
+ * `bin/node`, which leads to the next version after an update, while the folder of this version
+ * goes. Where there is none, `node` itself, which has its links resolved.
  */
 export function lastingNode(env: Environment, node: string = process.execPath): string {
   const links = nodesOnPath(env).filter((path) => !OF_ONE_SHELL.test(path));
@@ -24,7 +25,10 @@ export function lastingScript(script: string): string {
   return OF_ONE_SHELL.test(script) ? (realPath(script) ?? script) : script;
 }
 
-/** This Node, or the PATH's first that is new enough where an update has taken it away. Undefined: there is none. */
+/**
+ * This Node, or the PATH's first that is new enough where an update has taken it away. Undefined:
+ * there is none.
+ */
 export function presentNode(env: Environment, node: string = process.execPath): string | undefined {
   return existsSync(node) ? node : nodesOnPath(env).find((path) => runsEpmux(path, env));
 }

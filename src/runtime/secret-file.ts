@@ -6,7 +6,10 @@ export const MAX_SECRET_BYTES = 4_096;
 /** Of a file that holds one, white space included. */
 export const MAX_SECRET_FILE_BYTES = 2 * MAX_SECRET_BYTES;
 
-/** The one secret or cookie in a file, without the white space around it; empty where it holds none. Throws USAGE where it is too long. */
+/**
+ * The one secret or cookie in a file, without the white space around it; empty where it holds none.
+ * Throws USAGE where it is too long.
+ */
 export function secretIn({ bytes, isWhole }: BoundedFile, path: string): string {
   const text = bytes.toString('utf8').trim();
   const length = Buffer.byteLength(text);

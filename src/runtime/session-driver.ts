@@ -39,7 +39,10 @@ const NOT_TAKEN = {
   ended: 'the session can not be resumed from there',
 } as const satisfies Record<Exclude<AttachOutcome, 'taken'>, string>;
 
-/** Moves bytes and time between one session, at most one pipe at once, and the owners of its streams. */
+/**
+ * Moves bytes and time between one session, at most one pipe at once, and the owners of its
+ * streams.
+ */
 export class SessionDriver {
   readonly #session: SessionPort;
   readonly #clock: Clock;
@@ -87,7 +90,10 @@ export class SessionDriver {
     this.#timer.arm();
   }
 
-  /** Daemon: the ATTACH for a pipe that is being opened, one at a time; a pipe that is still there is closed. */
+  /**
+   * Daemon: the ATTACH for a pipe that is being opened, one at a time; a pipe that is still there
+   * is closed.
+   */
   beginAttach(): Uint8Array {
     this.detach();
     this.#attaching = true;
@@ -102,8 +108,8 @@ export class SessionDriver {
   }
 
   /**
-   * Daemon: the agent has proved itself on the pipe that carried `beginAttach`'s frame. False: the session gave that attempt up
-   * meanwhile, and the pipe is closed.
+   * Daemon: the agent has proved itself on the pipe that carried `beginAttach`'s frame. False: the
+   * session gave that attempt up meanwhile, and the pipe is closed.
    */
   attach(opened: OpenedDaemonPipe): boolean {
     if (this.#ended || !this.#attaching) {
@@ -116,7 +122,10 @@ export class SessionDriver {
     return true;
   }
 
-  /** Agent: takes the pipe on which this session's ATTACH came, in place of an older one; else its other end is told why not. */
+  /**
+   * Agent: takes the pipe on which this session's ATTACH came, in place of an older one; else its
+   * other end is told why not.
+   */
   acceptAttach(opened: OpenedAgentPipe): AttachOutcome {
     const { peer, attach } = opened;
     const outcome = this.#ended
@@ -148,7 +157,10 @@ export class SessionDriver {
     return this.#streams.add({ id, target, streamClass, incoming: false });
   }
 
-  /** The network may have changed or the machine slept: finds out within seconds whether the pipe is alive. */
+  /**
+   * The network may have changed or the machine slept: finds out within seconds whether the pipe is
+   * alive.
+   */
   probe(): void {
     this.#session.probe(this.#clock.now());
     this.#turns.schedule();

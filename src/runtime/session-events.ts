@@ -15,7 +15,9 @@ export interface SessionEventsOptions {
   readonly onFault: (error: EpmuxError) => void;
 }
 
-/** Takes a session's events to whom they concern: the driver, a stream's owner, the driver's owner. */
+/**
+ * Takes a session's events to whom they concern: the driver, a stream's owner, the driver's owner.
+ */
 export function pumpEvents(options: SessionEventsOptions): EventPump {
   const { session, streams, handlers, onPipeFailed, onEnded, onFault } = options;
   return new EventPump({

@@ -13,8 +13,9 @@ export interface SessionDriverHandlers {
   onIncoming(stream: IncomingStream): void;
   onRtt(ms: number): void;
   /**
-   * One of these handlers, or one of a stream's owner, threw: a bug. That stream is reset with INTERNAL and the session goes on. Without this
-   * handler the exception is thrown again where nobody catches it.
+   * One of these handlers, or one of a stream's owner, threw: a bug. That stream is reset with
+   * INTERNAL and the session goes on. Without this handler the exception is thrown again where
+   * nobody catches it.
    */
   onFault?(error: EpmuxError): void;
 }

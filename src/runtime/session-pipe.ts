@@ -5,7 +5,10 @@ import type { BytePipe } from './pipe.ts';
 
 /** Least room offered while the pipe says that it has some. */
 const MIN_ROOM_BYTES = 16 * 1024;
-/** Buffers up to here are joined, so that a carrier with packets of its own does not make one of each. */
+/**
+ * Buffers up to here are joined, so that a carrier with packets of its own does not make one of
+ * each.
+ */
 const JOINED_BYTES = 16 * 1024;
 
 export interface SessionPipeHandlers {
@@ -15,7 +18,10 @@ export interface SessionPipeHandlers {
   onLost(error: EpmuxError): void;
 }
 
-/** A pipe in the hands of a session: bounded in what lies in it, useless once either direction is over. */
+/**
+ * A pipe in the hands of a session: bounded in what lies in it, useless once either direction is
+ * over.
+ */
 export class SessionPipe {
   readonly #pipe: BytePipe;
   readonly #clock: Clock;
@@ -51,7 +57,10 @@ export class SessionPipe {
     });
   }
 
-  /** How much to write now, with no more than `mostQueuedBytes` in the pipe's buffer; 0: wait for `onWritable`. */
+  /**
+   * How much to write now, with no more than `mostQueuedBytes` in the pipe's buffer; 0: wait for
+   * `onWritable`.
+   */
   roomBytes(mostQueuedBytes: number): number {
     if (this.#full || this.#over) return 0;
     return Math.max(MIN_ROOM_BYTES, mostQueuedBytes - this.#pipe.bufferedBytes);

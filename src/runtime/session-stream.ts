@@ -8,18 +8,27 @@ import { faultOf } from './fault.ts';
 import { keepRead } from './lent-reads.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
 
-/** A stream of a session. It outlives the session's pipes: while none is there, writes fill its buffer and say false. */
+/**
+ * A stream of a session. It outlives the session's pipes: while none is there, writes fill its
+ * buffer and say false.
+ */
 export interface SessionStream extends BytePipe {
   readonly id: number;
   readonly target: string;
   readonly streamClass: StreamClass;
-  /** Settles when the other end accepts the stream or it closes before; bytes may be written meanwhile. */
+  /**
+   * Settles when the other end accepts the stream or it closes before; bytes may be written
+   * meanwhile.
+   */
   readonly accepted: Promise<void>;
   /** Drops what is buffered and ends both directions, with a reason for the other end. */
   reset(reason: EndReason): void;
 }
 
-/** A stream that the other end opened. Until `accept` its bytes wait, as many as the initial credit allows. */
+/**
+ * A stream that the other end opened. Until `accept` its bytes wait, as many as the initial credit
+ * allows.
+ */
 export interface IncomingStream extends SessionStream {
   accept(): void;
   reject(reason: EndReason): void;
@@ -61,7 +70,10 @@ export class DrivenStream implements IncomingStream {
   #undecided: boolean;
   #handlers: PipeHandlers | undefined;
   #paused = false;
-  /** Arrived and not taken by the owner; bounded by the credit, which only goes back when it is. Not there while it is empty. */
+  /**
+   * Arrived and not taken by the owner; bounded by the credit, which only goes back when it is. Not
+   * there while it is empty.
+   */
   #queue: ByteQueue | undefined;
   #finished: 'no' | 'received' | 'told' = 'no';
   /** Set once: the session knows the stream no more. */
@@ -179,8 +191,8 @@ export class DrivenStream implements IncomingStream {
   }
 
   /**
-   * The stream is over. In order: the owner still takes what is queued, for as long as the session lives; else that is dropped, as is what came
-   * for an owner that had not accepted it.
+   * The stream is over. In order: the owner still takes what is queued, for as long as the session
+   * lives; else that is dropped, as is what came for an owner that had not accepted it.
    */
   onClosed(error: EpmuxError | undefined): void {
     if (this.#outcome !== undefined && !(this.isUntaken && error !== undefined)) return;

@@ -11,7 +11,10 @@ export interface SessionTurnsOptions {
   readonly pump: () => void;
 }
 
-/** One turn of a session at the end of a turn of the event loop, however much happens before: its events are handed out, and what it has to say leaves. */
+/**
+ * One turn of a session at the end of a turn of the event loop, however much happens before: its
+ * events are handed out, and what it has to say leaves.
+ */
 export class SessionTurns {
   readonly #options: SessionTurnsOptions;
   readonly #run: () => void;

@@ -15,19 +15,28 @@ import type { BytePipe, PipeHandlers } from './pipe.ts';
 import { listenTo, listenToBytes, onRead, type StreamListener } from './stream-listeners.ts';
 import { WaterMarks } from './water-marks.ts';
 
-/** A pipe over a socket, an SSH channel or any other duplex stream. Small writes leave at once (TCP_NODELAY). */
+/**
+ * A pipe over a socket, an SSH channel or any other duplex stream. Small writes leave at once
+ * (TCP_NODELAY).
+ */
 export function duplexPipe(duplex: Duplex, label: string): BytePipe {
   if (duplex instanceof Socket) duplex.setNoDelay(true);
   duplex.allowHalfOpen = true;
   return new NodeStreamPipe(duplex, duplex, label);
 }
 
-/** A pipe over a pair of streams, such as a process's stdin and stdout. Ending the process is its owner's business. */
+/**
+ * A pipe over a pair of streams, such as a process's stdin and stdout. Ending the process is its
+ * owner's business.
+ */
 export function pairPipe(readable: Readable, writable: Writable, label: string): BytePipe {
   return new NodeStreamPipe(readable, writable, label);
 }
 
-/** So many writes wait as they are; node keeps a record of each, and each holds the chunk that it is a part of. Further ones are copied together. */
+/**
+ * So many writes wait as they are; node keeps a record of each, and each holds the chunk that it is
+ * a part of. Further ones are copied together.
+ */
 const MAX_WRITES = 32;
 const BLOCK_BYTES = 16_384;
 
@@ -35,7 +44,10 @@ const BLOCK_BYTES = 16_384;
 const OWN_BYTES = 65_536;
 let shared: Uint8Array | undefined;
 
-/** All sockets whose owners copy what they are given read into this; what is read at once then leaves in one frame. */
+/**
+ * All sockets whose owners copy what they are given read into this; what is read at once then
+ * leaves in one frame.
+ */
 function sharedMemory(): Uint8Array {
   shared ??= Buffer.allocUnsafeSlow(PREFERRED_PAYLOAD_BYTES);
   return shared;

@@ -1,7 +1,10 @@
 import type { EpmuxError } from '../protocol/errors.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
 
-/** What one of two joined pipes tells, done to the other. One object and no functions of its own: there may be thousands. */
+/**
+ * What one of two joined pipes tells, done to the other. One object and no functions of its own:
+ * there may be thousands.
+ */
 class Direction implements PipeHandlers {
   readonly #from: BytePipe;
   readonly #to: BytePipe;
@@ -51,8 +54,8 @@ class Direction implements PipeHandlers {
 }
 
 /**
- * Joins two pipes, neither started yet: bytes, ends, back-pressure and failures of each reach the other. When both directions have ended in order, each is
- * left to bring out what it still holds.
+ * Joins two pipes, neither started yet: bytes, ends, back-pressure and failures of each reach the
+ * other. When both directions have ended in order, each is left to bring out what it still holds.
  */
 export function splice(a: BytePipe, b: BytePipe): void {
   const there = new Direction(a, b);

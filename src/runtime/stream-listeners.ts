@@ -10,7 +10,10 @@ export interface StreamListener {
   onError(cause: Error): void;
 }
 
-/** How the functions below find who listens: they are the same for all streams, for there may be thousands. */
+/**
+ * How the functions below find who listens: they are the same for all streams, for there may be
+ * thousands.
+ */
 const LISTENER = Symbol('who listens to this stream');
 interface Heard {
   [LISTENER]?: StreamListener;

@@ -43,7 +43,9 @@ export function fileError(error: unknown, path: string): EpmuxError {
   return systemError(error, `${path}: ${reason}`);
 }
 
-/** As `fileError`, of a folder that was to be made: nothing can be below what has no place for it. */
+/**
+ * As `fileError`, of a folder that was to be made: nothing can be below what has no place for it.
+ */
 export function folderError(error: unknown, path: string): EpmuxError {
   if (systemCode(error) !== 'ENOENT') return fileError(error, path);
   return meant(NO_FOLDER, error, `${path}: ${messageOf(error)}`);

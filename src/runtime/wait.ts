@@ -35,7 +35,10 @@ export async function sleep(
   }
 }
 
-/** What the work comes to; undefined when that takes longer: it goes on then, and what comes of it is nobody's. */
+/**
+ * What the work comes to; undefined when that takes longer: it goes on then, and what comes of it
+ * is nobody's.
+ */
 export async function within<T>(
   clock: Clock,
   ms: number,

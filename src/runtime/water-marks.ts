@@ -3,7 +3,10 @@ const HIGH_BYTES = 128 * 1024;
 /** Room again: early enough that the carrier never runs dry. */
 const LOW_BYTES = 64 * 1024;
 
-/** Says when a carrier's owner should stop to write and when it may go on. The bytes given are those that wait in this process. */
+/**
+ * Says when a carrier's owner should stop to write and when it may go on. The bytes given are those
+ * that wait in this process.
+ */
 export class WaterMarks {
   #full = false;
 

@@ -1,6 +1,9 @@
 import { ACK_DELAY_MS, ACK_EVERY_BYTES } from '../protocol/constants.ts';
 
-/** Sooner than the page asks: this much is acknowledged when the last acknowledgement is a while ago, so that a slow path keeps its clock. */
+/**
+ * Sooner than the page asks: this much is acknowledged when the last acknowledgement is a while
+ * ago, so that a slow path keeps its clock.
+ */
 const EARLY_BYTES = 4_096;
 const EARLY_AFTER_MS = 5;
 

@@ -1,6 +1,6 @@
 /**
- * Rounds of a cycle: in the first two more goes out, at the end of the second it shows whether more arrived, then the queue of
- * that is let go, and the rest is compared with.
+ * Rounds of a cycle: in the first two more goes out, at the end of the second it shows whether more
+ * arrived, then the queue of that is let go, and the rest is compared with.
  */
 const ROUNDS = 8;
 const ANSWER_AFTER = 1;
@@ -11,8 +11,9 @@ const ANSWERED_GROWTH = 1.08;
 const SHRINK = 0.95;
 
 /**
- * Asks the path now and then whether it takes more than the shortest round trip suggests. Where round trips vary by
- * themselves (Wi-Fi, crossing bulk, busy endpoints) it does, and the round trip reckoned with is raised; else it falls back.
+ * Asks the path now and then whether it takes more than the shortest round trip suggests. Where
+ * round trips vary by themselves (Wi-Fi, crossing bulk, busy endpoints) it does, and the round trip
+ * reckoned with is raised; else it falls back.
  */
 export class AskingCycle {
   #round = ANSWER_AFTER + 1;

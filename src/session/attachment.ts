@@ -12,10 +12,14 @@ import type { SessionParts } from './parts.ts';
 import { PipeEnd } from './pipe-end.ts';
 import type { AttachOutcome } from './types.ts';
 
-/** What REFUSE says when there is nothing to come back to; after others a new pipe may fare better. */
+/**
+ * What REFUSE says when there is nothing to come back to; after others a new pipe may fare better.
+ */
 const FINAL_REFUSALS: ReadonlySet<number> = new Set([WireCode.SESSION_UNKNOWN, WireCode.POSITION]);
 
-/** The session's pipes, one after the other: attach, bytes in and out, loss, and the end of it all. */
+/**
+ * The session's pipes, one after the other: attach, bytes in and out, loss, and the end of it all.
+ */
 export class Attachment {
   readonly #parts: SessionParts;
   readonly #lifecycle: Lifecycle;
@@ -50,7 +54,10 @@ export class Attachment {
     return this.#lifecycle.outageMs(now);
   }
 
-  /** Every call that takes a time passes here. A step that an attached session would never take by itself is a jump of the clock. */
+  /**
+   * Every call that takes a time passes here. A step that an attached session would never take by
+   * itself is a jump of the clock.
+   */
   advance(now: number): void {
     const isLongStep = this.state === 'attached' && now - this.#now > this.#clockJumpMs;
     // Where a PING finds no room, the next deadline may be further away than that.
@@ -148,7 +155,10 @@ export class Attachment {
     this.#parts.streams.onPipeLost();
   }
 
-  /** First failure wins; what was kept is freed. `tell`: the other end hears of it, if there is a pipe. */
+  /**
+   * First failure wins; what was kept is freed. `tell`: the other end hears of it, if there is a
+   * pipe.
+   */
   end(reason: EndReason, error: EpmuxError | undefined, tell: boolean): void {
     if (this.state === 'ended') return;
     if (tell && this.#hasPipe) this.#parting = encodeFrame({ type: 'GOODBYE', ...reason });

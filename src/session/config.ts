@@ -1,7 +1,9 @@
 import { PREFERRED_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 
-/** Tunables of a session; none of them has to agree with the other end. Units stand in the names. */
+/**
+ * Tunables of a session; none of them has to agree with the other end. Units stand in the names.
+ */
 export interface SessionConfig {
   /** Silence after which a PING goes out. */
   readonly heartbeatMs: number;
@@ -27,10 +29,16 @@ export interface SessionConfig {
   readonly maxWindowBytes: number;
   /** Sum of all receive windows beyond the initial credit. */
   readonly maxWindowsTotalBytes: number;
-  /** Bounds of what may be in flight until acknowledged; in between it follows the measured bandwidth-delay product. */
+  /**
+   * Bounds of what may be in flight until acknowledged; in between it follows the measured
+   * bandwidth-delay product.
+   */
   readonly minInFlightBytes: number;
   readonly maxInFlightBytes: number;
-  /** The largest payload of a DATA frame of this end; on a slow path frames are smaller by themselves. */
+  /**
+   * The largest payload of a DATA frame of this end; on a slow path frames are smaller by
+   * themselves.
+   */
   readonly maxPayloadBytes: number;
   /** Most streams at once. */
   readonly maxStreams: number;

@@ -13,9 +13,9 @@ interface Pending {
 }
 
 /**
- * Reliable control frames that have not been sent yet, one entry a stream: later news replace earlier ones, so that the queue does
- * not grow while nothing can be sent. Streams take turns in the order in which they first had something to say, which keeps
- * OPENs in the order of their ids.
+ * Reliable control frames that have not been sent yet, one entry a stream: later news replace
+ * earlier ones, so that the queue does not grow while nothing can be sent. Streams take turns in
+ * the order in which they first had something to say, which keeps OPENs in the order of their ids.
  */
 export class ControlQueue {
   readonly #streams = new Map<number, Pending>();
@@ -42,7 +42,9 @@ export class ControlQueue {
     this.#entry(stream).fin = true;
   }
 
-  /** Nothing is said of the stream after this; nothing at all if the other end has not heard of it. */
+  /**
+   * Nothing is said of the stream after this; nothing at all if the other end has not heard of it.
+   */
   end(frame: EndFrame): void {
     const wasOpened = this.#streams.get(frame.stream)?.open === undefined;
     this.forget(frame.stream);

@@ -1,7 +1,10 @@
 import { Fifo } from './fifo.ts';
 import type { SessionEvent } from './types.ts';
 
-/** What the owner has not taken yet. Its size is bounded by the credit given and by the streams there may be. */
+/**
+ * What the owner has not taken yet. Its size is bounded by the credit given and by the streams
+ * there may be.
+ */
 export class EventQueue {
   #events = new Fifo<SessionEvent>();
   #final = false;

@@ -1,4 +1,7 @@
-/** A queue whose `shift` does not move what stays: an array with a head that is cut off now and then. */
+/**
+ * A queue whose `shift` does not move what stays: an array with a head that is cut off now and
+ * then.
+ */
 export class Fifo<T> {
   #items: T[] = [];
   #head = 0;

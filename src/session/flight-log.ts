@@ -26,7 +26,10 @@ export interface Sample {
   readonly endsRound: boolean;
 }
 
-/** What was sent when, so that each acknowledgement gives a sample of the round trip and of the delivery rate. */
+/**
+ * What was sent when, so that each acknowledgement gives a sample of the round trip and of the
+ * delivery rate.
+ */
 export class FlightLog {
   #flights = new Fifo<Flight>();
   #sent = 0;
@@ -34,7 +37,9 @@ export class FlightLog {
   #deliveredAt = 0;
   #firstSentAt = 0;
   #roundEnd = 0;
-  /** Flights sent before anything behind this position is delivered follow a pause of the streams. */
+  /**
+   * Flights sent before anything behind this position is delivered follow a pause of the streams.
+   */
   #pausedAt = -1;
   /** Since when the streams have had no more to send. */
   #starvedSince: number | undefined;
@@ -60,7 +65,10 @@ export class FlightLog {
     this.#starvedSince = now;
   }
 
-  /** Bytes up to `position` have been handed to the pipe. `starved`: the streams had no more to send. */
+  /**
+   * Bytes up to `position` have been handed to the pipe. `starved`: the streams had no more to
+   * send.
+   */
   onSent(position: number, now: number, starved: boolean): void {
     if (position > this.#sent) {
       if (now - (this.#starvedSince ?? now) > PAUSE_MS) this.#pausedAt = this.#sent;

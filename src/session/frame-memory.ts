@@ -3,15 +3,23 @@ import { MAX_PAYLOAD_BYTES } from '../protocol/constants.ts';
 /** Frames of at least this size get memory of their own. */
 const OWN_FROM_BYTES = 4_096;
 const BLOCK_BYTES = 16_384;
-/** Blocks in which streams gather small writes: as many as streams write within one turn, mostly. */
+/**
+ * Blocks in which streams gather small writes: as many as streams write within one turn, mostly.
+ */
 const MAX_SPARE_GATHERING = 16;
 /** Frames above 8 KiB get a buffer of the next of these sizes, which serves again and again. */
 export const POOLED_FROM_BYTES = MAX_PAYLOAD_BYTES / 8;
 const POOLED_BYTES = [MAX_PAYLOAD_BYTES / 4, MAX_PAYLOAD_BYTES / 2, MAX_PAYLOAD_BYTES];
-/** What is kept for frames to come: as much as is in flight and in send buffers on a short path, until a moment of rest. */
+/**
+ * What is kept for frames to come: as much as is in flight and in send buffers on a short path,
+ * until a moment of rest.
+ */
 const MAX_SPARE_BYTES = 4 * 1_048_576;
 
-/** Memory for frames, no byte of which is given out twice before it was given back. Small frames lie side by side in a block. */
+/**
+ * Memory for frames, no byte of which is given out twice before it was given back. Small frames lie
+ * side by side in a block.
+ */
 export class FrameMemory {
   #block = new Uint8Array(0);
   #used = 0;
@@ -32,7 +40,10 @@ export class FrameMemory {
     return this.#block.subarray(this.#used - length, this.#used);
   }
 
-  /** A whole buffer that serves again and again, of `length` bytes at least: more than 8 KiB, and no more than a frame may have. */
+  /**
+   * A whole buffer that serves again and again, of `length` bytes at least: more than 8 KiB, and no
+   * more than a frame may have.
+   */
   takeBlock(length: number): Uint8Array {
     const bytes = POOLED_BYTES.find((one) => one >= length) ?? length;
     const spare = this.#spare.get(bytes)?.pop();
@@ -84,7 +95,9 @@ export class FrameMemory {
   }
 }
 
-/** Appends to what a pipe will be given; bytes that lie behind the last piece in memory lengthen it. */
+/**
+ * Appends to what a pipe will be given; bytes that lie behind the last piece in memory lengthen it.
+ */
 export function pushPiece(out: Uint8Array[], piece: Uint8Array): void {
   const last = out.at(-1);
   const adjoins =

@@ -1,14 +1,18 @@
 import type { SessionConfig } from './config.ts';
 import { Fifo } from './fifo.ts';
 
-/** PINGs of the other end to answer, and PINGs of our own without an answer: no more than this are remembered of each. */
+/**
+ * PINGs of the other end to answer, and PINGs of our own without an answer: no more than this are
+ * remembered of each.
+ */
 const MAX_TOKENS = 16;
 
 export type HeartbeatConfig = Pick<SessionConfig, 'heartbeatMs' | 'deadAfterMs' | 'probeTimeoutMs'>;
 
 /**
- * Finds out whether the pipe is alive. Asks after `heartbeatMs` of silence, and as often while an acknowledgement is awaited;
- * silent for `deadAfterMs`, or a probe without an answer for `probeTimeoutMs`: dead.
+ * Finds out whether the pipe is alive. Asks after `heartbeatMs` of silence, and as often while an
+ * acknowledgement is awaited; silent for `deadAfterMs`, or a probe without an answer for
+ * `probeTimeoutMs`: dead.
  */
 export class Heartbeat {
   readonly #config: HeartbeatConfig;
@@ -62,7 +66,10 @@ export class Heartbeat {
     return this.#rttMs;
   }
 
-  /** The machine may have slept: what was silent meanwhile does not count, an answer from now on does. */
+  /**
+   * The machine may have slept: what was silent meanwhile does not count, an answer from now on
+   * does.
+   */
   onClockJump(now: number): void {
     this.#seenAt = now;
     this.probe(now);

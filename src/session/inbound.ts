@@ -25,7 +25,10 @@ export interface InboundOptions {
   readonly onAttached: (frame: FrameOf<'ATTACHED'>) => void;
 }
 
-/** Takes the bytes of one pipe after the other, counts the reliable ones and hands each frame to whom it concerns. */
+/**
+ * Takes the bytes of one pipe after the other, counts the reliable ones and hands each frame to
+ * whom it concerns.
+ */
 export class Inbound {
   readonly #options: InboundOptions;
   #decoder = new FrameDecoder();

@@ -8,7 +8,9 @@ interface Sample {
 
 /** The largest value noted in the last rounds; it stays while nothing new is noted. */
 export class MaxOverRounds {
-  /** Falling values, rising rounds: the first is the maximum, the others take over when it has aged. */
+  /**
+   * Falling values, rising rounds: the first is the maximum, the others take over when it has aged.
+   */
   #samples: Sample[] = [];
 
   get value(): number {

@@ -9,7 +9,10 @@ import type { Scheduler } from './scheduler.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
 
-/** Sparse streams may go so far beyond what may be in flight: a keystroke does not wait for an acknowledgement of bulk. */
+/**
+ * Sparse streams may go so far beyond what may be in flight: a keystroke does not wait for an
+ * acknowledgement of bulk.
+ */
 const SPARSE_EXTRA_BYTES = 16_384;
 
 export interface OutboundOptions {
@@ -21,7 +24,10 @@ export interface OutboundOptions {
   readonly path: PathEstimator;
 }
 
-/** Makes the reliable frames, in the order of docs/session.md: the rest of the last pipe, control, sparse streams, bulk. */
+/**
+ * Makes the reliable frames, in the order of docs/session.md: the rest of the last pipe, control,
+ * sparse streams, bulk.
+ */
 export class Outbound {
   readonly #memory: FrameMemory;
   readonly #replay: ReplayQueue;
@@ -73,7 +79,10 @@ export class Outbound {
     return false;
   }
 
-  /** A stream that waits for credit with much in flight has filled the path as well as one that may send. */
+  /**
+   * A stream that waits for credit with much in flight has filled the path as well as one that may
+   * send.
+   */
   #isStarved(mayFly: number): boolean {
     return mayFly > (this.#scheduler.lacksCredit ? this.#path.limitBytes / 2 : 0);
   }

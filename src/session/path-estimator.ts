@@ -13,29 +13,51 @@ export type PathBounds = Pick<
 
 /** What may be in flight before anything is measured. */
 const FIRST_IN_FLIGHT_BYTES = 65_536;
-/** While it starts, each round may carry so many times what the last one has, or so many once a round was slow. */
+/**
+ * While it starts, each round may carry so many times what the last one has, or so many once a
+ * round was slow.
+ */
 const STARTUP_GAIN = 2;
 const CAREFUL_GAIN = 1.25;
 /** Startup is over when this many rounds in turn did not deliver a quarter more. */
 const STARTUP_FLAT_ROUNDS = 3;
 const STARTUP_GROWTH = 1.25;
-/** A round this much slower than the shortest round trip: a queue has built up, or the endpoints were busy. It is over when no more was delivered either. */
+/**
+ * A round this much slower than the shortest round trip: a queue has built up, or the endpoints
+ * were busy. It is over when no more was delivered either.
+ */
 const QUEUE_FACTOR = 1.25;
 const QUEUE_MS = 8;
-/** A round this slow ends the start at once; while cruising it means that the path has become slower: what it delivered before does not count any more. */
+/**
+ * A round this slow ends the start at once; while cruising it means that the path has become
+ * slower: what it delivered before does not count any more.
+ */
 const SLOWED_FACTOR = 2;
 const SLOWED_MS = 20;
-/** The shortest round trip seen holds for so long; then the queue is let run dry to measure anew. */
+/**
+ * The shortest round trip seen holds for so long; then the queue is let run dry to measure anew.
+ */
 const MIN_RTT_HOLDS_MS = 10_000;
-/** With nothing in flight it holds longer: what heartbeats find meanwhile is that of machines that have to wake up first. */
+/**
+ * With nothing in flight it holds longer: what heartbeats find meanwhile is that of machines that
+ * have to wake up first.
+ */
 const IDLE_RTT_HOLDS_MS = 30_000;
-/** A new pipe is asked so often in a row: the first answers come from code that never ran before. */
+/**
+ * A new pipe is asked so often in a row: the first answers come from code that never ran before.
+ */
 const FIRST_PINGS = 4;
 /** The queue has run dry when no more than this many ms of the path are in flight. */
 const DRY_MS = 4;
-/** After that so much of the product may go out at once; each acknowledged byte then lets two follow. */
+/**
+ * After that so much of the product may go out at once; each acknowledged byte then lets two
+ * follow.
+ */
 const REFILL_GAIN = 0.5;
-/** Time on top of the round trip for the endpoints' own turns, and as long as a word is expected, which would wait behind that. */
+/**
+ * Time on top of the round trip for the endpoints' own turns, and as long as a word is expected,
+ * which would wait behind that.
+ */
 const TURN_MS = 2;
 const TURN_BEFORE_WORD_MS = 1;
 /** How long the other end may sit on an acknowledgement without the path running empty. */
@@ -47,8 +69,9 @@ const LARGE_FRAME_BYTES = 16_384;
 const FIRST_FRAME_BYTES = 16_384;
 
 /**
- * Measures one pipe as BBR does: what it delivered in the best of the last rounds, and the shortest round trip. What may be in
- * flight follows their product, so that the path is full and the buffers along it are not.
+ * Measures one pipe as BBR does: what it delivered in the best of the last rounds, and the shortest
+ * round trip. What may be in flight follows their product, so that the path is full and the buffers
+ * along it are not.
  * ```
  *  starting ──no growth, or a queue──▶ cruising ──10 s without a shorter rtt──▶ drying ──queue gone──▶ measuring
  *                                         ▲                                                               │
@@ -73,7 +96,10 @@ export class PathEstimator {
   /** On this pipe. */
   #pongs = 0;
   #measuringSince = 0;
-  /** Sent when bulk was held back to let the queue run dry: with that delivered there is none of it left, whatever sparse streams have sent since. */
+  /**
+   * Sent when bulk was held back to let the queue run dry: with that delivered there is none of it
+   * left, whatever sparse streams have sent since.
+   */
   #heldBackAt = 0;
   #wishesPing = false;
   #turnMs = TURN_MS;
@@ -105,14 +131,17 @@ export class PathEstimator {
     return Math.min(this.#bounds.maxPayloadBytes, fitting);
   }
 
-  /** True once each time that a PING sent now would tell something: a pipe is new, or the queue has run dry. */
+  /** True once whenever a PING sent now would tell something: a new pipe, a queue that ran dry. */
   takePingWish(): boolean {
     const wish = this.#wishesPing;
     this.#wishesPing = false;
     return wish;
   }
 
-  /** Whether a word of a sparse stream is expected: then less may be in flight on top of the path's product. */
+  /**
+   * Whether a word of a sparse stream is expected: then less may be in flight on top of the path's
+   * product.
+   */
   expectWord(isExpected: boolean): void {
     this.#turnMs = isExpected ? TURN_BEFORE_WORD_MS : TURN_MS;
   }
@@ -133,7 +162,10 @@ export class PathEstimator {
     this.#refillBytes = Number.POSITIVE_INFINITY;
   }
 
-  /** Bytes up to `position` have been handed to the pipe. `starved`: the streams had no more to send. */
+  /**
+   * Bytes up to `position` have been handed to the pipe. `starved`: the streams had no more to
+   * send.
+   */
   onSent(position: number, now: number, starved: boolean): void {
     this.#log.onSent(position, now, starved);
   }
@@ -180,7 +212,10 @@ export class PathEstimator {
     return Math.min(this.#refillBytes, product * this.#cycle.gain + this.#slackBytes);
   }
 
-  /** Acknowledgements come in steps, so that a part of what counts as in flight has arrived already: half a step at any time. */
+  /**
+   * Acknowledgements come in steps, so that a part of what counts as in flight has arrived already:
+   * half a step at any time.
+   */
   get #slackBytes(): number {
     const steps = Math.min(ACK_EVERY_BYTES / 2, this.#rate.value * ACK_SLACK_MS);
     return steps + this.#rate.value * this.#turnMs;
@@ -193,7 +228,10 @@ export class PathEstimator {
     this.#shortestPongMs = Number.POSITIVE_INFINITY;
   }
 
-  /** While cruising one sample a round, which is less in thrall to acknowledgements that come in clumps than the best of many. */
+  /**
+   * While cruising one sample a round, which is less in thrall to acknowledgements that come in
+   * clumps than the best of many.
+   */
   #onRound(sample: Sample): void {
     const { bytesPerMs, rttMs, afterPause } = sample;
     if (!afterPause) this.#round++;

@@ -1,4 +1,7 @@
-/** Orderly ends of a pipe, thrown by a frame's handler so that nothing behind the frame is looked at. */
+/**
+ * Orderly ends of a pipe, thrown by a frame's handler so that nothing behind the frame is looked
+ * at.
+ */
 import type { FrameOf } from '../protocol/frames.ts';
 
 export class PipeEnd extends Error {

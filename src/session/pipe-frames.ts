@@ -22,7 +22,10 @@ export class PipeFrames {
     this.#attached = { type: 'ATTACHED', kind, received: this.#acks.take(now) };
   }
 
-  /** What goes out now. An acknowledgement rides along with anything else (`company`) before it is due. */
+  /**
+   * What goes out now. An acknowledgement rides along with anything else (`company`) before it is
+   * due.
+   */
   take(now: number, company: boolean): Uint8Array[] {
     const frames: Uint8Array[] = [];
     if (this.#attached !== undefined) frames.push(encodeFrame(this.#attached));
@@ -38,7 +41,8 @@ export class PipeFrames {
     }
     if (token !== undefined) {
       frames.push(encodeFrame({ type: 'PING', token }));
-      // The other end has been silent or this one busy for seconds: a bulk that is over leaves no memory behind.
+      // The other end has been silent or this one busy for seconds: a bulk that is over leaves no
+      // memory behind.
       this.#memory.trim();
     }
     return frames;

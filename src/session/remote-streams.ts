@@ -9,7 +9,10 @@ import type { Stream } from './stream.ts';
 import { mayReceive } from './stream-state.ts';
 import type { Streams } from './streams.ts';
 
-/** Entries of the control queue, in multiples of maxStreams, that an other end which does not read may cause. */
+/**
+ * Entries of the control queue, in multiples of maxStreams, that an other end which does not read
+ * may cause.
+ */
 const MAX_UNSAID = 3;
 
 export type StreamFrameType = 'OPEN' | 'ACCEPT' | 'REJECT' | 'CREDIT' | 'FIN' | 'RESET';
@@ -23,7 +26,9 @@ export interface RemoteStreamsOptions {
   readonly scheduler: Scheduler;
 }
 
-/** What the other end does to the streams. Breaches of docs/protocol.md, 4, are thrown as PROTOCOL. */
+/**
+ * What the other end does to the streams. Breaches of docs/protocol.md, 4, are thrown as PROTOCOL.
+ */
 export class RemoteStreams {
   readonly #options: RemoteStreamsOptions;
   #bytesIn = 0;

@@ -6,8 +6,9 @@ import { type FrameMemory, pushPiece } from './frame-memory.ts';
 export const CONTROL_RESERVE_BYTES = 1_048_576;
 
 /**
- * The reliable frames that are not acknowledged yet: what the pipe was handed is what is kept. Once acknowledged a frame's memory
- * serves for another: the pipe that brought it has let go of it, and what an older pipe still holds nobody reads any more.
+ * The reliable frames that are not acknowledged yet: what the pipe was handed is what is kept. Once
+ * acknowledged a frame's memory serves for another: the pipe that brought it has let go of it, and
+ * what an older pipe still holds nobody reads any more.
  * ```
  *   acked          sent                   end
  *     ├── in flight ──┼── to be sent again ──┤      (in a steady state: sent = end)
@@ -67,7 +68,10 @@ export class ReplayQueue {
     this.adopt(own);
   }
 
-  /** The other end has everything before `position`. False: it was never sent. A position that goes back is ignored. */
+  /**
+   * The other end has everything before `position`. False: it was never sent. A position that goes
+   * back is ignored.
+   */
   acknowledge(position: number): boolean {
     if (position > this.#sent) return false;
     this.#drop(position);
@@ -84,8 +88,8 @@ export class ReplayQueue {
   }
 
   /**
-   * Hands out frames that are not sent on this pipe yet, until `maxBytes` are reached. After a rewind into the middle of a frame
-   * its rest comes first, as a TAIL.
+   * Hands out frames that are not sent on this pipe yet, until `maxBytes` are reached. After a
+   * rewind into the middle of a frame its rest comes first, as a TAIL.
    */
   takeUnsent(maxBytes: number, out: Uint8Array[]): void {
     const limit = this.#sent + maxBytes;

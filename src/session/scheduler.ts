@@ -2,16 +2,25 @@ import type { Stream } from './stream.ts';
 
 /** A stream that sent less than this lately (see RateMeter) is sparse and goes ahead of bulk. */
 const SPARSE_BELOW_BYTES = { interactive: 131_072, bulk: 16_384 } as const;
-/** On a slow path it must be less than the path takes in this time, but nobody is bulk for so few bytes. */
+/**
+ * On a slow path it must be less than the path takes in this time, but nobody is bulk for so few
+ * bytes.
+ */
 const SPARSE_BELOW_MS = 150;
 const SPARSE_AT_LEAST_BYTES = 8_192;
-/** After so much of sparse streams while bulk waited, bulk gets one turn: many small streams do not starve it. */
+/**
+ * After so much of sparse streams while bulk waited, bulk gets one turn: many small streams do not
+ * starve it.
+ */
 const SPARSE_RUN_BYTES = 65_536;
 /** A word of a sparse stream is no longer than this: a keystroke, its echo, a short answer. */
 const WORD_BYTES = 4_096;
 /** So long after a word another is expected: who types does so within a fifth of a second. */
 const CALM_AFTER_MS = 250;
-/** What may lie in the pipe's buffer ahead of a word; with none expected more, for each turn of the event loop costs the same. */
+/**
+ * What may lie in the pipe's buffer ahead of a word; with none expected more, for each turn of the
+ * event loop costs the same.
+ */
 const MAX_QUEUED_BYTES = 128 * 1024;
 const MAX_QUEUED_WHEN_CALM_BYTES = 512 * 1024;
 
@@ -64,7 +73,10 @@ export class Scheduler {
     this.#creditless.delete(stream);
   }
 
-  /** Takes the next stream; `onFramed` has to follow. `sparseOnly`: bulk has to wait, unless it is due. */
+  /**
+   * Takes the next stream; `onFramed` has to follow. `sparseOnly`: bulk has to wait, unless it is
+   * due.
+   */
   next(now: number, sparseOnly: boolean): Stream | undefined {
     for (const stream of this.#woken) this.#enqueue(stream, now);
     this.#woken.clear();

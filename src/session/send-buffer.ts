@@ -9,14 +9,18 @@ import { type FrameMemory, POOLED_FROM_BYTES } from './frame-memory.ts';
 const NO_BLOCK: Uint8Array = new Uint8Array(0);
 
 /**
- * The bytes written to a stream that are not in frames yet, copied: small chunks side by side, large ones into the memory of frames, behind room for a
- * header, so that most of them become frames as they lie.
+ * The bytes written to a stream that are not in frames yet, copied: small chunks side by side,
+ * large ones into the memory of frames, behind room for a header, so that most of them become
+ * frames as they lie.
  */
 export class SendBuffer {
   readonly #memory: FrameMemory;
   #chunks = new Fifo<Uint8Array>();
   #bytes = 0;
-  /** Where small chunks are gathered while something waits; the last chunk of the queue ends at `#blockUsed` while `#blockOpen`. */
+  /**
+   * Where small chunks are gathered while something waits; the last chunk of the queue ends at
+   * `#blockUsed` while `#blockOpen`.
+   */
   #block = NO_BLOCK;
   #blockUsed = 0;
   #blockOpen = false;
@@ -43,8 +47,8 @@ export class SendBuffer {
   }
 
   /**
-   * What lies first, with room for the header before it: for a frame of its own. Undefined: it does not lie so, it is more than `mostBytes`, or
-   * it would make a small frame where more follows.
+   * What lies first, with room for the header before it: for a frame of its own. Undefined: it does
+   * not lie so, it is more than `mostBytes`, or it would make a small frame where more follows.
    */
   takeFrame(mostBytes: number): Uint8Array | undefined {
     const chunk = this.#chunks.first();
@@ -58,7 +62,9 @@ export class SendBuffer {
     return Buffer.from(chunk.buffer, start, FRAME_HEADER_BYTES + chunk.length);
   }
 
-  /** Moves the first `length` bytes, of which there must be as many, to `target` from `offset` on. */
+  /**
+   * Moves the first `length` bytes, of which there must be as many, to `target` from `offset` on.
+   */
   moveInto(target: Uint8Array, offset: number, length: number): void {
     let at = offset;
     const end = offset + length;
@@ -108,7 +114,10 @@ export class SendBuffer {
     return fits;
   }
 
-  /** Takes as much of the chunk as a frame may have. Where no large one waits before it, more may not follow, and the block is of about that size. */
+  /**
+   * Takes as much of the chunk as a frame may have. Where no large one waits before it, more may
+   * not follow, and the block is of about that size.
+   */
   #pushBlock(chunk: Uint8Array): void {
     const length = Math.min(chunk.length, PREFERRED_PAYLOAD_BYTES);
     const last = this.#chunks.last();

@@ -21,14 +21,17 @@ import type {
 /** Until the path is measured. */
 const UNKNOWN_RTT_MS = 50;
 
-/** See docs/session.md. The pipes are Attachment's business, the streams Streams'; this joins the two to the port. */
+/**
+ * See docs/session.md. The pipes are Attachment's business, the streams Streams'; this joins the
+ * two to the port.
+ */
 export class Session implements SessionPort {
   readonly #parts: SessionParts;
   readonly #attachment: Attachment;
 
   /**
-   * `id`: 16 random bytes. `firstStreamId`: where this end's ids begin, of its role's parity. Throws CONFIG_INVALID for values
-   * that a session could not work with.
+   * `id`: 16 random bytes. `firstStreamId`: where this end's ids begin, of its role's parity.
+   * Throws CONFIG_INVALID for values that a session could not work with.
    */
   constructor(
     role: RoleName,

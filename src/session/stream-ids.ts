@@ -3,7 +3,10 @@ import type { RoleName } from '../protocol/constants.ts';
 const FIRST = { daemon: 1, agent: 2 } as const satisfies Record<RoleName, number>;
 const LAST_ID = 0xffff_ffff;
 
-/** Which stream ids have been used: the daemon's are odd, the agent's even, both rise and none comes twice. */
+/**
+ * Which stream ids have been used: the daemon's are odd, the agent's even, both rise and none comes
+ * twice.
+ */
 export class StreamIds {
   #next: number;
   #lastOfPeer = 0;

@@ -25,7 +25,10 @@ export interface StreamsOptions {
   readonly firstId: number | undefined;
 }
 
-/** The live streams, and what this end does to them. A call for a stream that is over does nothing: the other end may have ended it meanwhile. */
+/**
+ * The live streams, and what this end does to them. A call for a stream that is over does nothing:
+ * the other end may have ended it meanwhile.
+ */
 export class Streams {
   readonly #config: SessionConfig;
   readonly #events: EventQueue;
@@ -154,7 +157,10 @@ export class Streams {
     if (stream.state === 'closed') this.end(stream, FINISHED);
   }
 
-  /** The other end has ended the stream, or both have; what is still to be said of it stays with the control queue. */
+  /**
+   * The other end has ended the stream, or both have; what is still to be said of it stays with the
+   * control queue.
+   */
   end(stream: Stream, reason: EndReason): void {
     this.#over(stream, reason, reason.code === WireCode.NONE);
   }
@@ -169,7 +175,10 @@ export class Streams {
     this.#untaken.clear();
   }
 
-  /** From now on nothing leaves: who writes shall not have to wait for that as long as there is room. */
+  /**
+   * From now on nothing leaves: who writes shall not have to wait for that as long as there is
+   * room.
+   */
   onPipeLost(): void {
     this.#inOutage = true;
     for (const stream of this.#live.values()) {
@@ -181,7 +190,10 @@ export class Streams {
     this.#inOutage = false;
   }
 
-  /** Of one stream at this moment. In an outage few may take half of the room, and the other half is for all. */
+  /**
+   * Of one stream at this moment. In an outage few may take half of the room, and the other half is
+   * for all.
+   */
   get #mostBuffered(): number {
     const { maxBufferedBytes, streamBufferBytes } = this.#config;
     if (this.#bufferedBytes > maxBufferedBytes) return 0;

@@ -1,7 +1,10 @@
 import { INITIAL_CREDIT_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 
-/** Below this a round trip is taken as this: on a short path the endpoints' own turns take longer than the path. */
+/**
+ * Below this a round trip is taken as this: on a short path the endpoints' own turns take longer
+ * than the path.
+ */
 const SHORTEST_RTT_MS = 5;
 /** What streams begin with leaves this part of the pool to those that turn out to need more. */
 const LEFT_FOR_GROWTH = 0.5;
@@ -34,8 +37,9 @@ export class WindowPool {
 }
 
 /**
- * What the other end may send on one stream. A stream may begin with more than the initial credit; its window doubles when a half of it was consumed within
- * two round trips: then the window may be what bounds the stream.
+ * What the other end may send on one stream. A stream may begin with more than the initial credit;
+ * its window doubles when a half of it was consumed within two round trips: then the window may be
+ * what bounds the stream.
  */
 export class ReceiveWindow {
   readonly #pool: WindowPool;

@@ -1,7 +1,10 @@
 import { EpmuxError } from '../protocol/errors.ts';
 import { withEither } from '../runtime/either-signal.ts';
 
-/** The end of a carrier: once, by what came first, and told to each listener once, also to one that comes late. */
+/**
+ * The end of a carrier: once, by what came first, and told to each listener once, also to one that
+ * comes late.
+ */
 export class CarrierLife {
   readonly #label: string;
   readonly #listeners = new Set<(error: EpmuxError | undefined) => void>();
@@ -27,7 +30,10 @@ export class CarrierLife {
     else queueMicrotask(() => listener(outcome.error));
   }
 
-  /** False when it had ended before. Listeners are told from a microtask on, never from within this call. */
+  /**
+   * False when it had ended before. Listeners are told from a microtask on, never from within this
+   * call.
+   */
   end(error: EpmuxError | undefined): boolean {
     if (this.#outcome !== undefined) return false;
     this.#outcome = { error };

@@ -21,7 +21,10 @@ export interface CommandPipeOptions {
   onOver(): void;
 }
 
-/** The stdio of a command. Where another pipe says PIPE_LOST, this one knows why: COMMAND_FAILED with exit code and last words. */
+/**
+ * The stdio of a command. Where another pipe says PIPE_LOST, this one knows why: COMMAND_FAILED
+ * with exit code and last words.
+ */
 export class CommandPipe implements BytePipe {
   readonly label: string;
   readonly #inner: BytePipe;
@@ -94,7 +97,10 @@ export class CommandPipe implements BytePipe {
     void this.#group.end();
   }
 
-  /** A command that failed closes its output too: that is no end in order. One that still runs may go on with its input. */
+  /**
+   * A command that failed closes its output too: that is no end in order. One that still runs may
+   * go on with its input.
+   */
   async #ended(handlers: PipeHandlers): Promise<void> {
     await this.#exited();
     if (this.#closedFor !== undefined) return;

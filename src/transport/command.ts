@@ -11,7 +11,10 @@ export interface CommandOptions extends ProcessOptions {
   readonly logger: Logger;
 }
 
-/** A shell command whose stdin and stdout reach an agent. The carrier runs nothing: each pipe is a process of its own. */
+/**
+ * A shell command whose stdin and stdout reach an agent. The carrier runs nothing: each pipe is a
+ * process of its own.
+ */
 export function commandTransport(options: CommandOptions): Transport {
   const target = `command: ${programName(options.command)}`;
   return { target, connect: async () => commandCarrier(options, target) };

@@ -5,8 +5,9 @@ import type { Cancel, Clock } from '../runtime/clock.ts';
 /** How long one address is waited for before the next is tried beside it (RFC 8305). */
 const BESIDE_MS = 250;
 /**
- * What the system's own repetitions (after 1, 3, 7 s) would take seconds to notice: a path that has just come back. So after a second of
- * silence all are tried once more, beside the first, and so on.
+ * What the system's own repetitions (after 1, 3, 7 s) would take seconds to notice: a path that has
+ * just come back. So after a second of silence all are tried once more, beside the first, and so
+ * on.
  */
 const AGAIN_MS = 1_000;
 
@@ -23,8 +24,9 @@ export interface RaceOptions {
 }
 
 /**
- * Connections to all addresses of a host, each begun without giving up those before it: the first that stands is left. One address that is silent or
- * unreachable is no failure while another may still answer.
+ * Connections to all addresses of a host, each begun without giving up those before it: the first
+ * that stands is left. One address that is silent or unreachable is no failure while another may
+ * still answer.
  */
 export class ConnectionRace {
   readonly #options: RaceOptions;
@@ -75,7 +77,8 @@ export class ConnectionRace {
       : clock.wakeAt(Math.max(soonest, this.#roundAt + AGAIN_MS), () => this.#beginRound());
     const socket = open({ host, port });
     this.#sockets.add(socket);
-    // Stays on: between two owners a socket's error shows in `destroyed`, and is no uncaught exception.
+    // Stays on: between two owners a socket's error shows in `destroyed`, and is no uncaught
+    // exception.
     socket.on('error', (error) => this.#failed(host, error));
     socket.once('connect', () => {
       if (this.#over) return;

@@ -18,7 +18,10 @@ export interface TransportOptions {
   readonly agentPort?: number | undefined;
   /** `socks5://[user:pass@]host:port`; a command finds its own way. */
   readonly via?: string | undefined;
-  /** The fingerprint (`SHA256:…`) of a new SSH host key that a person has accepted; it serves until it stands in a file. */
+  /**
+   * The fingerprint (`SHA256:…`) of a new SSH host key that a person has accepted; it serves until
+   * it stands in a file.
+   */
   readonly acceptHostKey?: string | undefined;
   /** It does. */
   readonly onHostKeyKept?: ((fingerprint: string) => void) | undefined;
@@ -35,7 +38,10 @@ export interface TransportOptions {
 
 const SYSTEM_KNOWN_HOSTS = '/etc/ssh/ssh_known_hosts';
 
-/** Directly, or through the SOCKS proxy, which was written behind `label`. USAGE when `via` can't be read. */
+/**
+ * Directly, or through the SOCKS proxy, which was written behind `label`. USAGE when `via` can't be
+ * read.
+ */
 export function createDialer(via: string | undefined, clock: Clock, label?: string): Dialer {
   const direct = directDialer(clock);
   return via === undefined ? direct : socksDialer(parseSocksProxy(via, label), direct, clock);
@@ -55,7 +61,10 @@ export function createTransport(way: PlainWay, options: TransportOptions): Trans
     : ownSshTransport(way, dial, options);
 }
 
-/** By the keys in the user's home folder and the hosts that are known there. ssh2 is loaded with the first connection. */
+/**
+ * By the keys in the user's home folder and the hosts that are known there. ssh2 is loaded with the
+ * first connection.
+ */
 function ownSshTransport(
   way: Extract<PlainWay, { kind: 'ssh' }>,
   dial: Dialer,

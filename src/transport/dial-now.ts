@@ -9,7 +9,10 @@ export interface Dialled {
   drop(): void;
 }
 
-/** Connects at once: whoever is to use the connection may still load, or look for its keys. Failures are told to who asks for it. */
+/**
+ * Connects at once: whoever is to use the connection may still load, or look for its keys. Failures
+ * are told to who asks for it.
+ */
 export function dialNow(dial: Dialer, address: Address, signal: AbortSignal): Dialled {
   let first: Promise<Socket> | undefined = dial(address, signal);
   first.catch(() => undefined);

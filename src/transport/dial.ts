@@ -7,14 +7,17 @@ import { ConnectionRace } from './connection-race.ts';
 import { type LookUp, lookUps } from './look-up.ts';
 
 /**
- * Gives a connected socket with TCP_NODELAY that may be half closed and that nobody reads yet. Throws HOST_UNKNOWN, CONNECT_FAILED or the
- * abort's error.
+ * Gives a connected socket with TCP_NODELAY that may be half closed and that nobody reads yet.
+ * Throws HOST_UNKNOWN, CONNECT_FAILED or the abort's error.
  */
 export type Dialer = (to: Address, signal: AbortSignal) => Promise<Socket>;
 
 /** Name look-up and connection together. */
 const CONNECT_LIMIT_MS = 10_000;
-/** The operating system's own look whether the other end is still there, for sockets on which nothing moves. */
+/**
+ * The operating system's own look whether the other end is still there, for sockets on which
+ * nothing moves.
+ */
 const KEEPALIVE_MS = 15_000;
 
 function openSocket({ host, port }: Address): Socket {
@@ -89,7 +92,10 @@ function notLookedUp({ host }: Address, why: string, cause?: Error): EpmuxError 
   });
 }
 
-/** What a person has to know of each, the most telling first where several addresses failed in different ways. */
+/**
+ * What a person has to know of each, the most telling first where several addresses failed in
+ * different ways.
+ */
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refused the connection: nothing listens there',
   ECONNRESET: 'reset the connection',

@@ -1,12 +1,20 @@
 import { ADDRCONFIG, lookup } from 'node:dns';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 
-/** The addresses of a name, best first, as getaddrinfo has them: `/etc/hosts`, mDNS and a VPN's own names count. Fails as it does. */
+/**
+ * The addresses of a name, best first, as getaddrinfo has them: `/etc/hosts`, mDNS and a VPN's own
+ * names count. Fails as it does.
+ */
 export type LookUp = (host: string) => Promise<readonly string[]>;
 
-/** An answer serves for so long: one that comes later than an attempt lasts is there for the next. */
+/**
+ * An answer serves for so long: one that comes later than an attempt lasts is there for the next.
+ */
 const YOUNG_MS = 5_000;
-/** A name that was asked for in another network is asked for again beside that look-up while fewer than these run. */
+/**
+ * A name that was asked for in another network is asked for again beside that look-up while fewer
+ * than these run.
+ */
 const MAX_BESIDE = 4;
 
 interface Asked {
@@ -17,8 +25,9 @@ interface Asked {
 }
 
 /**
- * One look-up at a time for each name, shared by all who ask. It can't be given up once it has begun, and holds a thread for as long as the name
- * server is silent: whoever tries again must not begin another.
+ * One look-up at a time for each name, shared by all who ask. It can't be given up once it has
+ * begun, and holds a thread for as long as the name server is silent: whoever tries again must not
+ * begin another.
  */
 export class LookUps {
   readonly #ask: LookUp;
@@ -38,7 +47,10 @@ export class LookUps {
     return (serves ? known : this.#begin(host)).addresses;
   };
 
-  /** This machine is in another network: what was answered before, or still will be, may be wrong there. */
+  /**
+   * This machine is in another network: what was answered before, or still will be, may be wrong
+   * there.
+   */
   outdate(): void {
     for (const [host, asked] of this.#asked) {
       asked.isOutdated = true;

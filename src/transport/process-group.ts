@@ -13,7 +13,10 @@ const LOOK_MS = 50;
 /** Those of this process of which something may be left. */
 const living = new Set<ProcessGroup>();
 
-/** Ends all commands of this process: nobody kills what is left of them once it is gone. Takes 2 s at most. */
+/**
+ * Ends all commands of this process: nobody kills what is left of them once it is gone. Takes 2 s
+ * at most.
+ */
 export async function endCommands(): Promise<void> {
   await Promise.all([...living].map((group) => group.end()));
 }
@@ -25,7 +28,10 @@ export interface ProcessOptions {
   readonly clock: Clock;
 }
 
-/** A shell command as the leader of a process group of its own, so that everything it starts ends with it. */
+/**
+ * A shell command as the leader of a process group of its own, so that everything it starts ends
+ * with it.
+ */
 export class ProcessGroup {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #clock: Clock;
@@ -55,7 +61,10 @@ export class ProcessGroup {
     return group;
   }
 
-  /** TERM to the whole group, and KILL to what is left of it after the limit. Resolves when nothing is left or KILL was sent. Idempotent. */
+  /**
+   * TERM to the whole group, and KILL to what is left of it after the limit. Resolves when nothing
+   * is left or KILL was sent. Idempotent.
+   */
   end(): Promise<void> {
     this.#ended ??= this.#end();
     return this.#ended;

@@ -12,7 +12,10 @@ const DEFAULT_PORT = 1080;
 /** A length in the protocol is one byte. */
 export const MAX_TEXT_BYTES = 255;
 
-/** `socks5://[user:pass@]host[:port]`, user and password percent-encoded. USAGE (or `code`) on anything else; the text is never repeated. */
+/**
+ * `socks5://[user:pass@]host[:port]`, user and password percent-encoded. USAGE (or `code`) on
+ * anything else; the text is never repeated.
+ */
 export function parseSocksProxy(
   text: string,
   label = '--via',

@@ -9,7 +9,10 @@ import { MAX_TEXT_BYTES, type SocksProxy } from './socks-url.ts';
 
 const HANDSHAKE_LIMIT_MS = 10_000;
 
-/** Connections through the proxy, which also looks the host names up. `direct` reaches the proxy itself. */
+/**
+ * Connections through the proxy, which also looks the host names up. `direct` reaches the proxy
+ * itself.
+ */
 export function socksDialer(proxy: SocksProxy, direct: Dialer, clock: Clock): Dialer {
   return async (to, signal) => {
     if (Buffer.byteLength(to.host) > MAX_TEXT_BYTES) {
@@ -65,8 +68,9 @@ async function handshake(
 }
 
 /**
- * The library emits what the far end sent right behind the proxy's answer in the next `setImmediate`, to whoever listens then, and lets
- * the socket flow. Nobody reads yet: put it back, and stop the flow.
+ * The library emits what the far end sent right behind the proxy's answer in the next
+ * `setImmediate`, to whoever listens then, and lets the socket flow. Nobody reads yet: put it back,
+ * and stop the flow.
  */
 async function takeEarlyBytes(socket: Socket): Promise<void> {
   const early: Buffer[] = [];

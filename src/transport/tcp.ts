@@ -6,7 +6,10 @@ import { CarrierLife } from './carrier-life.ts';
 import type { Dialer } from './dial.ts';
 import type { Carrier, Transport } from './transport.ts';
 
-/** A port that leads straight to an agent. The carrier is no more than the address: each pipe is a connection of its own. */
+/**
+ * A port that leads straight to an agent. The carrier is no more than the address: each pipe is a
+ * connection of its own.
+ */
 export function tcpTransport(to: Address, dial: Dialer): Transport {
   const target = `tcp://${hostPort(to)}`;
   return { target, connect: async () => tcpCarrier(to, dial, target) };

@@ -135,7 +135,8 @@ describe('a bound of the agent that was set', () => {
   it('rejects a stream more than `streams`, and opens one again when one has ended', async () => {
     await start('streams=2');
     const end = await attach();
-    // Nothing listens there, so a stream that is let in ends as CONNECT_FAILED, and one that is not as BUSY.
+    // Nothing listens there, so a stream that is let in ends as CONNECT_FAILED, and one that is not
+    // as BUSY.
     const outcome = (stream: { readonly accepted: Promise<void> }): Promise<string> =>
       stream.accepted.then(
         () => 'ACCEPTED',

@@ -16,7 +16,10 @@ const WARM = 2_000;
 /** 100 bytes a stream. */
 const LEAK_BYTES = (IN_ALL - WARM) * 100;
 
-/** What one may hold of the heap: a socket of Node's own takes 1,200 of it, and a closure or an array for each stream adds up. */
+/**
+ * What one may hold of the heap: a socket of Node's own takes 1,200 of it, and a closure or an
+ * array for each stream adds up.
+ */
 const IDLE_BYTES = 2_600;
 
 const TELL_MEMORY = join(import.meta.dirname, '..', 'support', 'tell-memory.mjs');
@@ -125,7 +128,9 @@ describe(`streams through a real agent`, function () {
     return Number(bytes);
   }
 
-  /** The session's tables are empty at both ends, and the agent has no descriptor more than before. */
+  /**
+   * The session's tables are empty at both ends, and the agent has no descriptor more than before.
+   */
   async function nothingLeft(descriptors: number): Promise<void> {
     const stats = end.driver.stats();
     assert.equal(stats.streams, 0);
@@ -133,7 +138,8 @@ describe(`streams through a real agent`, function () {
       assert.ok(looks < 500, `${descriptorsOf(agent.pid)} descriptors, ${descriptors} before`);
       await useOnce(looks);
     }
-    // A stream more than the agent may have of one session would be refused: it has forgotten the others.
+    // A stream more than the agent may have of one session would be refused: it has forgotten the
+    // others.
     const streams = await openAndUse(1_024);
     for (const { stream } of streams) stream.end();
     await Promise.all(streams.map(({ closed }) => closed));

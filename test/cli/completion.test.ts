@@ -150,7 +150,10 @@ describe('completion', () => {
       return stdout.split('\n').filter((line) => line !== '');
     }
 
-    /** What bash offers for a line, as readline calls for it: the words split at COMP_WORDBREAKS are of no interest to us. */
+    /**
+     * What bash offers for a line, as readline calls for it: the words split at COMP_WORDBREAKS are
+     * of no interest to us.
+     */
     const bash = (line: string) =>
       shell(
         'bash',

@@ -7,7 +7,10 @@ import { CliHome } from '../support/cli.ts';
 import { ErlangHost, type ErlangNode, hasErlang } from '../support/erlang.ts';
 import { leaveOut, NO_ERLANG } from '../support/left-out.ts';
 
-/** As wx_object shows its state, with the nodes somewhere in a tuple. Told to choose a menu's item it says so, and its window closes. */
+/**
+ * As wx_object shows its state, with the nodes somewhere in a tuple. Told to choose a menu's item
+ * it says so, and its window closes.
+ */
 const OBSERVER_25 = `
 -module(observer).
 -export([start/0, init/1, handle_info/2]).

@@ -44,7 +44,10 @@ describe('epmux remsh, with a real node', function () {
     });
   }
 
-  /** What the shell prints in a terminal while `lines` are typed, one at each prompt, and what it exits with. */
+  /**
+   * What the shell prints in a terminal while `lines` are typed, one at each prompt, and what it
+   * exits with.
+   */
   async function type(
     args: readonly string[],
     lines: readonly string[],

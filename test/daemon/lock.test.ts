@@ -74,7 +74,8 @@ describe('the lock on a state folder', () => {
 
   it('is taken from a process that ended and whose parent has not asked how', async function () {
     if (!existsSync('/proc/self/stat')) leaveOut(this, 'there is no /proc');
-    // The child ends when the third pipe does: after its parent has become a program that knows of no child.
+    // The child ends when the third pipe does: after its parent has become a program that knows of
+    // no child.
     const script = 'cat <&3 >/dev/null & echo $!; exec 3<&-; exec cat';
     const parent = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit', 'pipe'] });
     const gone = once(parent, 'exit');

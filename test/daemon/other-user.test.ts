@@ -13,7 +13,10 @@ import { tempFolder } from '../support/temp-folder.ts';
 const NOBODY = 65_534;
 const SECRET = 'a secret of 16 bytes or more';
 
-/** What comes of reading files, connecting to a socket and asking an epmd: `ok`, or the system's code. */
+/**
+ * What comes of reading files, connecting to a socket and asking an epmd: `ok`, or the system's
+ * code.
+ */
 const PROBE = `
 const { readFileSync, readdirSync } = require('node:fs');
 const { connect } = require('node:net');

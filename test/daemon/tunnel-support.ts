@@ -11,7 +11,9 @@ export const SECRET = 'a secret of sixteen bytes';
 export const COOKIE = 'PRODUCTION';
 export const SECRETS: UpSecrets = { secret: SECRET, cookie: COOKIE };
 
-/** Answers every byte with itself, as no node does: the relay lets pass what it does not understand. */
+/**
+ * Answers every byte with itself, as no node does: the relay lets pass what it does not understand.
+ */
 async function echo(): Promise<net.Server> {
   const server = net.createServer((socket) => socket.on('error', () => undefined).pipe(socket));
   server.listen(0, '127.0.0.1');
@@ -31,7 +33,10 @@ export async function says(socket: net.Socket, text: string): Promise<string> {
   return String(chunk);
 }
 
-/** A daemon in this process, an agent's end and a node: made for each test, and a test may put others in their places. */
+/**
+ * A daemon in this process, an agent's end and a node: made for each test, and a test may put
+ * others in their places.
+ */
 class TunnelEnds {
   daemon!: DaemonFixture;
   client!: ControlClient;

@@ -87,7 +87,10 @@ class Demo {
     return { code: code ?? signal, stderr: this.#stderr };
   }
 
-  /** Processes that this demo started, and its files. A process that was killed takes a moment to go. */
+  /**
+   * Processes that this demo started, and its files. A process that was killed takes a moment to
+   * go.
+   */
   #leftovers(): string[] {
     // With the environment of each process, on Linux and macOS alike.
     const listed = execFileSync('ps', ['axeww'], { encoding: 'utf8', maxBuffer: 1 << 26 });

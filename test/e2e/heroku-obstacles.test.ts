@@ -33,7 +33,10 @@ describe(`an app at Heroku${missing === undefined ? '' : ` (left out: ${missing}
     await heroku?.stop();
   });
 
-  /** An app of its own in front of the same dyno: one whose tunnel a failed test left up does no harm to others. */
+  /**
+   * An app of its own in front of the same dyno: one whose tunnel a failed test left up does no
+   * harm to others.
+   */
   const addApp = (name: string, options: AppOptions = {}): StandInApp => {
     const added = heroku.addApp(name, options);
     added.dynos.set('web.1', dyno);

@@ -11,7 +11,10 @@ import { Laptop } from '../support/laptop.ts';
 
 const HANG_MS = 4_000;
 
-/** Resolves when no process has this pid any more. Those looked at here are nobody's zombies: their parents wait for them. */
+/**
+ * Resolves when no process has this pid any more. Those looked at here are nobody's zombies: their
+ * parents wait for them.
+ */
 async function gone(pid: number): Promise<void> {
   while (isThere(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
 }

@@ -43,7 +43,9 @@ function failure(client: NodeClient): string {
   return outcome?.kind === 'failed' ? outcome.error.code : `${outcome?.kind}`;
 }
 
-/** What the acceptor sends up to the answer, cut into chunks; the client's own bytes decide the ack. */
+/**
+ * What the acceptor sends up to the answer, cut into chunks; the client's own bytes decide the ack.
+ */
 function play(client: NodeClient, sizes: readonly number[], before: Uint8Array = TICK): string {
   const say = (bytes: Uint8Array, now: number): Buffer =>
     Buffer.concat(chunked(bytes, sizes).flatMap((chunk) => client.receive(chunk, now)));

@@ -8,7 +8,9 @@ function* byteByByte(input: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < input.length; at += 1) yield Uint8Array.from(input.subarray(at, at + 1));
 }
 
-/** A chunk is the decoder's for the time of the call: memory of its own shows who keeps it too long. */
+/**
+ * A chunk is the decoder's for the time of the call: memory of its own shows who keeps it too long.
+ */
 function* inTwo(input: Uint8Array, cut: number): Generator<Uint8Array> {
   yield Uint8Array.from(input.subarray(0, cut));
   yield Uint8Array.from(input.subarray(cut));

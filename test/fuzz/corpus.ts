@@ -5,7 +5,10 @@ import type { Target } from './target.ts';
 
 const FOLDER = join(import.meta.dirname, 'corpus');
 
-/** What was found worth keeping: inputs that reach what no seed does, and those that once broke something (`found-…`). */
+/**
+ * What was found worth keeping: inputs that reach what no seed does, and those that once broke
+ * something (`found-…`).
+ */
 export function corpusOf(target: Target): Uint8Array[] {
   const folder = join(FOLDER, target.name);
   if (!existsSync(folder)) return [];

@@ -128,7 +128,8 @@ describe('a hostile daemon that knows the secret', function () {
   it('has its bytes kept in their own size, however small the frames are', async () => {
     const streams = Array.from({ length: 12 }, (_, index) => 1 + 2 * index);
     rogue.say(...streams.map(open));
-    // Nobody reads at the target: what the kernel does not take waits in the agent, as far as the credit goes.
+    // Nobody reads at the target: what the kernel does not take waits in the agent, as far as the
+    // credit goes.
     for (const _ of streams) (await target.next()).pause();
     const before = usedBytes();
     for (const id of streams) {

@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { FRAME_HEADER_BYTES } from '../../src/protocol/constants.ts';
 
-/** What it does to a frame: the frames that go on in its place. `held` is the one that it keeps back for a while. */
+/**
+ * What it does to a frame: the frames that go on in its place. `held` is the one that it keeps back
+ * for a while.
+ */
 export const DEEDS = {
   flip: (frame: Buffer, at: number) => {
     const flipped = Buffer.from(frame);
@@ -19,7 +22,10 @@ export const DEEDS = {
 export type Deed = keyof typeof DEEDS | 'reorder';
 export type Way = 'up' | 'down';
 
-/** A man in the middle of plain TCP: lets hello, proof and attach pass, then meddles with each fourth frame in one direction. */
+/**
+ * A man in the middle of plain TCP: lets hello, proof and attach pass, then meddles with each
+ * fourth frame in one direction.
+ */
 export class Meddler {
   readonly #server: net.Server;
   readonly #deed: Deed;
@@ -79,7 +85,10 @@ export class Meddler {
   }
 }
 
-/** Divides a direction: what stands before the first frame behind the hello and its two frames is given as it comes. */
+/**
+ * Divides a direction: what stands before the first frame behind the hello and its two frames is
+ * given as it comes.
+ */
 class Frames {
   #held = Buffer.alloc(0);
   #hello = true;

@@ -1,4 +1,7 @@
-/** Changes to an input that know where its parts begin. Each is plain data, so that a test shrinks it and a seed repeats it. */
+/**
+ * Changes to an input that know where its parts begin. Each is plain data, so that a test shrinks
+ * it and a seed repeats it.
+ */
 import type { Framing } from './target.ts';
 
 /** `at`, `to` and `value` are fractions from 0 to 1 of what there is to choose from. */

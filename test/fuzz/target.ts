@@ -8,14 +8,20 @@ export interface Decoder {
   end?(): void;
 }
 
-/** Takes what a decoder gives, in order: plain values, compared deeply. Bytes that may come in any pieces are told by `bytes`. */
+/**
+ * Takes what a decoder gives, in order: plain values, compared deeply. Bytes that may come in any
+ * pieces are told by `bytes`.
+ */
 export interface Told {
   fact(fact: unknown): void;
   /** Pieces told in a row under one name are one fact. */
   bytes(name: string, piece: Uint8Array): void;
 }
 
-/** Where the parts of an input begin, so that mutations can lie about lengths, and repeat, swap and drop whole parts. */
+/**
+ * Where the parts of an input begin, so that mutations can lie about lengths, and repeat, swap and
+ * drop whole parts.
+ */
 export type Framing = 'frames' | 'u16' | 'u32' | 'exec' | 'lines';
 
 export interface Target {

@@ -1,6 +1,6 @@
 /**
- * What epmux does with Heroku, as a process of its own, for only at its start Node takes NODE_EXTRA_CA_CERTS. Arguments: app, dyno. Prints one JSON document: what it
- * found, or the error.
+ * What epmux does with Heroku, as a process of its own, for only at its start Node takes
+ * NODE_EXTRA_CA_CERTS. Arguments: app, dyno. Prints one JSON document: what it found, or the error.
  */
 import { herokuClient } from '../../src/heroku/client.ts';
 import { herokuTransport } from '../../src/heroku/exec-transport.ts';

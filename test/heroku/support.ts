@@ -22,7 +22,10 @@ export type Answer =
   | { readonly status?: number; readonly headers?: Record<string, string>; readonly text: string }
   | ((request: IncomingMessage, response: ServerResponse) => void);
 
-/** An HTTP server on loopback that writes down what it is asked and gives the next answer, the last one for ever. */
+/**
+ * An HTTP server on loopback that writes down what it is asked and gives the next answer, the last
+ * one for ever.
+ */
 export class ScriptedServer {
   readonly asked: Asked[] = [];
   #answers: Answer[] = [];

@@ -32,7 +32,10 @@ const directory = record({
 
 const constant = <T extends string>(type: T) => fc.constant(type);
 
-/** Frames of the pipe: neither counted nor replayed. TAIL is left out, for it depends on what came before. */
+/**
+ * Frames of the pipe: neither counted nor replayed. TAIL is left out, for it depends on what came
+ * before.
+ */
 export const pipeFrame: fc.Arbitrary<Frame> = fc.oneof(
   record({ type: constant('PROOF'), proof: bytes(32, 32) }),
   record({ type: constant('REFUSE'), ...reason }),

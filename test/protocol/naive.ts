@@ -1,4 +1,7 @@
-/** A codec written straight from docs/protocol.md, without a thought for speed or streaming: the twin of the real one. */
+/**
+ * A codec written straight from docs/protocol.md, without a thought for speed or streaming: the
+ * twin of the real one.
+ */
 import type { Directory } from '../../src/protocol/directory.ts';
 import type { Frame } from '../../src/protocol/frames.ts';
 

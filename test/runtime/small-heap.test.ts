@@ -6,7 +6,9 @@ import { promisify } from 'node:util';
 
 const MODULE = pathToFileURL(join(import.meta.dirname, '../../src/runtime/small-heap.ts')).href;
 
-/** As a burst of openings does: much is allocated, some of it lives for a while, and little stays. */
+/**
+ * As a burst of openings does: much is allocated, some of it lives for a while, and little stays.
+ */
 const BURST = `
   import v8 from 'node:v8';
   const living = [];

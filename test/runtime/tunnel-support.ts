@@ -14,7 +14,9 @@ import { HELLO_MS } from '../support/hello-ms.ts';
 
 const SECRET = Buffer.from('a secret of at least 16 bytes');
 
-/** A daemon's and an agent's driver with real sessions, joined by real sockets that the test cuts. */
+/**
+ * A daemon's and an agent's driver with real sessions, joined by real sockets that the test cuts.
+ */
 export class Tunnel {
   readonly news = new EventEmitter();
   readonly daemon: SessionDriver;

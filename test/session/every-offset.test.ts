@@ -6,7 +6,10 @@ import type { Direction } from '../support/simulated-pipe.ts';
 const BOTH_WAYS: readonly Direction[] = ['toAgent', 'toDaemon'];
 const HOUR = 3_600_000;
 
-/** Every kind of reliable frame: a directory, a stream that is finished both ways, one that is rejected and one that is reset. */
+/**
+ * Every kind of reliable frame: a directory, a stream that is finished both ways, one that is
+ * rejected and one that is reset.
+ */
 function exchange(options: OpeningPairOptions = {}): OpeningPair {
   const pair = new OpeningPair(options);
   const { daemon, agent } = pair;
@@ -111,7 +114,10 @@ describe('a cut at every byte of an exchange, from the first of the hello on', (
 describe('a clock set forward by 8 hours at every moment of an exchange', () => {
   const cuts: Cut[] = [{ direction: 'toAgent', afterBytes: 300 }];
 
-  /** Moments at which something happens, from the first hello to the last acknowledgement, a cut and a resume in between. */
+  /**
+   * Moments at which something happens, from the first hello to the last acknowledgement, a cut and
+   * a resume in between.
+   */
   function moments(): number {
     const pair = exchange({ cuts });
     let steps = 0;

@@ -3,7 +3,10 @@ import { MAX_PAYLOAD_BYTES } from '../../src/protocol/constants.ts';
 import { MIN_PAYLOAD_BYTES, SESSION_DEFAULTS } from '../../src/session/config.ts';
 import { PathEstimator } from '../../src/session/path-estimator.ts';
 
-/** A path that takes all there may be in flight at its rate, and acknowledges each piece after the round trip. */
+/**
+ * A path that takes all there may be in flight at its rate, and acknowledges each piece after the
+ * round trip.
+ */
 class Road {
   readonly path = new PathEstimator(SESSION_DEFAULTS);
   now = 0;

@@ -107,7 +107,10 @@ describe('a small stream beside bulk', function () {
   });
 });
 
-/** How long so many bytes take on a stream of their own, one way, beyond what the path itself takes for them. */
+/**
+ * How long so many bytes take on a stream of their own, one way, beyond what the path itself takes
+ * for them.
+ */
 function lateMs(path: PairOptions, bytes: number, warmUpBytes: number): number {
   const pair = new Pair(path);
   pair.connect();

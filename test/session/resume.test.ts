@@ -6,7 +6,10 @@ import type { Direction } from '../support/simulated-pipe.ts';
 
 const RECONNECT_MS = 100;
 
-/** A short exchange with every kind of reliable frame in it: four streams, two of them rejected or reset, a directory. */
+/**
+ * A short exchange with every kind of reliable frame in it: four streams, two of them rejected or
+ * reset, a directory.
+ */
 function exchange(options: PairOptions): Pair {
   const pair = new Pair({ reconnectMs: RECONNECT_MS, ...options, agent: { accepts: false } });
   pair.agent.session.setDirectory({
@@ -68,7 +71,10 @@ function recordedBytes(direction: Direction): number {
   return pair.pipe?.delivered(direction) ?? 0;
 }
 
-/** All offsets near frame boundaries, which in this exchange lie at both ends; of the bulk in between every so manyth. */
+/**
+ * All offsets near frame boundaries, which in this exchange lie at both ends; of the bulk in
+ * between every so manyth.
+ */
 function offsets(total: number): number[] {
   const all = Array.from({ length: total }, (_, offset) => offset);
   return all.filter((offset) => offset < 900 || offset > total - 900 || offset % 61 === 0);

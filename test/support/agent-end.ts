@@ -1,4 +1,7 @@
-/** The agent's end of sessions in a few lines, for tests of the daemon: listens, keeps sessions through cuts, leads `node/NAME` to local ports. */
+/**
+ * The agent's end of sessions in a few lines, for tests of the daemon: listens, keeps sessions
+ * through cuts, leads `node/NAME` to local ports.
+ */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -30,7 +33,10 @@ export class AgentEnd {
   goodbyes = 0;
   /** Connections are taken and nothing is said on them. */
   mute = false;
-  /** Sends these bytes on each pipe, once it has brought the answer to a ping: the daemon has long been attached. */
+  /**
+   * Sends these bytes on each pipe, once it has brought the answer to a ping: the daemon has long
+   * been attached.
+   */
   noise: Uint8Array | undefined;
   #newest: BytePipe | undefined;
   readonly #secret: Uint8Array;

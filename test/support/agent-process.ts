@@ -26,7 +26,10 @@ async function build(): Promise<string> {
 
 export interface AgentProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** What to start instead of the agent's own command line, such as `unshare` with that line behind it. */
+  /**
+   * What to start instead of the agent's own command line, such as `unshare` with that line behind
+   * it.
+   */
   readonly wrap?: (words: readonly string[]) => readonly string[];
   readonly node?: string;
   /** In a session of its own: the terminal of who runs the tests, if there is one, is not its. */

@@ -1,4 +1,7 @@
-/** Which error codes a test file waits for, and which it makes itself: an error that a test made is no proof that epmux ever does. */
+/**
+ * Which error codes a test file waits for, and which it makes itself: an error that a test made is
+ * no proof that epmux ever does.
+ */
 import { parseSync } from 'oxc-parser';
 
 interface Node {
@@ -48,7 +51,10 @@ function walk(node: Node, place: Place, onLiteral: (node: Node, place: Place) =>
   }
 }
 
-/** Where what stands in this field of the node is; an assertion encloses whatever is in it, but for errors that are made there. */
+/**
+ * Where what stands in this field of the node is; an assertion encloses whatever is in it, but for
+ * errors that are made there.
+ */
 function placeOf(node: Node, field: string, around: Place): Place {
   if (node.type === 'NewExpression' && nameOf(node['callee']) === 'EpmuxError') return 'made';
   if (node.type === 'CallExpression' && field === 'arguments' && isAssertion(node))

@@ -11,7 +11,10 @@ input.pipe(socket);
 socket.pipe(output);
 `.replaceAll('\n', ' ');
 
-/** A shell command that joins its stdin and stdout with a port of loopback, each direction to its own end. Exits with 9 at an error. */
+/**
+ * A shell command that joins its stdin and stdout with a port of loopback, each direction to its
+ * own end. Exits with 9 at an error.
+ */
 export function bridgeCommand(port: number): string {
   return `'${process.execPath}' -e "${BRIDGE}" ${port}`;
 }

@@ -1,4 +1,7 @@
-/** The program as a user installs it: compiled JavaScript with the agent's bundle beside it, in a folder of its own. */
+/**
+ * The program as a user installs it: compiled JavaScript with the agent's bundle beside it, in a
+ * folder of its own.
+ */
 import { copyFileSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +11,10 @@ const ROOT = join(import.meta.dirname, '..', '..');
 
 let program: Promise<readonly string[]> | undefined;
 
-/** What runs it, whatever the working folder. Built once for this run of the tests from the sources as they are, and removed with it. */
+/**
+ * What runs it, whatever the working folder. Built once for this run of the tests from the sources
+ * as they are, and removed with it.
+ */
 export function builtEpmux(): Promise<readonly string[]> {
   program ??= build();
   return program;

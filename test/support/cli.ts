@@ -1,5 +1,6 @@
 /**
- * The real `epmux` as a child in a home folder of its own, against a control socket that answers as the test says.
+ * The real `epmux` as a child in a home folder of its own, against a control socket that answers as
+ * the test says.
  *
  *     const home = await CliHome.make();
  *     await home.daemon({ status: () => ({ daemon, tunnels: [] }) });

@@ -1,4 +1,7 @@
-/** The daemon's end of a session in a few lines, for tests of an agent: dials, attaches, opens streams, keeps what came. */
+/**
+ * The daemon's end of a session in a few lines, for tests of an agent: dials, attaches, opens
+ * streams, keeps what came.
+ */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

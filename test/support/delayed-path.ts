@@ -8,8 +8,9 @@ interface Held {
 }
 
 /**
- * A TCP proxy that stands for distance: what passes arrives later, in order, and a new connection takes the round trip of TCP's own handshake before its
- * first byte. Nothing else about it is harmed, and its bandwidth has no limit.
+ * A TCP proxy that stands for distance: what passes arrives later, in order, and a new connection
+ * takes the round trip of TCP's own handshake before its first byte. Nothing else about it is
+ * harmed, and its bandwidth has no limit.
  */
 export class DelayedPath {
   readonly #server: net.Server;

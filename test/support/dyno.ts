@@ -1,5 +1,6 @@
 /**
- * A dyno as a test has one: a real epmd, real nodes, a real sshd with a saboteur in front of it, and the agent as a process of its own.
+ * A dyno as a test has one: a real epmd, real nodes, a real sshd with a saboteur in front of it,
+ * and the agent as a process of its own.
  *
  *     const dyno = await TestDyno.start();
  *     const app = await dyno.erlang.node('app');

@@ -1,4 +1,7 @@
-/** What a command does first, for tests: `node ensure-daemon.ts MAIN_SCRIPT` prints what the daemon says of itself. */
+/**
+ * What a command does first, for tests: `node ensure-daemon.ts MAIN_SCRIPT` prints what the daemon
+ * says of itself.
+ */
 import { daemonPaths } from '../../src/daemon/paths.ts';
 import { ensureDaemon } from '../../src/daemon/spawn.ts';
 

@@ -1,7 +1,9 @@
 /**
- * The program a test node runs: it reads `ID BASE64(expression)` lines on stdin, evaluates them beside each other, and tells on stdout in lines that begin with
- * `@epmux@`: `ready`, `ok ID`, `error ID`, `nodeup TYPE`, `nodedown TYPE REASON`, each with base64 text behind. Everything else on stdout is the node's log. At the end of
- * stdin the node halts, so no node outlives the test process.
+ * The program a test node runs: it reads `ID BASE64(expression)` lines on stdin, evaluates them
+ * beside each other, and tells on stdout in lines that begin with `@epmux@`: `ready`, `ok ID`,
+ * `error ID`, `nodeup TYPE`, `nodedown TYPE REASON`, each with base64 text behind. Everything else
+ * on stdout is the node's log. At the end of stdin the node halts, so no node outlives the test
+ * process.
  */
 export const CONTROL_MARK = '@epmux@';
 
@@ -47,7 +49,10 @@ export const CONTROL_PROGRAM = `
   end).
 `;
 
-/** The same program as an Elixir expression that runs it from the environment variable `EPMUX_CONTROL`. */
+/**
+ * The same program as an Elixir expression that runs it from the environment variable
+ * `EPMUX_CONTROL`.
+ */
 export const CONTROL_FROM_ELIXIR = [
   'Application.ensure_all_started(:iex)',
   '{:ok, tokens, _} = :erl_scan.string(String.to_charlist(System.get_env("EPMUX_CONTROL")))',

@@ -61,7 +61,9 @@ export class ErlangNode {
     await this.#until(() => (this.name === '' ? undefined : true), 'a node to start', WAIT_MS);
   }
 
-  /** Evaluates Erlang expressions (`.` at the end may be left out) and gives the last value as text. */
+  /**
+   * Evaluates Erlang expressions (`.` at the end may be left out) and gives the last value as text.
+   */
   async eval(expressions: string, limitMs = WAIT_MS): Promise<string> {
     const id = String(this.#nextId++);
     const text = expressions.trimEnd().replace(/\.?$/, '.');

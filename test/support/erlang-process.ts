@@ -1,4 +1,7 @@
-/** Processes of tests: ended with the test process whatever happens to it, and waits that have a limit and an explanation. */
+/**
+ * Processes of tests: ended with the test process whatever happens to it, and waits that have a
+ * limit and an explanation.
+ */
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';

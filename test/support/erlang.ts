@@ -1,6 +1,8 @@
 /**
- * Real Erlang for tests: a private epmd and real nodes, with a home folder, a cookie and a host name of their own; nothing of the machine's (its epmd on
- * 4369, `~/.erlang.cookie`) is used or touched. Everything listens on loopback and ends with `stop`, and with the test process whatever happens to it.
+ * Real Erlang for tests: a private epmd and real nodes, with a home folder, a cookie and a host
+ * name of their own; nothing of the machine's (its epmd on 4369, `~/.erlang.cookie`) is used or
+ * touched. Everything listens on loopback and ends with `stop`, and with the test process whatever
+ * happens to it.
  *
  *     const dyno = await ErlangHost.start();                      // an epmd on a free port
  *     const app = await dyno.node('app', { tickTimeS: 4 });       // erl -sname app@dyno-1a2b, registered and answering
@@ -8,12 +10,14 @@
  *     await app.event((e) => e.type === 'nodeup' && e.node === 'me@laptop');   // past events count too; taken events are gone
  *     await dyno.stop();                                          // all nodes, epmd, the home folder
  *
- * A host name given (or drawn) is known to this host's nodes only, by an inetrc (`hosts` adds more names; all lead to 127.0.0.1), so two hosts stand for two
- * machines. A node that is to be led elsewhere (through a tunnel) gets `env: { ERL_EPMD_PORT, ERL_INETRC }`, which win. `flags` go to erl as they are.
- * `root: '/opt/otp/trixie'` runs everything of the host in another OTP release by `chroot` (root only).
- * `elixir: true` runs `elixir` with IEx loaded, so that `iex --remsh` finds what it needs; `eval` stays Erlang, `evalElixir` is there too.
- * `host.env` is the environment for programs of your own (`iex`, `erl -remsh`) that shall live on this host.
- * Failing waits say what the node printed.
+ * A host name given (or drawn) is known to this host's nodes only, by an inetrc (`hosts` adds more
+ * names; all lead to 127.0.0.1), so two hosts stand for two machines. A node that is to be led
+ * elsewhere (through a tunnel) gets `env: { ERL_EPMD_PORT, ERL_INETRC }`, which win. `flags` go to
+ * erl as they are. `root: '/opt/otp/trixie'` runs everything of the host in another OTP release by
+ * `chroot` (root only). `elixir: true` runs `elixir` with IEx loaded, so that `iex --remsh` finds
+ * what it needs; `eval` stays Erlang, `evalElixir` is there too. `host.env` is the environment for
+ * programs of your own (`iex`, `erl -remsh`) that shall live on this host. Failing waits say what
+ * the node printed.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -37,7 +41,10 @@ export { ErlangNode, type NodeEvent } from './erlang-node.ts';
 export { freePort, within } from './erlang-process.ts';
 
 export interface ErlangHostOptions {
-  /** The part after `@` of the nodes' names. Default: drawn, `dyno-xxxx`. With a dot the nodes use long names. */
+  /**
+   * The part after `@` of the nodes' names. Default: drawn, `dyno-xxxx`. With a dot the nodes use
+   * long names.
+   */
   readonly hostName?: string;
   /** Further host names that lead to 127.0.0.1. */
   readonly hosts?: readonly string[];
@@ -64,7 +71,10 @@ export interface ErlangNodeOptions {
   readonly flags?: readonly string[];
   /** Default: the host's. */
   readonly cookie?: string;
-  /** Without a name of its own (`-sname undefined`): hidden, registered nowhere, named by the first node it connects to. */
+  /**
+   * Without a name of its own (`-sname undefined`): hidden, registered nowhere, named by the first
+   * node it connects to.
+   */
   readonly nameless?: boolean;
 }
 

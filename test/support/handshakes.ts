@@ -34,7 +34,10 @@ export interface Said {
 
 const FLAGS = Flag.HANDSHAKE_23 | Flag.BIG_CREATION | Flag.PUBLISHED;
 
-/** What a node of OTP 23 or newer sends after its `n`, when the challenge was an `N`: more flags, and its creation. */
+/**
+ * What a node of OTP 23 or newer sends after its `n`, when the challenge was an `N`: more flags,
+ * and its creation.
+ */
 export function encodeComplement({
   flagsHigh,
   creation,
@@ -45,7 +48,10 @@ export function encodeComplement({
   return frame;
 }
 
-/** What is said, in the order in which it is said. The frames are those of the two sides before any relay. */
+/**
+ * What is said, in the order in which it is said. The frames are those of the two sides before any
+ * relay.
+ */
 export function handshake(script: Script = {}): Said[] {
   const { connectorVersion = 6, acceptorVersion = 6, nameMe = false, status = 'ok' } = script;
   const nameFlags = (script.connectorFlags ?? FLAGS) | (nameMe ? Flag.NAME_ME : 0n);

@@ -1,5 +1,6 @@
 /**
- * A laptop as a test has one: a home folder with its own cookie, known_hosts and state, in which the real `epmux` runs as a user starts it.
+ * A laptop as a test has one: a home folder with its own cookie, known_hosts and state, in which
+ * the real `epmux` runs as a user starts it.
  *
  *     const laptop = await Laptop.start();
  *     laptop.trust(dyno.knownHostsLine);

@@ -1,4 +1,7 @@
-/** What other processes of a real node feel: message round trips between two of them, how late a timer is, and whether a connection makes senders wait. */
+/**
+ * What other processes of a real node feel: message round trips between two of them, how late a
+ * timer is, and whether a connection makes senders wait.
+ */
 import type { ErlangNode } from './erlang.ts';
 
 const EVAL_MS = 30_000;
@@ -21,8 +24,9 @@ export interface ProbeReport {
 }
 
 /**
- * A pair that plays ping-pong every 5 ms at the normal priority, a timer of 10 ms whose lateness counts, and the system monitor for busy distribution
- * ports. `take` answers with what was measured since the one before, and empties it.
+ * A pair that plays ping-pong every 5 ms at the normal priority, a timer of 10 ms whose lateness
+ * counts, and the system monitor for busy distribution ports. `take` answers with what was measured
+ * since the one before, and empties it.
  */
 const PROGRAM = `
   Echo = spawn(fun() -> (fun E() -> receive {From, Ref} -> From ! Ref, E() end end)() end),
@@ -66,7 +70,10 @@ const TAKE = `
   [Figures(Messages), Figures(Timers), [Busy]]
 `;
 
-/** The value of an expression, a list of numbers or of such lists: printed as terms are, some would be strings. */
+/**
+ * The value of an expression, a list of numbers or of such lists: printed as terms are, some would
+ * be strings.
+ */
 export async function evalNumbers(node: ErlangNode, expressions: string): Promise<unknown> {
   const atom = await node.eval(
     `Value = begin ${expressions} end, list_to_atom(lists:flatten(io_lib:format("~w", [Value])))`,

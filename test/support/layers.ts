@@ -1,6 +1,7 @@
 /**
- * Which part may use what (docs/architecture.md), and a look at one source text for what breaks it. Works on the syntax tree, so that types-only imports
- * count and words in comments or strings do not.
+ * Which part may use what (docs/architecture.md), and a look at one source text for what breaks it.
+ * Works on the syntax tree, so that types-only imports count and words in comments or strings do
+ * not.
  */
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
@@ -72,6 +73,10 @@ const IMPURE_GLOBALS = [
 const IMPURE_MEMBERS = ['Date.now', 'Math.random', 'globalThis.process', 'crypto.getRandomValues'];
 const MAY_EXIT = ['cli/main.ts'];
 export const MAX_LINES = 280;
+/** As code has it, which the formatter sees to. */
+export const MAX_COLUMNS = 100;
+/** A comment's prose; a drawing or an example in one is indented. */
+const PROSE = /^\s*(?:\/\/|\/?\*+) ?\S/;
 
 interface Node {
   readonly type: string;
@@ -87,8 +92,11 @@ export function breaches({ file, source }: SourceFile): string[] {
 
   const found: string[] = [];
   const say = (what: string) => found.push(`${file} ${what}`);
-  const lines = source.split('\n').length - 1;
-  if (lines > MAX_LINES) say(`has ${lines} lines, more than ${MAX_LINES}`);
+  const lines = source.split('\n');
+  const count = lines.length - 1;
+  if (count > MAX_LINES) say(`has ${count} lines, more than ${MAX_LINES}`);
+  const wide = lines.findIndex((line) => line.length > MAX_COLUMNS && PROSE.test(line));
+  if (wide >= 0) say(`has a comment wider than ${MAX_COLUMNS} columns in line ${wide + 1}`);
   walk(parsed.program as unknown as Node, (node, parent) => {
     for (const specifier of importedBy(node)) {
       const why = importBreach(file, part, specifier);

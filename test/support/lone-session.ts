@@ -85,7 +85,10 @@ export class LoneSession {
     return events;
   }
 
-  /** Time passes as an owner lets it: each deadline on the way is met, and what is to be said is sent. */
+  /**
+   * Time passes as an owner lets it: each deadline on the way is met, and what is to be said is
+   * sent.
+   */
   pass(ms: number): Frame[] {
     const frames: Frame[] = [];
     const until = this.now + ms;

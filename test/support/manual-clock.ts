@@ -1,6 +1,9 @@
 import type { Cancel, Clock } from '../../src/runtime/clock.ts';
 
-/** Time that stands still until the test moves it; the wall clock may also go on alone, as while a machine sleeps. */
+/**
+ * Time that stands still until the test moves it; the wall clock may also go on alone, as while a
+ * machine sleeps.
+ */
 export class ManualClock implements Clock {
   #now = 0;
   #asleepMs = 0;
@@ -37,7 +40,10 @@ export class ManualClock implements Clock {
     this.#now = end;
   }
 
-  /** Time goes on and nothing runs, as while this process is stopped: timers that are due fire with the next `advance`. */
+  /**
+   * Time goes on and nothing runs, as while this process is stopped: timers that are due fire with
+   * the next `advance`.
+   */
   jump(ms: number): void {
     this.#now += ms;
   }

@@ -1,7 +1,10 @@
 import type { EpmuxError } from '../../src/protocol/errors.ts';
 import type { BytePipe, PipeHandlers } from '../../src/runtime/pipe.ts';
 
-/** A pipe whose other end is the test: what was written lies in `written`, what arrives is given to `handlers`. */
+/**
+ * A pipe whose other end is the test: what was written lies in `written`, what arrives is given to
+ * `handlers`.
+ */
 export class MemoryPipe implements BytePipe {
   readonly label = 'memory';
   readonly written: Uint8Array[] = [];

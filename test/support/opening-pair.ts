@@ -1,4 +1,7 @@
-/** Two sessions in simulated time whose every pipe begins with hellos, proofs and ATTACH, as a real one does. */
+/**
+ * Two sessions in simulated time whose every pipe begins with hellos, proofs and ATTACH, as a real
+ * one does.
+ */
 import { WireCode } from '../../src/protocol/constants.ts';
 import { encodeFrame } from '../../src/protocol/encode.ts';
 import type { AttachFrame } from '../../src/protocol/frames.ts';
@@ -25,7 +28,10 @@ interface AnyHandshake<Result> {
   receive(chunk: Uint8Array): HandshakeStep<Result>;
 }
 
-/** What one end does with a new pipe: the handshake takes its bytes until it is done, then the session. */
+/**
+ * What one end does with a new pipe: the handshake takes its bytes until it is done, then the
+ * session.
+ */
 class Opening<Result extends { readonly rest: Uint8Array }> {
   readonly #end: Endpoint;
   readonly #handshake: AnyHandshake<Result>;

@@ -6,8 +6,9 @@ const CACHE = join(import.meta.dirname, '..', '..', '.test-cache', 'node');
 const QUIET = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
 
 /**
- * A Node of this major: named by EPMUX_NODE_22 and the like, this very one, one kept from an earlier run, or the registry's package that has it
- * inside (no script is run). Fails where there is none.
+ * A Node of this major: named by EPMUX_NODE_22 and the like, this very one, one kept from an
+ * earlier run, or the registry's package that has it inside (no script is run). Fails where there
+ * is none.
  */
 export function findNode(major: string, limitMs: number): string {
   const given = process.env[`EPMUX_NODE_${major}`];

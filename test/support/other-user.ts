@@ -15,7 +15,10 @@ server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 process.stdin.on('end', () => process.exit()).resume();
 `;
 
-/** A port of another user of this machine, who passes everything on to a port of 127.0.0.1 and back. Root only. */
+/**
+ * A port of another user of this machine, who passes everything on to a port of 127.0.0.1 and back.
+ * Root only.
+ */
 export class OtherUsersPort {
   readonly port: number;
   readonly #child: ChildProcess;

@@ -21,7 +21,10 @@ interface Held {
   readonly dueAt: number;
 }
 
-/** One direction. Frozen: reads nothing and says nothing, so TCP's own windows close. Held: the same, until released. */
+/**
+ * One direction. Frozen: reads nothing and says nothing, so TCP's own windows close. Held: the
+ * same, until released.
+ */
 class Flow {
   readonly #from: net.Socket;
   readonly #to: net.Socket;

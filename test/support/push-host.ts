@@ -1,6 +1,6 @@
 /**
- * A host to push agents to: a real sshd whose sessions have a PATH, a home and a folder for temporary files of their own, so that a test sees all that
- * a push leaves behind.
+ * A host to push agents to: a real sshd whose sessions have a PATH, a home and a folder for
+ * temporary files of their own, so that a test sees all that a push leaves behind.
  *
  *     const host = await PushHost.start();                 // { node: 'none' }: no Node there; { node: 'v18.0.0' }: one that calls itself so
  *     const carrier = await host.connect();
@@ -94,7 +94,10 @@ export class PushHost {
     for (const file of this.files()) rmSync(file, { recursive: true });
   }
 
-  /** The Node processes of its sessions, also of those that have ended: command lines by their pids. An agent that has started calls itself so. */
+  /**
+   * The Node processes of its sessions, also of those that have ended: command lines by their pids.
+   * An agent that has started calls itself so.
+   */
   processes(): Map<number, string> {
     const found = new Map<number, string>();
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {

@@ -1,6 +1,7 @@
 /**
- * Two hosts with real nodes, and between them two relays over plain sockets with a path that can be frozen: what the tunnel does to distribution,
- * without the tunnel. Local nodes find the far one under its own name through their own epmd, where it is registered by hand.
+ * Two hosts with real nodes, and between them two relays over plain sockets with a path that can be
+ * frozen: what the tunnel does to distribution, without the tunnel. Local nodes find the far one
+ * under its own name through their own epmd, where it is registered by hand.
  */
 import { EventEmitter, once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';

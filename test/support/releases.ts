@@ -1,4 +1,7 @@
-/** Other releases of epmux: recorded ones, and the next minor of the protocol, which adds all that a minor may. */
+/**
+ * Other releases of epmux: recorded ones, and the next minor of the protocol, which adds all that a
+ * minor may.
+ */
 import {
   mkdtempSync,
   readdirSync,
@@ -44,7 +47,10 @@ export function recordedRelease(version: string): Release {
   return releaseIn(folder, `the recorded ${version}`);
 }
 
-/** Today's sources, with another minor, an attribute, flags, bytes behind a directory and frames that no release knows. */
+/**
+ * Today's sources, with another minor, an attribute, flags, bytes behind a directory and frames
+ * that no release knows.
+ */
 export async function nextMinor(): Promise<Release> {
   const folder = workFolder();
   const main = join(ROOT, 'src', 'agent', 'main.ts');

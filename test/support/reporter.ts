@@ -1,6 +1,7 @@
 /**
- * Mocha's `spec` reporter, which also repeats at the end the tests that were not run, leaves the two figures that .ci/run prints (`PASSED FAILED`) in the
- * file that EPMUX_TEST_SUMMARY names, and fails when what a test left open keeps the process from ending.
+ * Mocha's `spec` reporter, which also repeats at the end the tests that were not run, leaves the
+ * two figures that .ci/run prints (`PASSED FAILED`) in the file that EPMUX_TEST_SUMMARY names, and
+ * fails when what a test left open keeps the process from ending.
  */
 import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';

@@ -5,9 +5,11 @@ import { type FlowDirection, Passage, type Weather } from './passage.ts';
 const BOTH: readonly FlowDirection[] = ['up', 'down'];
 
 /**
- * A TCP proxy that harms what passes through it, on command. A blackhole is silent: both sockets stay open, nothing is read
- * from either side (so TCP's own windows close as on a path that lost its packets), and new connections are accepted by the kernel and go nowhere.
- * Connections that lived through a blackhole stay frozen when it ends, as TCP often does for long; only new ones pass.
+ * A TCP proxy that harms what passes through it, on command. A blackhole is silent: both sockets
+ * stay open, nothing is read from either side (so TCP's own windows close as on a path that lost
+ * its packets), and new connections are accepted by the kernel and go nowhere. Connections that
+ * lived through a blackhole stay frozen when it ends, as TCP often does for long; only new ones
+ * pass.
  */
 export class Saboteur {
   readonly #server: net.Server;
@@ -25,7 +27,10 @@ export class Saboteur {
   connections = 0;
   /** What went through so far. */
   readonly passed: Record<FlowDirection, number> = { up: 0, down: 0 };
-  /** For connections made from now on: one that carries nothing for so long is dropped, silently, as proxies and NATs do. */
+  /**
+   * For connections made from now on: one that carries nothing for so long is dropped, silently, as
+   * proxies and NATs do.
+   */
   idleLimitMs = Number.POSITIVE_INFINITY;
 
   private constructor(target: { readonly host: string; readonly port: number }) {
@@ -57,7 +62,10 @@ export class Saboteur {
     this.#weather.bytesPerSecond = rate;
   }
 
-  /** Of what passes from now on, also on connections that stand; what is not given is as on a path without harm. */
+  /**
+   * Of what passes from now on, also on connections that stand; what is not given is as on a path
+   * without harm.
+   */
   setWeather(weather: Partial<Weather>): void {
     const none = Number.POSITIVE_INFINITY;
     Object.assign(this.#weather, { latencyMs: 0, bytesPerSecond: none, pieceBytes: none });
@@ -93,7 +101,10 @@ export class Saboteur {
     for (const passage of this.#passages) passage.release();
   }
 
-  /** Of every connection that passes now, the side that this direction leads to is told that the other has ended. */
+  /**
+   * Of every connection that passes now, the side that this direction leads to is told that the
+   * other has ended.
+   */
   halfClose(direction: FlowDirection): void {
     for (const passage of this.#passages) passage.halfClose(direction);
   }

@@ -1,6 +1,7 @@
 /**
- * `systemctl`, `systemd-notify` and `launchctl` as far as epmux asks them, where the real ones can't be had: they write down what they are asked, and remember what
- * was enabled and started. They start nothing.
+ * `systemctl`, `systemd-notify` and `launchctl` as far as epmux asks them, where the real ones
+ * can't be had: they write down what they are asked, and remember what was enabled and started.
+ * They start nothing.
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -57,7 +58,10 @@ export class ServiceTools {
     return calls.filter((call) => call !== '');
   }
 
-  /** As launchd does: a job that is told to end is known to so many questions more, and its label then refused to so many starts. */
+  /**
+   * As launchd does: a job that is told to end is known to so many questions more, and its label
+   * then refused to so many starts.
+   */
   endSlowly(questions: number, starts: number): void {
     writeFileSync(join(this.folder, 'ending'), '.\n'.repeat(questions));
     writeFileSync(join(this.folder, 'held'), '.\n'.repeat(starts));

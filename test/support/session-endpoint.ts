@@ -19,7 +19,10 @@ export interface StreamRecord {
 
 type Listener = (event: SessionEvent) => void;
 
-/** One session with a simple application: it takes what comes, checks it against the stream's pattern and keeps the books. */
+/**
+ * One session with a simple application: it takes what comes, checks it against the stream's
+ * pattern and keeps the books.
+ */
 export class Endpoint {
   readonly name: string;
   readonly session: SessionPort;
@@ -86,7 +89,10 @@ export class Endpoint {
     return id;
   }
 
-  /** Writes so many more bytes of the stream's pattern, as its buffer takes them; then finishes, if asked to. */
+  /**
+   * Writes so many more bytes of the stream's pattern, as its buffer takes them; then finishes, if
+   * asked to.
+   */
   send(id: number, bytes: number, finish = false): void {
     const task = this.#writing.get(id) ?? { offset: 0, until: 0, finish: false, blocked: false };
     task.until += bytes;

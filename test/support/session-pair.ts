@@ -1,4 +1,7 @@
-/** Two sessions and the path between them in simulated time: every test of it is exact and takes no time of its own. */
+/**
+ * Two sessions and the path between them in simulated time: every test of it is exact and takes no
+ * time of its own.
+ */
 import { FrameDecoder } from '../../src/protocol/decode.ts';
 import type { AttachFrame } from '../../src/protocol/frames.ts';
 import { SESSION_DEFAULTS, type SessionConfig } from '../../src/session/config.ts';
@@ -16,7 +19,9 @@ export interface PairOptions extends Partial<PathOptions> {
   readonly agentConfig?: Partial<SessionConfig>;
   readonly daemon?: EndpointOptions;
   readonly agent?: EndpointOptions;
-  /** After a pipe is gone the next one begins so much later; undefined: only `connect` makes one. */
+  /**
+   * After a pipe is gone the next one begins so much later; undefined: only `connect` makes one.
+   */
   readonly reconnectMs?: number | undefined;
   /** Offsets, one a pipe, after which it is cut; a pipe beyond the list lives. */
   readonly cuts?: readonly Cut[];
@@ -79,7 +84,10 @@ export class Pair {
     this.#reconnectMs = ms;
   }
 
-  /** A new pipe: ATTACH travels to the agent, whose session takes it. An older pipe that is still there is taken over. */
+  /**
+   * A new pipe: ATTACH travels to the agent, whose session takes it. An older pipe that is still
+   * there is taken over.
+   */
   connect(): void {
     if (this.daemon.isOver) return;
     const older = this.pipe;
@@ -105,7 +113,10 @@ export class Pair {
     this.daemon.pump();
   }
 
-  /** The daemon attaches on a pipe and gives that up at once; what it sent reaches the agent `ms` later all the same. */
+  /**
+   * The daemon attaches on a pipe and gives that up at once; what it sent reaches the agent `ms`
+   * later all the same.
+   */
   attachLate(ms: number): void {
     if (this.daemon.isOver) return;
     this.cut();

@@ -4,7 +4,10 @@ export interface PathOptions {
   /** One way. */
   readonly latencyMs: number;
   readonly bytesPerMs: number;
-  /** Bytes that may wait at the path's narrow place before `room` is 0: kernel, SSH and router taken together. */
+  /**
+   * Bytes that may wait at the path's narrow place before `room` is 0: kernel, SSH and router taken
+   * together.
+   */
   readonly roomBytes: number;
 }
 

@@ -12,13 +12,17 @@ export interface SshdOptions {
   readonly hostKeys?: readonly KeyType[];
   /** Lines of sshd_config; they win over the helper's own. */
   readonly config?: readonly string[];
-  /** What each `sshd -i` is started by, such as `['nsenter', …]`: sessions and forwards then live there. */
+  /**
+   * What each `sshd -i` is started by, such as `['nsenter', …]`: sessions and forwards then live
+   * there.
+   */
   readonly prefix?: readonly string[];
 }
 
 /**
- * A real OpenSSH server on a loopback port, as root or as an ordinary user. This process accepts and hands each connection to
- * an `sshd -i` of its own: no port is guessed, the port survives a restart, and connections can be reset and frozen.
+ * A real OpenSSH server on a loopback port, as root or as an ordinary user. This process accepts
+ * and hands each connection to an `sshd -i` of its own: no port is guessed, the port survives a
+ * restart, and connections can be reset and frozen.
  */
 export interface TestSshd {
   readonly host: '127.0.0.1';
@@ -35,8 +39,8 @@ export interface TestSshd {
   /** The first host key now, `SHA256:…`. */
   readonly fingerprint: string;
   /**
-   * Whether it gives terminals. Without root sshd can't where /dev/pts belongs to root's group: it would end the connection, so it refuses
-   * them instead.
+   * Whether it gives terminals. Without root sshd can't where /dev/pts belongs to root's group: it
+   * would end the connection, so it refuses them instead.
    */
   readonly terminals: boolean;
   /** Connections that an sshd serves at this moment. */

@@ -13,7 +13,10 @@ export class TestAgent {
     this.log = log;
   }
 
-  /** It looks for cookies in the processes of this user, and where `around` says besides; not in the home folder of who runs the tests. */
+  /**
+   * It looks for cookies in the processes of this user, and where `around` says besides; not in the
+   * home folder of who runs the tests.
+   */
   static async start(
     secret: string,
     args: readonly string[],

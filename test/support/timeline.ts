@@ -9,7 +9,10 @@ interface Entry {
   readonly act: () => void;
 }
 
-/** Simulated time: what is due happens in order, and what is due at one time in the order in which it was asked for. */
+/**
+ * Simulated time: what is due happens in order, and what is due at one time in the order in which
+ * it was asked for.
+ */
 export class Timeline {
   now = 0;
   #order = 0;
@@ -21,7 +24,10 @@ export class Timeline {
     this.#up(this.#heap.length - 1);
   }
 
-  /** Takes the next thing that is due; false when there is none until `limit`, which is then the time. */
+  /**
+   * Takes the next thing that is due; false when there is none until `limit`, which is then the
+   * time.
+   */
   step(limit: number, timed: readonly Timed[]): boolean {
     let next: Timed | undefined;
     let deadline = Number.POSITIVE_INFINITY;

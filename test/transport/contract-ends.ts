@@ -122,7 +122,8 @@ export function itEnds(stage: Stage): void {
         (error: EpmuxError) => assert.equal(error.code, 'INTERRUPTED'),
       );
     }
-    // The carrier lives: only what was opened through it may be gone. One more shows that the ones before are through.
+    // The carrier lives: only what was opened through it may be gone. One more shows that the ones
+    // before are through.
     const [pipe] = await stage.open();
     pipe.close();
     await stage.far.deserted();

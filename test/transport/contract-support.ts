@@ -20,7 +20,10 @@ export interface Rig {
   stop(): void | Promise<void>;
 }
 
-/** What the tests of the contract work with: a way, a connection of it that is made anew for each test, and its far end. */
+/**
+ * What the tests of the contract work with: a way, a connection of it that is made anew for each
+ * test, and its far end.
+ */
 export interface Stage {
   readonly far: FarEnd;
   readonly rig: Rig;

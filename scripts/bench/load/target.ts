@@ -11,8 +11,8 @@ interface Handle {
 }
 
 /**
- * Node reads accepted sockets into fresh memory only. The target is not to be what bounds a figure, so it moves the handle to a
- * socket that reads into memory of its own.
+ * Node reads accepted sockets into fresh memory only. The target is not to be what bounds a figure,
+ * so it moves the handle to a socket that reads into memory of its own.
  */
 function withOwnBuffer(accepted: Socket, onBytes: (bytes: Buffer) => void): Socket {
   const holder = accepted as unknown as { _handle: Handle | null };

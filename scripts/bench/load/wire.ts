@@ -1,7 +1,10 @@
 /** What a load generator asks a target for: one header a connection. */
 export const HEADER_BYTES = 9;
 
-/** `echo`: all that follows comes back. `sink`: so many bytes are taken, then one comes back. `source`: so many bytes come. */
+/**
+ * `echo`: all that follows comes back. `sink`: so many bytes are taken, then one comes back.
+ * `source`: so many bytes come.
+ */
 export type Mode = 'echo' | 'sink' | 'source';
 
 const CODES = { echo: 1, sink: 2, source: 3 } as const satisfies Record<Mode, number>;

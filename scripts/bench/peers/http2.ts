@@ -1,4 +1,7 @@
-/** `node http2.mjs near|far PORT WINDOW`: Node's own http2 as a multiplexer, one stream a connection. Prints its port. */
+/**
+ * `node http2.mjs near|far PORT WINDOW`: Node's own http2 as a multiplexer, one stream a
+ * connection. Prints its port.
+ */
 import {
   type ClientHttp2Session,
   connect as connectHttp2,

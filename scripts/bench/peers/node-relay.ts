@@ -1,4 +1,7 @@
-/** `node node-relay.mjs PORT`: a plain relay to a loopback port, as one would write it in Node. Prints its port. */
+/**
+ * `node node-relay.mjs PORT`: a plain relay to a loopback port, as one would write it in Node.
+ * Prints its port.
+ */
 import { connect, createServer } from 'node:net';
 import { serveUntilStdinEnds } from '../load/serve.ts';
 

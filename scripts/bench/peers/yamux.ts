@@ -1,4 +1,7 @@
-/** `node yamux.mjs near|far PORT FOLDER`: js-libp2p's yamux, installed in FOLDER, between two relays. Prints its port. */
+/**
+ * `node yamux.mjs near|far PORT FOLDER`: js-libp2p's yamux, installed in FOLDER, between two
+ * relays. Prints its port.
+ */
 import { connect, createServer, type Socket } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { pathToFileURL } from 'node:url';

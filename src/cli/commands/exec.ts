@@ -91,7 +91,10 @@ function wayOf(options: WayInput): WayInput {
   return Object.fromEntries(Object.keys(WAY).map((key) => [key, options[key as keyof typeof WAY]]));
 }
 
-/** As `up` finds it; NAME may also be a tunnel that runs. Where nothing says which: the only one that runs. */
+/**
+ * As `up` finds it; NAME may also be a tunnel that runs. Where nothing says which: the only one
+ * that runs.
+ */
 async function targetOf(name: string | undefined, way: WayInput, io: Io): Promise<TunnelSpec> {
   if (name !== undefined) assertNoWay(name, way);
   try {

@@ -1,13 +1,19 @@
 import type { CommandModule } from '../command.ts';
 
-/** A subcommand as the program's own help and completion know it; the rest is loaded when it is called for. */
+/**
+ * A subcommand as the program's own help and completion know it; the rest is loaded when it is
+ * called for.
+ */
 export interface CommandEntry {
   readonly name: string;
   readonly summary: string;
   load(): Promise<CommandModule>;
 }
 
-/** The agent parses and documents its own options, so that the dyno's side starts without anything of the laptop's. */
+/**
+ * The agent parses and documents its own options, so that the dyno's side starts without anything
+ * of the laptop's.
+ */
 export const AGENT = {
   name: 'agent',
   summary: "the dyno's side of a tunnel",

@@ -47,7 +47,10 @@ export const status = defineCommand({
   },
 });
 
-/** On a terminal that can be drawn on that is done anew each second; elsewhere a block is printed when something but time has changed. */
+/**
+ * On a terminal that can be drawn on that is done anew each second; elsewhere a block is printed
+ * when something but time has changed.
+ */
 async function watch(
   daemon: ControlClient,
   filter: { readonly name?: string },
@@ -70,7 +73,10 @@ async function watch(
   }
 }
 
-/** What is longer would scroll each second, its beginning never seen. The last row is for the line end. */
+/**
+ * What is longer would scroll each second, its beginning never seen. The last row is for the line
+ * end.
+ */
 function withinRows(lines: readonly string[], rows: number | undefined): readonly string[] {
   if (rows === undefined || lines.length < rows) return lines;
   const shown = lines.slice(0, Math.max(1, rows - 2));

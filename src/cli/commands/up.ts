@@ -20,7 +20,10 @@ import { unusedVariables, upSecrets } from '../way/plan.ts';
 import { planOrRunning } from '../way/running.ts';
 import { namesWay } from '../way/spec.ts';
 
-/** The daemon has limits of its own for each step; this one only keeps a broken daemon from holding the terminal. */
+/**
+ * The daemon has limits of its own for each step; this one only keeps a broken daemon from holding
+ * the terminal.
+ */
 const UP_TIMEOUT_MS = 180_000;
 
 type UpResult = ControlMethods['up'][1];
@@ -88,7 +91,10 @@ export const up = defineCommand({
   },
 });
 
-/** A tunnel of the file is enabled by its name: by its app alone it would be another one, without what else the file says. */
+/**
+ * A tunnel of the file is enabled by its name: by its app alone it would be another one, without
+ * what else the file says.
+ */
 function withTunnelHint(
   error: unknown,
   { name, way }: TunnelSpec,

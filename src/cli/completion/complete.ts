@@ -19,7 +19,9 @@ type CompletionIo = Pick<Io, 'env' | 'cwd'>;
 /** A shell waits while it completes. */
 const DAEMON_TIMEOUT_MS = 1_000;
 
-/** `epmux __complete line TEXT` or `epmux __complete words WORD…`: what the completion scripts call. */
+/**
+ * `epmux __complete line TEXT` or `epmux __complete words WORD…`: what the completion scripts call.
+ */
 export async function printCompletions(argv: readonly string[], io: Io): Promise<number> {
   const [form, ...rest] = argv;
   const words = form === 'line' ? splitLine(rest[0] ?? '').slice(1) : rest;
@@ -41,7 +43,10 @@ export async function complete(words: readonly string[], io: CompletionIo): Prom
     .map((one) => (one.describe ? { ...one, describe: printable(one.describe) } : one));
 }
 
-/** Bash puts a candidate into the command line as it is: nothing that it would run or expand, whatever a dyno or a cloned repository calls its own. */
+/**
+ * Bash puts a candidate into the command line as it is: nothing that it would run or expand,
+ * whatever a dyno or a cloned repository calls its own.
+ */
 const PLAIN_WORD = /^[\p{L}\p{N}_.:@%+,=/-]+$/u;
 
 async function candidatesFor(
@@ -129,7 +134,8 @@ async function values(
   if (of.values !== undefined) return of.values.map((value) => ({ value }));
   if (of.complete === 'file') return 'files';
   if (of.complete === undefined) return [];
-  // Half a command line with a broken configuration, or without a daemon, is no place for an error: there is nothing to offer.
+  // Half a command line with a broken configuration, or without a daemon, is no place for an error:
+  // there is nothing to offer.
   return KINDS[of.complete](io).catch(() => []);
 }
 
@@ -171,7 +177,10 @@ function statusOf(daemon: ControlClient) {
   return daemon.call('status', {}, { timeoutMs: DAEMON_TIMEOUT_MS });
 }
 
-/** Words as a shell would take them, quotes and backslashes removed; the last is the one being written. */
+/**
+ * Words as a shell would take them, quotes and backslashes removed; the last is the one being
+ * written.
+ */
 export function splitLine(line: string): string[] {
   const words: string[] = [];
   let word = '';

@@ -2,11 +2,12 @@ export const COMPLETION_SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type CompletionShell = (typeof COMPLETION_SHELLS)[number];
 
 /**
- * Each script hands the words to `epmux __complete`, which prints a candidate a line (value, tab, description), or `:files` where a
- * file name belongs.
+ * Each script hands the words to `epmux __complete`, which prints a candidate a line (value, tab,
+ * description), or `:files` where a file name belongs.
  */
 export const COMPLETION_SCRIPTS: Readonly<Record<CompletionShell, string>> = {
-  // Bash replaces only what stands behind the last of its word breaks, so that much is taken off each candidate.
+  // Bash replaces only what stands behind the last of its word breaks, so that much is taken off
+  // each candidate.
   bash: `# epmux completion for bash:  eval "$(epmux completion bash)"
 _epmux() {
   local line="\${COMP_LINE:0:COMP_POINT}" candidate rest

@@ -17,7 +17,10 @@ export interface ConfigurationFile {
   readonly configuration: Configuration;
 }
 
-/** `epmux.toml` in `cwd` or the nearest parent, else the user's own; undefined when there is neither. */
+/**
+ * `epmux.toml` in `cwd` or the nearest parent, else the user's own; undefined when there is
+ * neither.
+ */
 function findConfiguration(cwd: string, env: Environment): string | undefined {
   for (let folder = cwd; ; folder = dirname(folder)) {
     const candidate = join(folder, FILE_NAME);
@@ -48,7 +51,10 @@ export function parseConfiguration(path: string, text: string): Configuration {
   return validateConfiguration(path, text, document);
 }
 
-/** Such a file may name commands to run, and a folder above the working one may be anybody's: /tmp is. */
+/**
+ * Such a file may name commands to run, and a folder above the working one may be anybody's: /tmp
+ * is.
+ */
 function isTrusted(uid: number, env: Environment): boolean {
   const self = process.geteuid?.();
   const behindSudo = self === 0 ? Number(env['SUDO_UID'] ?? 0) : 0;

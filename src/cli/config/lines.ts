@@ -1,6 +1,7 @@
 /**
- * The line (from 1) of a TOML text on which the key at `path` stands, or of the nearest table around it. The text is known to
- * parse; only headers and keys are looked at, so a multi-line string that imitates them may mislead by some lines.
+ * The line (from 1) of a TOML text on which the key at `path` stands, or of the nearest table
+ * around it. The text is known to parse; only headers and keys are looked at, so a multi-line
+ * string that imitates them may mislead by some lines.
  */
 export function lineOfKey(text: string, path: readonly string[]): number {
   let table: string[] = [];

@@ -6,7 +6,10 @@ import { lineOfKey } from './lines.ts';
 
 const text = v.optional(v.pipe(v.string(), v.nonEmpty('must not be empty')));
 
-/** One `[tunnels.NAME]`: the same keys as the options of `up`. What the values mean is checked where it is for both. */
+/**
+ * One `[tunnels.NAME]`: the same keys as the options of `up`. What the values mean is checked where
+ * it is for both.
+ */
 const TUNNEL = v.strictObject({
   ssh: text,
   identity: text,

@@ -11,8 +11,9 @@ const HELLO_MS = 5_000;
 const MAX_HELLO_BYTES = 4_096;
 
 /**
- * Both ends prove the secret, and the connection ends there: no session begins. Errors as `openDaemonPipe`; without a secret only the hello is awaited,
- * and SECRET_MISSING says that an agent is there.
+ * Both ends prove the secret, and the connection ends there: no session begins. Errors as
+ * `openDaemonPipe`; without a secret only the hello is awaited, and SECRET_MISSING says that an
+ * agent is there.
  */
 export async function greetAgent(
   pipe: BytePipe,

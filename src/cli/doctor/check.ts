@@ -31,7 +31,10 @@ export interface Check<C> {
   readonly title: string;
   /** Those behind it in its group need what it looks at: broken, it ends the group. */
   readonly vital?: boolean;
-  /** Undefined: it says nothing here. What it throws is what is broken. What it learns for later checks it leaves in the context. */
+  /**
+   * Undefined: it says nothing here. What it throws is what is broken. What it learns for later
+   * checks it leaves in the context.
+   */
   look(context: C, signal: AbortSignal): Promise<Finding | undefined> | Finding | undefined;
 }
 
@@ -60,7 +63,10 @@ export function broken({ code, message, hint }: EpmuxError): Finding {
   return { state: 'broken', detail: message, hint, code };
 }
 
-/** Each check in turn, each within a limit. False when a vital one was broken and the rest was left out. */
+/**
+ * Each check in turn, each within a limit. False when a vital one was broken and the rest was left
+ * out.
+ */
 export async function runChecks<C>(
   checks: readonly Check<C>[],
   context: C,

@@ -8,7 +8,10 @@ const STYLE = { ok: 'green', warning: 'yellow', broken: 'red' } as const;
 const STATE_WIDTH = 9;
 const TITLE_WIDTH = 22;
 
-/** One line, and the hint below it. Each line stands for itself, so that it can be shown as soon as it is known. */
+/**
+ * One line, and the hint below it. Each line stands for itself, so that it can be shown as soon as
+ * it is known.
+ */
 export function resultLines(result: CheckResult, paint: Paint): string[] {
   const { state, detail } = result;
   const title = printable(result.title).padEnd(TITLE_WIDTH);

@@ -19,7 +19,10 @@ export interface WayChecks {
   readonly round: Round;
 }
 
-/** What is at the carrier's end. `configVars`: of the Heroku app; secrets. Resolves with what was learned; the carrier stays the caller's. */
+/**
+ * What is at the carrier's end. `configVars`: of the Heroku app; secrets. Resolves with what was
+ * learned; the carrier stays the caller's.
+ */
 export async function diagnoseDyno(
   carrier: Carrier,
   configVars: Readonly<Record<string, string>>,

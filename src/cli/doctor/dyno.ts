@@ -40,7 +40,9 @@ export interface DynoContext {
   nodes?: readonly FoundNode[];
 }
 
-/** Which cookie to prove, and where it is from, for a person; undefined: none is known. A secret. */
+/**
+ * Which cookie to prove, and where it is from, for a person; undefined: none is known. A secret.
+ */
 export type CookieSource = () => Promise<
   { readonly cookie: string; readonly source: string; readonly isGuess: boolean } | undefined
 >;

@@ -4,8 +4,9 @@ import { NODE_PLACES } from '../../runtime/dyno-node.ts';
 const COOKIES = COOKIE_VARIABLES.map((name) => `-e 's/^${name}=..*/cookie ${name}/p'`).join(' ');
 
 /**
- * Looks around in a dyno and changes nothing. POSIX sh with readlink, sed and tr; what is missing is left out. One fact a line; of cookies it
- * tells where they are and never what they are. Processes of other network namespaces are not the dyno's.
+ * Looks around in a dyno and changes nothing. POSIX sh with readlink, sed and tr; what is missing
+ * is left out. One fact a line; of cookies it tells where they are and never what they are.
+ * Processes of other network namespaces are not the dyno's.
  */
 export const FACTS_SCRIPT = `
 exec 2>/dev/null

@@ -32,7 +32,10 @@ const MAX_BYTES = 262_144;
 /** From ERTS 11 (OTP 23) on the two count in step. */
 const ERTS_BEHIND_OTP = 12;
 
-/** Runs one script in the dyno. Throws what `exec` throws, TIMEOUT, or EXEC_REFUSED when there is no shell that could run it. */
+/**
+ * Runs one script in the dyno. Throws what `exec` throws, TIMEOUT, or EXEC_REFUSED when there is no
+ * shell that could run it.
+ */
 export async function dynoFacts(
   exec: NonNullable<Carrier['exec']>,
   clock: Clock,

@@ -45,7 +45,10 @@ export const HEROKU_CHECKS: readonly Check<HerokuContext>[] = [
   { id: 'exec-manager', title: 'exec manager', vital: true, look: lookAtManager },
 ];
 
-/** Only a question to Heroku shows whether the key is good; what else goes wrong with it is the app's line. */
+/**
+ * Only a question to Heroku shows whether the key is good; what else goes wrong with it is the
+ * app's line.
+ */
 async function lookAtKey(context: HerokuContext, signal: AbortSignal): Promise<Finding> {
   const { source } = await context.apiKey();
   context.info = context.platform.info(signal);

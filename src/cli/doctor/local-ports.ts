@@ -16,7 +16,10 @@ import type { CookieFile, DaemonSide, LocalPorts } from './local.ts';
 const PROGRAM_LIMIT_MS = 10_000;
 const ANSWER_MS = 5_000;
 const MAX_OUTPUT_BYTES = 65_536;
-/** Flags of the person's own shell, with which a program that only tells its version would become a node. */
+/**
+ * Flags of the person's own shell, with which a program that only tells its version would become a
+ * node.
+ */
 const ERLANG_FLAGS = ['ERL_AFLAGS', 'ERL_FLAGS', 'ERL_ZFLAGS', 'ELIXIR_ERL_OPTIONS'];
 
 export function localPorts(env: Environment): LocalPorts {

@@ -5,7 +5,10 @@ import { type Finding, ok, warning } from './check.ts';
 
 const LAST = 254;
 
-/** Whether there are addresses for hosts; and where a node of the daemon got none, whether it would get one now. */
+/**
+ * Whether there are addresses for hosts; and where a node of the daemon got none, whether it would
+ * get one now.
+ */
 export async function lookAtLoopback(
   canListen: (address: string) => Promise<boolean>,
   tunnels: readonly TunnelStatus[],

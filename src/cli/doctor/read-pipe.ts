@@ -14,13 +14,16 @@ export interface Conversation {
   readonly say?: Uint8Array;
   /** Nothing follows it. */
   readonly thenEnd?: boolean;
-  /** True: what is there suffices. Without it everything until the end is read. What it throws ends the conversation. */
+  /**
+   * True: what is there suffices. Without it everything until the end is read. What it throws ends
+   * the conversation.
+   */
   readonly enough?: (bytes: Buffer) => boolean;
 }
 
 /**
- * What comes back, until it is enough or over; closes the pipe. Fails with TIMEOUT, PROTOCOL when it is too much, what
- * `enough` throws, the abort's error, or what broke the pipe.
+ * What comes back, until it is enough or over; closes the pipe. Fails with TIMEOUT, PROTOCOL when
+ * it is too much, what `enough` throws, the abort's error, or what broke the pipe.
  */
 export async function readPipe(pipe: BytePipe, talk: Conversation): Promise<Buffer> {
   const { clock, signal, limitMs, what } = talk;

@@ -69,7 +69,10 @@ export async function resolveHost(host: string): Promise<readonly string[]> {
   }
 }
 
-/** Connects. Silent when it went wrong before the server showed its key, or somewhere else: `lookAtLogin` tells that. */
+/**
+ * Connects. Silent when it went wrong before the server showed its key, or somewhere else:
+ * `lookAtLogin` tells that.
+ */
 export async function lookAtHostKey(
   context: SshContext,
   good: string,

@@ -28,8 +28,8 @@ export interface TargetContext {
 }
 
 /**
- * Finds out what is to be checked. A way on the command line stands alone; else a tunnel that runs, with the other options laid over it; else what `up`
- * would take.
+ * Finds out what is to be checked. A way on the command line stands alone; else a tunnel that runs,
+ * with the other options laid over it; else what `up` would take.
  */
 export const TARGET_CHECKS: readonly Check<TargetContext>[] = [
   { id: 'target', title: 'target', vital: true, look: lookForTarget },

@@ -15,7 +15,10 @@ const MAX_OUTPUT_BYTES = 262_144;
 /** By it our scripts know the folder that they are to work in. */
 const FOLDER_VARIABLE = 'EPMUX_FOLDER';
 
-/** The first flags of such an `erl`. From then on it is in the working folder, and looks for no modules there. */
+/**
+ * The first flags of such an `erl`. From then on it is in the working folder, and looks for no
+ * modules there.
+ */
 export const ENTER_FOLDER: readonly string[] = [
   '-eval',
   `code:del_path("."), file:set_cwd(os:getenv("${FOLDER_VARIABLE}")), os:unsetenv("${FOLDER_VARIABLE}").`,
@@ -26,8 +29,10 @@ export function folderVariable(folder: string): Readonly<Record<string, string>>
 }
 
 /**
- * Where to start an `erl` that is to work in `folder`. While it starts it takes modules from the folder that it is in before its own, kernel's too: so that is
- * none but its own where it can be. A shim may choose another Erlang there (asdf, by `.tool-versions`); then it is that one, or else `folder` it is.
+ * Where to start an `erl` that is to work in `folder`. While it starts it takes modules from the
+ * folder that it is in before its own, kernel's too: so that is none but its own where it can be. A
+ * shim may choose another Erlang there (asdf, by `.tool-versions`); then it is that one, or else
+ * `folder` it is.
  */
 export async function startApart(
   erl: string,

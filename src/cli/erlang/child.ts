@@ -7,8 +7,8 @@ import { folderVariable, startApart } from './apart.ts';
 const HANDED_ON = ['SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Runs an `erl` in this terminal, whose flags begin with `ENTER_FOLDER`, and gives its exit code, 128+n when a signal ended it. Ctrl-C is the program's
- * alone: the terminal sends it to both.
+ * Runs an `erl` in this terminal, whose flags begin with `ENTER_FOLDER`, and gives its exit code,
+ * 128+n when a signal ended it. Ctrl-C is the program's alone: the terminal sends it to both.
  */
 export async function runInTerminal(
   erl: string,

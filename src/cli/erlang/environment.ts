@@ -1,14 +1,18 @@
 import type { Leading } from '../../daemon/control/api.ts';
 import type { Environment } from '../../runtime/environment.ts';
 
-/** What leads a local node to the tunnels' nodes, and nothing else: names are looked up in the inetrc, ports asked of our epmd. */
+/**
+ * What leads a local node to the tunnels' nodes, and nothing else: names are looked up in the
+ * inetrc, ports asked of our epmd.
+ */
 export function leadingVariables(leading: Leading): Record<'ERL_INETRC' | 'ERL_EPMD_PORT', string> {
   return { ERL_INETRC: leading.inetrc, ERL_EPMD_PORT: String(leading.epmdPort) };
 }
 
 /**
- * The environment of a shell or observer that epmux starts: it also listens nowhere, so it is hidden and registers nowhere. An
- * Erlang too old to know the flag ignores it; the daemon hides such a node all the same.
+ * The environment of a shell or observer that epmux starts: it also listens nowhere, so it is
+ * hidden and registers nowhere. An Erlang too old to know the flag ignores it; the daemon hides
+ * such a node all the same.
  */
 export function guestEnvironment(env: Environment, leading: Leading): Record<string, string> {
   const flags = env['ERL_AFLAGS'] ?? '';

@@ -11,7 +11,10 @@ export interface Host {
   readonly leading: Leading;
 }
 
-/** NODE as the person wrote it, found by the daemon; a node whose link is away is told, since the shell will wait for it. */
+/**
+ * NODE as the person wrote it, found by the daemon; a node whose link is away is told, since the
+ * shell will wait for it.
+ */
 export async function resolveHost(node: string | undefined, io: Io): Promise<Host> {
   const host = await withDaemon(io, (daemon) =>
     daemon.call('resolve', node === undefined ? {} : { node }, { signal: io.interrupted }),
@@ -27,9 +30,10 @@ export async function resolveHost(node: string | undefined, io: Io): Promise<Hos
 }
 
 /**
- * The flag and name of a local node that may connect to `node`: unlike any other's, and long when the other's is (a host part
- * with a dot), since short and long names do not talk to each other. It begins with `remsh`: libraries that spread work over all connected
- * nodes, hidden ones too, leave those alone (Swarm, libring, sworm: `node_blacklist`).
+ * The flag and name of a local node that may connect to `node`: unlike any other's, and long when
+ * the other's is (a host part with a dot), since short and long names do not talk to each other. It
+ * begins with `remsh`: libraries that spread work over all connected nodes, hidden ones too, leave
+ * those alone (Swarm, libring, sworm: `node_blacklist`).
  */
 export function guestName(node: string): readonly [flag: '--name' | '--sname', name: string] {
   const host = node.slice(node.indexOf('@') + 1);

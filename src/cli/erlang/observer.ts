@@ -3,8 +3,9 @@ import { Failure } from './failure.ts';
 import { guestName } from './guest.ts';
 
 /**
- * Connects first, so that a window means a connection. Where `observer:start/1` is not there yet (OTP 25 and older) the node is chosen as the Nodes
- * menu does it, whose items stand for the list of nodes in Observer's state, from 1001 on. Ends with the window.
+ * Connects first, so that a window means a connection. Where `observer:start/1` is not there yet
+ * (OTP 25 and older) the node is chosen as the Nodes menu does it, whose items stand for the list
+ * of nodes in Observer's state, from 1001 on. Ends with the window.
  */
 const SCRIPT = `
 logger:set_primary_config(level, none),

@@ -28,7 +28,10 @@ export interface ShellCommand {
 const MODULE = new URL('./epmux_remsh.erl', import.meta.url);
 const SOURCE_VARIABLE = 'EPMUX_REMSH_SOURCE';
 
-/** The source comes by the environment: an erl in a container or behind chroot may not see our files. */
+/**
+ * The source comes by the environment: an erl in a container or behind chroot may not see our
+ * files.
+ */
 const SCRIPT = `
 {ok, Tokens, _} = erl_scan:string(os:getenv("${SOURCE_VARIABLE}")),
 os:unsetenv("${SOURCE_VARIABLE}"),
@@ -46,8 +49,9 @@ end.
 `;
 
 /**
- * A shell in the node needs nothing here but an `erl`, of whatever release. What comes from outside are arguments of the script, never a
- * part of it. No cookie: a local node's own `~/.erlang.cookie` is enough.
+ * A shell in the node needs nothing here but an `erl`, of whatever release. What comes from outside
+ * are arguments of the script, never a part of it. No cookie: a local node's own `~/.erlang.cookie`
+ * is enough.
  */
 export function shellCommand(node: string, wish: ShellWish, env: Environment): ShellCommand {
   const [flag, name] = guestName(node);

@@ -1,6 +1,9 @@
 import { shellQuoted } from '../../runtime/programs.ts';
 
-/** What a shell takes as a variable's name, and not what it keeps to itself: to set such a one would end it. */
+/**
+ * What a shell takes as a variable's name, and not what it keeps to itself: to set such a one would
+ * end it.
+ */
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const RESERVED: ReadonlySet<string> = new Set([
   ...['BASHOPTS', 'BASH_VERSINFO', 'EUID', 'OPTIND', 'PPID', 'SHELLOPTS', 'UID'],
@@ -12,15 +15,19 @@ export interface EnvironmentPlan {
   readonly line: string;
   /** A secret: goes before all else on stdin. */
   readonly payload: Uint8Array;
-  /** With a terminal: what it prints once it takes the payload without echo; undefined: it takes it at once. */
+  /**
+   * With a terminal: what it prints once it takes the payload without echo; undefined: it takes it
+   * at once.
+   */
   readonly marker: Uint8Array | undefined;
   /** Names that no shell takes. */
   readonly leftOut: readonly string[];
 }
 
 /**
- * A small sh reads one line of exports from stdin, byte by byte as POSIX has it, and becomes the command, which finds the rest of stdin untouched. A
- * terminal would echo that line, and cut it at 4096 bytes: it is put into raw mode first, which the marker tells. `nonce` keeps the marker apart
+ * A small sh reads one line of exports from stdin, byte by byte as POSIX has it, and becomes the
+ * command, which finds the rest of stdin untouched. A terminal would echo that line, and cut it at
+ * 4096 bytes: it is put into raw mode first, which the marker tells. `nonce` keeps the marker apart
  * from what else is printed.
  */
 export function environmentPlan(

@@ -51,7 +51,10 @@ export class HerokuExec {
     return this.#client.platform.configVars(this.#signal);
   }
 
-  /** A connection into web.1, if it is meant, else into the first that is meant and up, for this request. Throws EXEC_DISABLED and others. */
+  /**
+   * A connection into web.1, if it is meant, else into the first that is meant and up, for this
+   * request. Throws EXEC_DISABLED and others.
+   */
   async connect(request: ExecRequest): Promise<Carrier> {
     const { way, via, logger, io } = this.#options;
     const keys = sshKeysOnce();

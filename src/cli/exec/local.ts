@@ -14,7 +14,10 @@ export interface LocalOptions {
   readonly environment: EnvironmentPlan | undefined;
 }
 
-/** How long a remote process may take to end once it was told to, and the reader of stdout to read what came; a second signal ends the wait. */
+/**
+ * How long a remote process may take to end once it was told to, and the reader of stdout to read
+ * what came; a second signal ends the wait.
+ */
 const ENDING_MS = 3_000;
 /** How long a terminal may take until it is ready for the variables. */
 const READY_MS = 15_000;
@@ -24,7 +27,10 @@ type HandedOn = (typeof HANDED_ON)[number];
 const END_OF_INPUT = 0x04;
 const NEWLINE = 0x0a;
 
-/** Joins a remote process with this one's stdin, stdout, stderr, terminal and signals, and gives its exit code, 128+n for a signal. */
+/**
+ * Joins a remote process with this one's stdin, stdout, stderr, terminal and signals, and gives its
+ * exit code, 128+n for a signal.
+ */
 export async function runHere(
   remote: RemoteProcess,
   options: LocalOptions,
@@ -217,7 +223,8 @@ function setRaw(terminal: ReadStream, raw: boolean): void {
   } catch (error) {
     if (raw) throw error;
   }
-  // Node's raw mode still adds a CR before each LF of the output, which full-screen programs move the cursor by. What it restores includes this.
+  // Node's raw mode still adds a CR before each LF of the output, which full-screen programs move
+  // the cursor by. What it restores includes this.
   if (raw) spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
 }
 

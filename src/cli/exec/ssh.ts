@@ -14,7 +14,10 @@ export interface SshExecOptions {
   readonly io: Io;
 }
 
-/** A connection of the command's own. A host key that is new is shown to who sits there, as `up` does. */
+/**
+ * A connection of the command's own. A host key that is new is shown to who sits there, as `up`
+ * does.
+ */
 export function connectSsh({ way, via, logger, io }: SshExecOptions): Promise<Carrier> {
   return withHostKeyAccepted(io, (accepted) => {
     const transport = createTransport(way, {

@@ -6,8 +6,8 @@ import { shellQuoted } from '../../runtime/programs.ts';
 const MAX_LINE_BYTES = LONGEST.remoteCommand - 1;
 
 /**
- * The line for the login shell there: one word is a line already, of several each stays one word. Undefined: nothing is to be run but the shell itself.
- * Throws USAGE when it is too long.
+ * The line for the login shell there: one word is a line already, of several each stays one word.
+ * Undefined: nothing is to be run but the shell itself. Throws USAGE when it is too long.
  */
 export function shellLine(words: readonly string[]): string | undefined {
   const [only] = words;

@@ -7,7 +7,10 @@ const CHUNK_BYTES = 64 * 1024;
 /** However many lines are asked for, no more than this is read for them. */
 const MAX_TAIL_BYTES = 4 * 1024 * 1024;
 
-/** A file as it grows, across rotations by renaming. Reads are bounded; text is handed out in whole lines but for the last. */
+/**
+ * A file as it grows, across rotations by renaming. Reads are bounded; text is handed out in whole
+ * lines but for the last.
+ */
 export class LogReader {
   readonly #path: string;
   #file: FileHandle | undefined;
@@ -18,7 +21,10 @@ export class LogReader {
     this.#path = path;
   }
 
-  /** The last `lines` lines as they stand now; reading goes on behind them. Undefined when there is no file. */
+  /**
+   * The last `lines` lines as they stand now; reading goes on behind them. Undefined when there is
+   * no file.
+   */
   async tail(lines: number): Promise<Buffer | undefined> {
     const size = await this.#open();
     if (size === undefined) return undefined;
@@ -36,7 +42,10 @@ export class LogReader {
     return lastLines(Buffer.concat(kept), lines);
   }
 
-  /** What has been written since, at most 64 KiB at a time; empty when nothing has. A new file in the old one's place is begun. */
+  /**
+   * What has been written since, at most 64 KiB at a time; empty when nothing has. A new file in
+   * the old one's place is begun.
+   */
   async more(): Promise<Buffer> {
     if (this.#file === undefined) await this.#open();
     if (this.#file === undefined) return Buffer.alloc(0);
@@ -83,7 +92,10 @@ export class LogReader {
     return buffer.subarray(0, bytesRead);
   }
 
-  /** Also true between the renaming and the new file's first line: the old one is then read to its end already. */
+  /**
+   * Also true between the renaming and the new file's first line: the old one is then read to its
+   * end already.
+   */
   async #isReplaced(): Promise<boolean> {
     try {
       return (await stat(this.#path, { bigint: true })).ino !== this.#inode;

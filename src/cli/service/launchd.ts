@@ -16,7 +16,10 @@ import {
 import { plistText, type ServiceProgram } from './text.ts';
 
 const LABEL = 'epmux';
-/** launchd answers `bootout` while the job is still ending, whatever it answers; longer than it waits before it kills it (text.ts). */
+/**
+ * launchd answers `bootout` while the job is still ending, whatever it answers; longer than it
+ * waits before it kills it (text.ts).
+ */
 const GONE_MS = 30_000;
 /** For a moment after that the label is not free yet: EIO or EALREADY. */
 const FREE_MS = 15_000;

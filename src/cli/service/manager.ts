@@ -27,7 +27,9 @@ export interface ServiceManager {
   install(): Promise<readonly string[]>;
   /** Ends it; its file is there until `uninstall`. Nothing when it does not run. */
   stop(): Promise<void>;
-  /** Leaves nothing, whatever was there. Throws SERVICE_FAILED. What could not be done, as lines. */
+  /**
+   * Leaves nothing, whatever was there. Throws SERVICE_FAILED. What could not be done, as lines.
+   */
   uninstall(): Promise<readonly string[]>;
   state(): Promise<ServiceState>;
 }
@@ -85,7 +87,10 @@ export function refused(
   );
 }
 
-/** SERVICE_UNAVAILABLE, with what the tool said of it, unless it ended with 0. `lack` says what is not there. */
+/**
+ * SERVICE_UNAVAILABLE, with what the tool said of it, unless it ended with 0. `lack` says what is
+ * not there.
+ */
 export function mustBeThere({ code, stderr }: Answer, lack: string): void {
   if (code === 0) return;
   const said = stderr.trim().split('\n')[0] ?? '';

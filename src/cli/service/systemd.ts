@@ -16,7 +16,10 @@ import {
 import { type ServiceProgram, unitText } from './text.ts';
 
 const UNIT = 'epmux.service';
-/** What `is-active` says of a unit that nothing of runs, or will by itself; empty: there is no systemd. */
+/**
+ * What `is-active` says of a unit that nothing of runs, or will by itself; empty: there is no
+ * systemd.
+ */
 const AT_REST = ['inactive', 'failed', 'unknown', ''];
 const NO_NOTIFY =
   'systemd-notify is not on the PATH: the unit has no watchdog; install it, then `epmux service install` again';

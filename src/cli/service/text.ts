@@ -6,7 +6,10 @@ export interface ServiceProgram {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Without an answer for so long the service is started again; src/daemon/supervisor/notice.ts tells three times as often. */
+/**
+ * Without an answer for so long the service is started again; src/daemon/supervisor/notice.ts tells
+ * three times as often.
+ */
 const WATCHDOG_S = 120;
 /** For the supervisor to end the daemon in order, before it is killed. */
 const STOP_S = 20;
@@ -41,7 +44,8 @@ export function unitText({ command, env }: ServiceProgram, watchdog: boolean): s
     ...variables.map((variable) => `Environment=${variable}`),
     'Restart=on-failure',
     'RestartSec=10',
-    // The supervisor ends the daemon; when it is lost itself, the daemon goes on, and the next one adopts it.
+    // The supervisor ends the daemon; when it is lost itself, the daemon goes on, and the next one
+    // adopts it.
     'KillMode=process',
     `TimeoutStopSec=${STOP_S}`,
     '',
@@ -81,7 +85,8 @@ export function plistText(
       KeepAlive: dictionary({ SuccessfulExit: '<false/>' }),
       AbandonProcessGroup: '<true/>',
       ExitTimeOut: `<integer>${STOP_S}</integer>`,
-      // With limits on CPU and disk, which its children inherit, heartbeats would be missed on a busy machine.
+      // With limits on CPU and disk, which its children inherit, heartbeats would be missed on a
+      // busy machine.
       ProcessType: string('Interactive'),
       StandardErrorPath: string(stderrFile),
     }),

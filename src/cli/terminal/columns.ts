@@ -2,7 +2,10 @@ import { stripVTControlCharacters } from 'node:util';
 
 const GAP = '  ';
 
-/** Lines whose cells stand under each other, two spaces apart, without trailing blanks. Colour does not count as width. */
+/**
+ * Lines whose cells stand under each other, two spaces apart, without trailing blanks. Colour does
+ * not count as width.
+ */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {

@@ -5,7 +5,10 @@ import { hintLine } from '../report.ts';
 import { printable } from './printable.ts';
 import type { Paint } from './style.ts';
 
-/** What `up` says of the links that are not up although a node can be reached: a person is needed, perhaps, and sits there. */
+/**
+ * What `up` says of the links that are not up although a node can be reached: a person is needed,
+ * perhaps, and sits there.
+ */
 export function linkWarnings({ links }: TunnelStatus, paint: Paint): readonly string[] {
   return links.filter(({ state }) => state !== 'up').flatMap((link) => linkWarning(link, paint));
 }
@@ -18,7 +21,10 @@ function linkWarning({ dyno, state, lastError }: LinkStatus, paint: Paint): read
   return [`${lead} ${what}: ${printable(message)} (${code})`, hintLine(hint, paint)];
 }
 
-/** The daemon has waited for nodes as long as is worth it: the tunnel stays, and the person learns what is missing. */
+/**
+ * The daemon has waited for nodes as long as is worth it: the tunnel stays, and the person learns
+ * what is missing.
+ */
 export function assertNodes(tunnel: TunnelStatus): void {
   if (tunnel.nodes.length > 0) return;
   const { name, state, lastError } = tunnel;

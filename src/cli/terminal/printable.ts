@@ -1,6 +1,6 @@
 /**
- * Text that came from elsewhere, made harmless for a terminal: line ends become blanks, and what commands it, hides, or turns the direction of writing
- * becomes U+FFFD.
+ * Text that came from elsewhere, made harmless for a terminal: line ends become blanks, and what
+ * commands it, hides, or turns the direction of writing becomes U+FFFD.
  */
 export function printable(text: string): string {
   return text

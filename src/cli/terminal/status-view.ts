@@ -19,7 +19,10 @@ const STATE_STYLE = {
   failed: 'red',
 } as const satisfies Record<LinkState, string>;
 
-/** `status` for a person: a line for each tunnel, its links, nodes and last error below it. `wallNow` in ms since the epoch. */
+/**
+ * `status` for a person: a line for each tunnel, its links, nodes and last error below it.
+ * `wallNow` in ms since the epoch.
+ */
 export function renderStatus(status: DaemonStatus, paint: Paint, wallNow: number): string[] {
   const problems = [...(status.daemon.problems ?? []), ...crashes(status.daemon, wallNow)].map(
     (problem) => `${paint('yellow', 'daemon')}  ${printable(problem)}`,

@@ -2,13 +2,22 @@ import yoctoSpinner from 'yocto-spinner';
 import type { Io } from '../io.ts';
 import { printable } from './printable.ts';
 
-/** What `up` does, step by step: a spinner on a terminal, a plain line for each step elsewhere. Talk, so on stderr. */
+/**
+ * What `up` does, step by step: a spinner on a terminal, a plain line for each step elsewhere.
+ * Talk, so on stderr.
+ */
 export interface Steps {
-  /** The step that begins now. The one before it is thereby done, unless it is another dyno's; the same one again is another try of it. */
+  /**
+   * The step that begins now. The one before it is thereby done, unless it is another dyno's; the
+   * same one again is another try of it.
+   */
   begin(step: string): void;
   /** A step that is over already. */
   done(step: string): void;
-  /** Marks what runs as failed and leaves the terminal clean. Where the process ends before, that is done then. */
+  /**
+   * Marks what runs as failed and leaves the terminal clean. Where the process ends before, that is
+   * done then.
+   */
   fail(): void;
   /** Ends the display: what runs is done, but for the steps of dynos that are not up. */
   finish(notUp?: readonly (string | null)[]): void;

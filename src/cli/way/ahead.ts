@@ -5,14 +5,20 @@ import type { HerokuQuestions } from '../early.ts';
 import type { Io } from '../io.ts';
 import { callersHeroku } from './heroku-client.ts';
 
-/** How much longer than the daemon's start Heroku's answers may take, before the daemon asks for itself. */
+/**
+ * How much longer than the daemon's start Heroku's answers may take, before the daemon asks for
+ * itself.
+ */
 const LATER_MS = 2_000;
 /** One line of the control socket takes it, and more besides. */
 const MAX_CHARS = 262_144;
 
 /** Heroku's answers while the daemon starts. */
 export interface Ahead {
-  /** Undefined: there are none in time, or not of use. The daemon then asks, and says what is wrong. Never rejects. */
+  /**
+   * Undefined: there are none in time, or not of use. The daemon then asks, and says what is wrong.
+   * Never rejects.
+   */
   answers(): Promise<HerokuAhead | undefined>;
   /** Nobody needs them. */
   drop(): void;
@@ -29,7 +35,10 @@ export function beginToAsk(app: string, via: string | undefined, io: AskingIo): 
   return { app, client, first, signal, drop: () => needed.abort() };
 }
 
-/** Goes on with what was asked without a proxy, if that was of this app, else begins. Undefined where Heroku has nothing to tell. Throws CONFIG_INVALID. */
+/**
+ * Goes on with what was asked without a proxy, if that was of this app, else begins. Undefined
+ * where Heroku has nothing to tell. Throws CONFIG_INVALID.
+ */
 export function askHerokuAhead(
   { way, via }: Pick<TunnelSpec, 'way' | 'via'>,
   io: AskingIo & Pick<Io, 'herokuQuestions'>,

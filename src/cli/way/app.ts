@@ -3,7 +3,10 @@ import type { Environment } from '../../runtime/environment.ts';
 import type { WayInput } from './options.ts';
 import type { Label } from './spec.ts';
 
-/** The input with the app in place of the git remote that leads to it; `folder`: whose repository. Throws USAGE or APP_NOT_FOUND. */
+/**
+ * The input with the app in place of the git remote that leads to it; `folder`: whose repository.
+ * Throws USAGE or APP_NOT_FOUND.
+ */
 export async function withAppOfRemote(
   input: WayInput,
   label: Label,
@@ -20,7 +23,9 @@ export async function withAppOfRemote(
   return { ...rest, app: await appOf(remote, folder, env) };
 }
 
-/** The app that the folder's git remotes lead to, if it is clear which. Throws USAGE when it is not. */
+/**
+ * The app that the folder's git remotes lead to, if it is clear which. Throws USAGE when it is not.
+ */
 export function usualApp(folder: string, env: Environment): Promise<string> {
   return appOf(undefined, folder, env);
 }

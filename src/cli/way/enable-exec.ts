@@ -14,8 +14,9 @@ const STEPS = {
 } as const satisfies Record<EnableProgress['step'], (progress: EnableProgress) => string>;
 
 /**
- * Does the work; when Heroku Exec is off for its app, enables that and does it again. All dynos restart by that, so a person has to agree, or to have said
- * `--yes`: otherwise EXEC_DISABLED stays and nothing is changed.
+ * Does the work; when Heroku Exec is off for its app, enables that and does it again. All dynos
+ * restart by that, so a person has to agree, or to have said `--yes`: otherwise EXEC_DISABLED stays
+ * and nothing is changed.
  */
 export async function withExecEnabled<T>(
   { way, via }: Pick<TunnelSpec, 'way' | 'via'>,

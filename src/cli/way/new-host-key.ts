@@ -4,8 +4,9 @@ import { askYesNo } from '../terminal/ask.ts';
 import { printable } from '../terminal/printable.ts';
 
 /**
- * Does the work; where it fails because nobody has accepted the host key yet, shows the key to who sits there, and does it again with the fingerprint that was
- * agreed to. Without a terminal, or without a yes, HOST_KEY_UNKNOWN stays. `beforeAsking` clears the terminal.
+ * Does the work; where it fails because nobody has accepted the host key yet, shows the key to who
+ * sits there, and does it again with the fingerprint that was agreed to. Without a terminal, or
+ * without a yes, HOST_KEY_UNKNOWN stays. `beforeAsking` clears the terminal.
  */
 export async function withHostKeyAccepted<T>(
   io: Io,

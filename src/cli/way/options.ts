@@ -1,7 +1,9 @@
 import { AGENT_PORT, EPMD_PORT } from '../../runtime/address.ts';
 import type { OptionSpec } from '../command.ts';
 
-/** The options that say where a tunnel leads and how; the configuration file knows the same keys. */
+/**
+ * The options that say where a tunnel leads and how; the configuration file knows the same keys.
+ */
 export const WAY_OPTIONS = {
   app: {
     type: 'string',
@@ -83,7 +85,10 @@ export const WAY_OPTIONS = {
   },
 } as const satisfies Record<string, OptionSpec>;
 
-/** What the command line or one `[tunnels.NAME]` says, by the same keys. Values are not looked at yet. */
+/**
+ * What the command line or one `[tunnels.NAME]` says, by the same keys. Values are not looked at
+ * yet.
+ */
 export interface WayInput {
   readonly ssh?: string | undefined;
   readonly identity?: string | undefined;

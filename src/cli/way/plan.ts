@@ -17,9 +17,10 @@ import { cookieVariable, trimmedVariable, variable } from './variables.ts';
 const WAYS_HINT = 'give -a APP, -r REMOTE, --ssh, --connect or --command';
 
 /**
- * Which tunnel `up` is about. A way on the command line stands alone; otherwise the tunnel comes from the configuration
- * file, and what else the command line says wins over it; without either it leads to the Heroku app of the folder's git remote.
- * Throws USAGE, CONFIG_INVALID, TUNNEL_NOT_FOUND or APP_NOT_FOUND.
+ * Which tunnel `up` is about. A way on the command line stands alone; otherwise the tunnel comes
+ * from the configuration file, and what else the command line says wins over it; without either it
+ * leads to the Heroku app of the folder's git remote. Throws USAGE, CONFIG_INVALID,
+ * TUNNEL_NOT_FOUND or APP_NOT_FOUND.
  */
 export async function planTunnel(
   name: string | undefined,
@@ -94,7 +95,10 @@ export function unusedVariables(spec: TunnelSpec, env: Environment): readonly st
 
 const LONG_LISTS = /^(no_proxy|HEROKU_HEADERS)$/i;
 
-/** A proxy that can't be understood, and certificates that can't be read, are told here, before anything is begun; where Heroku is, by whoever asks it. */
+/**
+ * A proxy that can't be understood, and certificates that can't be read, are told here, before
+ * anything is begun; where Heroku is, by whoever asks it.
+ */
 function usableVariables(
   { via }: TunnelSpec,
   env: Environment,
@@ -137,7 +141,10 @@ function chooseConfigured(
   });
 }
 
-/** Reads what the file says of a tunnel. What is wrong with that is told with the line: CONFIG_INVALID. */
+/**
+ * Reads what the file says of a tunnel. What is wrong with that is told with the line:
+ * CONFIG_INVALID.
+ */
 async function inFile<T>(
   { path, text }: ConfigurationFile,
   name: string,

@@ -13,8 +13,8 @@ import { optionLabel, tunnelSpec, withAbsolutePaths } from './spec.ts';
 const OPTIONS = Object.keys(WAY_OPTIONS) as (keyof WayInput)[];
 
 /**
- * What `planTunnel` finds; without any option also the tunnel of that name, or the only one, which runs or would come back with the daemon, whatever brought
- * it up. Throws what that throws.
+ * What `planTunnel` finds; without any option also the tunnel of that name, or the only one, which
+ * runs or would come back with the daemon, whatever brought it up. Throws what that throws.
  */
 export async function planOrRunning(
   name: string | undefined,
@@ -51,7 +51,10 @@ async function writtenSpec(
   });
 }
 
-/** The tunnel that runs, with what the command line says beside its way laid over it; itself where that is nothing. Throws USAGE. */
+/**
+ * The tunnel that runs, with what the command line says beside its way laid over it; itself where
+ * that is nothing. Throws USAGE.
+ */
 export function laidOver(
   running: TunnelSpec,
   input: WayInput,
@@ -93,7 +96,10 @@ function wayInputOf(way: Way): WayInput {
   }
 }
 
-/** Where the tunnel of that name leads which the daemon has; without a name the only one. Undefined: it has none, or there is no daemon to ask. */
+/**
+ * Where the tunnel of that name leads which the daemon has; without a name the only one. Undefined:
+ * it has none, or there is no daemon to ask.
+ */
 export async function runningSpec(
   name: string | undefined,
   io: Pick<Io, 'env' | 'interrupted'>,

@@ -37,8 +37,9 @@ export function namesWay(input: WayInput): boolean {
 }
 
 /**
- * Checks the input and makes it what the daemon takes. `name`: what the person calls it, if anything. Paths are absolute and
- * a git remote has become its app already (app.ts). Throws USAGE, with the `key` that is wrong among its details.
+ * Checks the input and makes it what the daemon takes. `name`: what the person calls it, if
+ * anything. Paths are absolute and a git remote has become its app already (app.ts). Throws USAGE,
+ * with the `key` that is wrong among its details.
  */
 export function tunnelSpec(name: string | undefined, input: WayInput, label: Label): TunnelSpec {
   const kind = theOneWay(input, label);
@@ -161,7 +162,10 @@ function parseAgentChoice(text: string | undefined, label: Label): AgentChoice {
   );
 }
 
-/** What a tunnel without a name is called: the app, the ssh host, `host:port`, the command's program. */
+/**
+ * What a tunnel without a name is called: the app, the ssh host, `host:port`, the command's
+ * program.
+ */
 function defaultName(way: Way): string {
   return (
     nameSource(way)
@@ -185,7 +189,10 @@ function checkName(name: string): string {
   });
 }
 
-/** Paths are relative to the working folder, or to the configuration file's; the daemon has another one. */
+/**
+ * Paths are relative to the working folder, or to the configuration file's; the daemon has another
+ * one.
+ */
 export function withAbsolutePaths(input: WayInput, folder: string, env: Environment): WayInput {
   const absolute: Partial<Record<'identity' | 'secret-file' | 'cookie-file', string>> = {};
   for (const key of ['identity', 'secret-file', 'cookie-file'] as const) {

@@ -2,7 +2,10 @@ import { givenCookie, isCookie, MAX_COOKIE_BYTES } from '../../erlang/cookie.ts'
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Environment } from '../../runtime/environment.ts';
 
-/** As it is; undefined when it is empty. Throws CONFIG_INVALID when it is longer than the daemon takes. */
+/**
+ * As it is; undefined when it is empty. Throws CONFIG_INVALID when it is longer than the daemon
+ * takes.
+ */
 export function variable(env: Environment, name: string, longest: number): string | undefined {
   const value = env[name];
   if (value !== undefined && value.length > longest) {
@@ -11,7 +14,9 @@ export function variable(env: Environment, name: string, longest: number): strin
   return value || undefined;
 }
 
-/** Without the white space around it, which is nobody's: an agent and files leave it out as well. */
+/**
+ * Without the white space around it, which is nobody's: an agent and files leave it out as well.
+ */
 export function trimmedVariable(env: Environment, name: string, longest: number) {
   const value = env[name]?.trim();
   return variable({ [name]: value }, name, longest);

@@ -1,6 +1,7 @@
 /**
- * What commands may ask of the daemon, and what it answers: JSON-RPC 2.0, one JSON text a line, over the control socket.
- * While a request runs the daemon may send `progress` notifications that carry the request's id.
+ * What commands may ask of the daemon, and what it answers: JSON-RPC 2.0, one JSON text a line,
+ * over the control socket. While a request runs the daemon may send `progress` notifications that
+ * carry the request's id.
  */
 import type { HerokuAhead } from '../../heroku/ahead.ts';
 import type { ProxyVariables } from '../../heroku/proxy.ts';
@@ -17,7 +18,10 @@ export type LinkMode = 'agent' | 'direct';
 export type AgentKind = 'pushed' | 'listening';
 export type AgentChoice = 'auto' | 'require' | 'none';
 
-/** What a tunnel may be called: one word of at most 64 characters without slashes. Also a file's name, so nothing that leads out of a folder. */
+/**
+ * What a tunnel may be called: one word of at most 64 characters without slashes. Also a file's
+ * name, so nothing that leads out of a folder.
+ */
 export const TUNNEL_NAME = /^[^\s/\\\p{Cc}.-][^\s/\\\p{Cc}]{0,63}$/u;
 
 /** A Heroku app's name or id. */
@@ -54,7 +58,10 @@ export const MAX_DYNOS = 100;
 export interface TunnelSpec {
   readonly name: string;
   readonly way: Way;
-  /** The SOCKS proxy in between, `socks5://[user:pass@]host:port`. May hold a password: never logged. */
+  /**
+   * The SOCKS proxy in between, `socks5://[user:pass@]host:port`. May hold a password: never
+   * logged.
+   */
   readonly via?: string;
   readonly agent: AgentChoice;
   readonly agentPort: number;
@@ -74,13 +81,25 @@ export interface UpSecrets {
   readonly acceptHostKey?: string;
   /** The caller's ssh-agent socket: the daemon may have been started from another login. */
   readonly sshAuthSock?: string;
-  /** The caller's HEROKU_API_KEY; without it, also where an `up` before had one, the daemon reads ~/.netrc. In memory only. */
+  /**
+   * The caller's HEROKU_API_KEY; without it, also where an `up` before had one, the daemon reads
+   * ~/.netrc. In memory only.
+   */
   readonly herokuToken?: string;
-  /** The caller's HEROKU_API_URL and the like: its key is for that host alone. Without it those of the daemon count. In memory only. */
+  /**
+   * The caller's HEROKU_API_URL and the like: its key is for that host alone. Without it those of
+   * the daemon count. In memory only.
+   */
   readonly herokuVariables?: HerokuVariables;
-  /** The caller's HTTPS_PROXY and the like, for calls to Heroku; without it those of the daemon count. In memory only. */
+  /**
+   * The caller's HTTPS_PROXY and the like, for calls to Heroku; without it those of the daemon
+   * count. In memory only.
+   */
   readonly proxyVariables?: ProxyVariables;
-  /** The file that the caller's NODE_EXTRA_CA_CERTS names, for calls to Heroku: whom to trust besides. An absolute path. */
+  /**
+   * The file that the caller's NODE_EXTRA_CA_CERTS names, for calls to Heroku: whom to trust
+   * besides. An absolute path.
+   */
   readonly extraCaFile?: string;
 }
 
@@ -126,7 +145,10 @@ export interface NodeStatus {
   readonly state: 'up' | 'stale';
   /** Why a local node can't reach it by its name; absent when it can. */
   readonly unreachable?: string;
-  /** The last connection to it that was cut for a reason of the tunnel's or of a relay's; absent when none was. */
+  /**
+   * The last connection to it that was cut for a reason of the tunnel's or of a relay's; absent
+   * when none was.
+   */
   readonly lastCut?: ErrorStatus;
 }
 
@@ -154,7 +176,10 @@ export interface DaemonStatus {
     readonly pid: number;
     readonly version: string;
     readonly startedAt: string;
-    /** What does not work at the moment and has to be known: a full disk, a port taken. Absent when there is nothing. */
+    /**
+     * What does not work at the moment and has to be known: a full disk, a port taken. Absent when
+     * there is nothing.
+     */
     readonly problems?: readonly string[];
     /** Its pid; null when none lives. Absent in the foreground, as are the next two. */
     readonly supervisor?: number | null;
@@ -200,8 +225,9 @@ export interface ControlMethods {
     { readonly version: string; readonly pid: number; readonly supervisor?: number | null },
   ];
   /**
-   * The supervisor's heartbeat: answered at once when what only the daemon's memory holds is not what the digest `known` stands for, else when that changes or
-   * after `waitMs` (3 s unless told). `memory` holds secrets; absent when it is known. Fails with DAEMON_BUSY in the foreground.
+   * The supervisor's heartbeat: answered at once when what only the daemon's memory holds is not
+   * what the digest `known` stands for, else when that changes or after `waitMs` (3 s unless told).
+   * `memory` holds secrets; absent when it is known. Fails with DAEMON_BUSY in the foreground.
    */
   supervise: [
     { readonly known?: string; readonly waitMs?: number },
@@ -221,7 +247,10 @@ export interface ControlMethods {
   leading: [{ readonly name?: string }, Leading];
   /** Where a tunnel leads, as it was given with `up`. */
   spec: [{ readonly name: string }, { readonly spec: TunnelSpec }];
-  /** NODE as on the command line, or nothing when there is only one; fails with NODE_NOT_FOUND, NODE_AMBIGUOUS or NODE_UNREACHABLE. */
+  /**
+   * NODE as on the command line, or nothing when there is only one; fails with NODE_NOT_FOUND,
+   * NODE_AMBIGUOUS or NODE_UNREACHABLE.
+   */
   resolve: [
     { readonly node?: string },
     { readonly node: NodeStatus; readonly tunnel: string; readonly leading: Leading },
@@ -231,8 +260,8 @@ export interface ControlMethods {
     PingResult,
   ];
   /**
-   * A process over the connection of a tunnel that leads there (exec/frames.ts says what its socket speaks; it takes one connection, within 5 s). Fails with
-   * TUNNEL_NOT_FOUND when none does.
+   * A process over the connection of a tunnel that leads there (exec/frames.ts says what its socket
+   * speaks; it takes one connection, within 5 s). Fails with TUNNEL_NOT_FOUND when none does.
    */
   exec: [ExecParams, { readonly socket: string }];
 }

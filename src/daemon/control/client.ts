@@ -84,7 +84,10 @@ export class ControlClient {
     });
   }
 
-  /** Fails with the daemon's own error, TIMEOUT, the abort's error, or DAEMON_NOT_RUNNING when the connection ends. */
+  /**
+   * Fails with the daemon's own error, TIMEOUT, the abort's error, or DAEMON_NOT_RUNNING when the
+   * connection ends.
+   */
   call<M extends ControlMethod>(
     method: M,
     params: ControlMethods[M][0],
@@ -161,8 +164,9 @@ export class ControlClient {
 }
 
 /**
- * Connects to the daemon of this state folder, wherever it listens: the lock file names its socket when this process has another
- * idea of the runtime folder than the daemon had. Fails as `ControlClient.connect` does.
+ * Connects to the daemon of this state folder, wherever it listens: the lock file names its socket
+ * when this process has another idea of the runtime folder than the daemon had. Fails as
+ * `ControlClient.connect` does.
  */
 export async function connectDaemon(
   paths: DaemonPaths,

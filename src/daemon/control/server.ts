@@ -69,7 +69,10 @@ export class ControlServer {
     });
   }
 
-  /** The lock has to be held. A socket file that nobody answers on is removed; DAEMON_BUSY when somebody does. */
+  /**
+   * The lock has to be held. A socket file that nobody answers on is removed; DAEMON_BUSY when
+   * somebody does.
+   */
   static async listen(
     path: string,
     handlers: ControlHandlers,
@@ -86,8 +89,9 @@ export class ControlServer {
   }
 
   /**
-   * Listens again where the socket's file is gone, as a logout removes it with its folder; connections stay. `makeFolder` throws while there can be none; what
-   * is in the way is logged once.
+   * Listens again where the socket's file is gone, as a logout removes it with its folder;
+   * connections stay. `makeFolder` throws while there can be none; what is in the way is logged
+   * once.
    */
   async look(makeFolder: () => void): Promise<void> {
     if (this.#isOpening || this.#isClosed) return;
@@ -118,7 +122,10 @@ export class ControlServer {
     this.#onClientsChanged = listener;
   }
 
-  /** Takes no more clients and ends those that are there; the socket's file goes with it. Idempotent. */
+  /**
+   * Takes no more clients and ends those that are there; the socket's file goes with it.
+   * Idempotent.
+   */
   close(): Promise<void> {
     this.#isClosed = true;
     const connections = [...this.#connections];

@@ -29,7 +29,10 @@ export interface RpcError {
 
 const TEXT = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Bytes in, whole lines out. CONTROL_PROTOCOL, behind the lines before it, when a line is longer than MAX_LINE_BYTES. */
+/**
+ * Bytes in, whole lines out. CONTROL_PROTOCOL, behind the lines before it, when a line is longer
+ * than MAX_LINE_BYTES.
+ */
 export class LineSplitter {
   readonly #held = new Pieces();
 
@@ -75,7 +78,10 @@ function isDetails(value: unknown): value is ErrorDetails {
   );
 }
 
-/** An EpmuxError with its code, hint and details again; what carries no code of ours comes back as CONTROL_PROTOCOL. */
+/**
+ * An EpmuxError with its code, hint and details again; what carries no code of ours comes back as
+ * CONTROL_PROTOCOL.
+ */
 export function fromRpcError(value: unknown): EpmuxError {
   const { message, data } = (value ?? {}) as { message?: unknown; data?: unknown };
   const { code, hint, details } = (data ?? {}) as Record<'code' | 'hint' | 'details', unknown>;

@@ -8,8 +8,9 @@ const MAX_BYTES = MAX_LINE_BYTES - 65_536;
 const MAX_CHARACTERS = 2_000;
 
 /**
- * What tunnels are, so that it fits into one line of the control socket whatever their dynos say: texts are cut, and when there is too much, each
- * tunnel tells the same number of nodes at most, and how many it leaves out.
+ * What tunnels are, so that it fits into one line of the control socket whatever their dynos say:
+ * texts are cut, and when there is too much, each tunnel tells the same number of nodes at most,
+ * and how many it leaves out.
  */
 export function withinLine(tunnels: readonly TunnelStatus[]): readonly TunnelStatus[] {
   const all = tunnels.map(withCutTexts);

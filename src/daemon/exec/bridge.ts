@@ -19,7 +19,10 @@ import { sendParts } from './send.ts';
 
 const MAX_CELLS = 65_535;
 
-/** The daemon's end of a process's socket. Whichever of the two goes, the other goes too. Calls `onOver` once. */
+/**
+ * The daemon's end of a process's socket. Whichever of the two goes, the other goes too. Calls
+ * `onOver` once.
+ */
 export function bridgeProcess(socket: Socket, remote: RemoteProcess, onOver: () => void): void {
   const bridge = new Bridge(socket, remote);
   socket.once('close', () => {

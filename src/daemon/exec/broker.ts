@@ -20,7 +20,10 @@ export interface ExecBrokerOptions {
   readonly most: number;
 }
 
-/** Hands processes in the dynos over to commands, each on a one-off socket that only this user can reach. */
+/**
+ * Hands processes in the dynos over to commands, each on a one-off socket that only this user can
+ * reach.
+ */
 export class ExecBroker {
   readonly #options: ExecBrokerOptions;
   readonly #ends = new Set<() => void>();
@@ -29,7 +32,10 @@ export class ExecBroker {
     this.#options = options;
   }
 
-  /** Starts the process and gives the path of its socket, good for one connection. Throws BUSY, what `start` throws, or what the file system has against it. */
+  /**
+   * Starts the process and gives the path of its socket, good for one connection. Throws BUSY, what
+   * `start` throws, or what the file system has against it.
+   */
   async open(start: () => Promise<RemoteProcess>): Promise<string> {
     const { most } = this.#options;
     if (this.#ends.size >= most) {

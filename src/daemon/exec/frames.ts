@@ -1,8 +1,10 @@
 import { EpmuxError } from '../../protocol/errors.ts';
 
 /**
- * What travels on the socket of one process, between a command and the daemon: type (1 byte), length (4 bytes, big-endian), payload. Data flows within windows,
- * so that what is small (a signal, a size, an exit) is never stuck behind it: each end may send `WINDOW_BYTES` of data, and more as the other grants it.
+ * What travels on the socket of one process, between a command and the daemon: type (1 byte),
+ * length (4 bytes, big-endian), payload. Data flows within windows, so that what is small (a
+ * signal, a size, an exit) is never stuck behind it: each end may send `WINDOW_BYTES` of data, and
+ * more as the other grants it.
  */
 export const FrameType = {
   /** Data. */
@@ -93,9 +95,14 @@ export function creditOf(frame: Frame): number {
   throw new EpmuxError('CONTROL_PROTOCOL', 'a frame grants what can be no credit');
 }
 
-/** Bytes in, whole frames out. CONTROL_PROTOCOL, behind the frames before it, for a type or a length that is none. */
+/**
+ * Bytes in, whole frames out. CONTROL_PROTOCOL, behind the frames before it, for a type or a length
+ * that is none.
+ */
 export class FrameSplitter {
-  /** Memory of its own for the frame that is not whole yet; nothing that was handed out lies in it. */
+  /**
+   * Memory of its own for the frame that is not whole yet; nothing that was handed out lies in it.
+   */
   #held: Buffer = Buffer.alloc(0);
   #heldBytes = 0;
 

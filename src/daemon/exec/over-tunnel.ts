@@ -21,8 +21,9 @@ export interface ExecEnd {
 const FIRST_DYNO = 'web.1';
 
 /**
- * Runs commands where a connection of the command's own would lead, over a tunnel's connection. Throws TUNNEL_NOT_FOUND when none that is up leads
- * there: whether there is a tunnel must not change where a command runs.
+ * Runs commands where a connection of the command's own would lead, over a tunnel's connection.
+ * Throws TUNNEL_NOT_FOUND when none that is up leads there: whether there is a tunnel must not
+ * change where a command runs.
  */
 export function execOverTunnel(
   tunnels: readonly ExecTunnel[],

@@ -12,8 +12,9 @@ export interface PackedAgent {
 }
 
 /**
- * The agent's file, read once: a process that runs for weeks pushes the agent that belongs to it, though an update has put another in its place, or taken it
- * away. Both reject as `readFile` does, and try again the next time.
+ * The agent's file, read once: a process that runs for weeks pushes the agent that belongs to it,
+ * though an update has put another in its place, or taken it away. Both reject as `readFile` does,
+ * and try again the next time.
  */
 export class AgentBundle {
   readonly #file: string;

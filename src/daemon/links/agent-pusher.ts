@@ -8,7 +8,10 @@ import type { AgentBundle } from './agent-bundle.ts';
 import { type PushedAgent, pushAgent } from './push.ts';
 import { PushRest } from './push-rest.ts';
 
-/** A pushed agent that is full closes a connection without a word, too, and still has the session; by so many in a row it is gone. */
+/**
+ * A pushed agent that is full closes a connection without a word, too, and still has the session;
+ * by so many in a row it is gone.
+ */
 const WORDLESS_CLOSES = 3;
 
 interface FreshAgent {
@@ -54,7 +57,10 @@ export class AgentPusher {
     this.#wordless = 0;
   }
 
-  /** True: by this failure it is gone, and not known any more. `isOpen`: its port had taken the connection. */
+  /**
+   * True: by this failure it is gone, and not known any more. `isOpen`: its port had taken the
+   * connection.
+   */
   onFailed(error: unknown, isOpen: boolean): boolean {
     this.#wordless = isOpen && EpmuxError.is(error, 'AGENT_MISSING') ? this.#wordless + 1 : 0;
     const mayBeFull = this.#wordless > 0 && this.#wordless < WORDLESS_CLOSES;
@@ -66,8 +72,8 @@ export class AgentPusher {
   }
 
   /**
-   * The agent is known from then on, and its pipe opens while it starts. Else the reason why none can be pushed;
-   * undefined: the carrier runs no commands.
+   * The agent is known from then on, and its pipe opens while it starts. Else the reason why none
+   * can be pushed; undefined: the carrier runs no commands.
    */
   async push(carrier: Carrier, signal: AbortSignal): Promise<FreshAgent | EpmuxError | undefined> {
     const { clock, logger, epmdPort, bundle, onStep } = this.#options;

@@ -70,7 +70,10 @@ export class AgentSearch {
     return this.#whyNone;
   }
 
-  /** Before a carrier is there: begins to look for the secret. Gives what `attach` will ask the carrier for first, as far as that is known by then. */
+  /**
+   * Before a carrier is there: begins to look for the secret. Gives what `attach` will ask the
+   * carrier for first, as far as that is known by then.
+   */
   foresee(): () => FirstRequest | undefined {
     if (this.#pusher.known !== undefined) return () => ({ agentPort: this.#pusher.known?.port });
     let known: { readonly secret: string | undefined } | undefined;
@@ -89,8 +92,8 @@ export class AgentSearch {
   }
 
   /**
-   * Undefined: there is none, and the choice is to go without. Fails as `AgentWay.attach` does, with AGENT_MISSING where there has to be one, and with
-   * what the secret fails with.
+   * Undefined: there is none, and the choice is to go without. Fails as `AgentWay.attach` does,
+   * with AGENT_MISSING where there has to be one, and with what the secret fails with.
    */
   async attach(carrier: Carrier, signal: AbortSignal): Promise<Connection | undefined> {
     const { known } = this.#pusher;

@@ -36,8 +36,9 @@ interface Attachment {
 }
 
 /**
- * Nodes through a session with an agent. The session is kept while there is no pipe, as are its streams; when it has ended, every stream is
- * closed at once, what was known of the nodes is void, and the next pipe begins a new one.
+ * Nodes through a session with an agent. The session is kept while there is no pipe, as are its
+ * streams; when it has ended, every stream is closed at once, what was known of the nodes is void,
+ * and the next pipe begins a new one.
  */
 export class AgentWay implements NodeWay {
   readonly mode = 'agent';
@@ -73,7 +74,10 @@ export class AgentWay implements NodeWay {
     return this.#driver !== undefined && this.#everAttached;
   }
 
-  /** Takes the pipe over. Fails as `attachSession` does, and with SESSION_LOST when the agent does not know the session any more. */
+  /**
+   * Takes the pipe over. Fails as `attachSession` does, and with SESSION_LOST when the agent does
+   * not know the session any more.
+   */
   async attach(pipe: BytePipe, secret: Uint8Array, signal: AbortSignal): Promise<Connection> {
     this.#driver ??= this.#newDriver();
     const driver = this.#driver;

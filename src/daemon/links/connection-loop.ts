@@ -7,24 +7,38 @@ import type { LinkState } from '../control/api.ts';
 import type { DaemonLimits } from '../limits.ts';
 import { LinkStateMachine } from './link-state.ts';
 
-/** A connection that held for less does not prove that the next will: the waits grow, within a small bound. */
+/**
+ * A connection that held for less does not prove that the next will: the waits grow, within a small
+ * bound.
+ */
 const HELD_MS = 1_000;
 const FLAPPING_MAX_MS = 3_000;
 /** One that held for so long and then broke the protocol may do so again as late. */
 const LONG_HELD_MS = 60_000;
 
-/** An attempt that met silence for so long was hardly heard by anybody: the next one need not wait. */
+/**
+ * An attempt that met silence for so long was hardly heard by anybody: the next one need not wait.
+ */
 const SILENT_MS = 5_000;
 /** An outage of this length is no blip any more: waits grow whatever the reason. */
 const LONG_OUTAGE_MS = 15 * 60_000;
 
-/** No wait is longer than this share of the outage so far, so that a short outage is not made much longer by waiting. */
+/**
+ * No wait is longer than this share of the outage so far, so that a short outage is not made much
+ * longer by waiting.
+ */
 const WAIT_SHARE = 0.2;
 const SHORT_WAIT_MS = 1_000;
 
-/** An attempt that runs for longer than this may hang on a path that is gone: a sign of a new path begins another. */
+/**
+ * An attempt that runs for longer than this may hang on a path that is gone: a sign of a new path
+ * begins another.
+ */
 const HANGING_MS = 2_000;
-/** Twice as long for each that is begun anew, up to this: a network that changes all the time leaves an attempt the time that one takes on a slow path. */
+/**
+ * Twice as long for each that is begun anew, up to this: a network that changes all the time leaves
+ * an attempt the time that one takes on a slow path.
+ */
 const MAX_HANGING_MS = 15_000;
 
 /** Errors that the next attempt would only repeat: a person is needed. */
@@ -52,7 +66,10 @@ export function isFatal(error: EpmuxError): boolean {
   return FATAL.has(error.code);
 }
 
-/** Errors by which what was attached to shows that it does not speak the protocol: it will most likely do so again. */
+/**
+ * Errors by which what was attached to shows that it does not speak the protocol: it will most
+ * likely do so again.
+ */
 const BREACHES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PROTOCOL', 'UNSUPPORTED']);
 
 export function isBreach(code: ErrorCode): boolean {
@@ -95,7 +112,10 @@ interface Attempting {
   superseded: boolean;
 }
 
-/** Keeps one connection alive: attempts it, waits for its loss, attempts it again with jittered waits, until closed. */
+/**
+ * Keeps one connection alive: attempts it, waits for its loss, attempts it again with jittered
+ * waits, until closed.
+ */
 export class ConnectionLoop {
   readonly machine: LinkStateMachine;
   readonly #options: ConnectionLoopOptions;
@@ -133,8 +153,9 @@ export class ConnectionLoop {
   }
 
   /**
-   * There is a sign that an attempt may hold now: attempts at once, also after `failed`. One that has only just begun goes on, the longer the more have been begun
-   * anew, unless it does so with other credentials (`isOutdated`).
+   * There is a sign that an attempt may hold now: attempts at once, also after `failed`. One that
+   * has only just begun goes on, the longer the more have been begun anew, unless it does so with
+   * other credentials (`isOutdated`).
    */
   again(isOutdated = false): void {
     this.#failures.reset();

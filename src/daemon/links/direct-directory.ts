@@ -8,9 +8,15 @@ import type { BytePipe } from '../../runtime/pipe.ts';
 import type { Directory, DirectoryNode } from '../../session/types.ts';
 import { isPortRefused } from '../../transport/port-refused.ts';
 
-/** An epmd answers from memory: one that takes longer over a carrier that seems to stand means that the carrier is dead. */
+/**
+ * An epmd answers from memory: one that takes longer over a carrier that seems to stand means that
+ * the carrier is dead.
+ */
 const ANSWER_MS = 5_000;
-/** How long a node that does not tell its name is left alone, time after time, as the agent does: to a frozen one each try is a connection more. */
+/**
+ * How long a node that does not tell its name is left alone, time after time, as the agent does: to
+ * a frozen one each try is a connection more.
+ */
 const ASK_AGAIN_MS = [0, 4_000, 16_000];
 const THEN_EACH_MS = 60_000;
 
@@ -30,11 +36,17 @@ export interface DirectAnswer {
   readonly error?: EpmuxError;
 }
 
-/** The dyno's nodes as its epmd and they themselves tell: epmd knows no hosts, so each node is asked once for its full name. */
+/**
+ * The dyno's nodes as its epmd and they themselves tell: epmd knows no hosts, so each node is asked
+ * once for its full name.
+ */
 export class DirectDirectory {
   readonly #options: DirectDirectoryOptions;
   #nodes: ReadonlyMap<string, DirectoryNode> = new Map();
-  /** Of nodes that did not tell their names: how often they were asked, and when they are again, on the clock's scale. Infinity: never, for each try is a line in their log. */
+  /**
+   * Of nodes that did not tell their names: how often they were asked, and when they are again, on
+   * the clock's scale. Infinity: never, for each try is a line in their log.
+   */
   readonly #unnamed = new WeakMap<
     DirectoryNode,
     { readonly tries: number; readonly askAt: number }
@@ -49,7 +61,10 @@ export class DirectDirectory {
     return this.#nodes.get(short)?.port;
   }
 
-  /** Fails with TIMEOUT or PIPE_LOST when the carrier is dead; where epmd can't be asked otherwise it is a directory without nodes. */
+  /**
+   * Fails with TIMEOUT or PIPE_LOST when the carrier is dead; where epmd can't be asked otherwise
+   * it is a directory without nodes.
+   */
   async ask(signal: AbortSignal): Promise<DirectAnswer> {
     const names = await this.#names(signal);
     if (names === undefined) return { directory: UNKNOWN };

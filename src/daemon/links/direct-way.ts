@@ -33,8 +33,9 @@ interface Line {
 }
 
 /**
- * Nodes without an agent: each connection is a channel of the carrier, and what the dyno's epmd says is asked every few seconds. Nothing
- * outlives the carrier: with it every connection closes at once, so that Erlang says nodedown rather than hang.
+ * Nodes without an agent: each connection is a channel of the carrier, and what the dyno's epmd
+ * says is asked every few seconds. Nothing outlives the carrier: with it every connection closes at
+ * once, so that Erlang says nodedown rather than hang.
  */
 export class DirectWay implements NodeWay {
   readonly mode = 'direct';
@@ -51,7 +52,10 @@ export class DirectWay implements NodeWay {
     this.#options = options;
   }
 
-  /** Fails with AGENT_MISSING when the carrier can't reach into the dyno, and as the first look for its nodes does. */
+  /**
+   * Fails with AGENT_MISSING when the carrier can't reach into the dyno, and as the first look for
+   * its nodes does.
+   */
   async attach(carrier: Carrier, signal: AbortSignal): Promise<Connection> {
     const { dial } = carrier;
     if (dial === undefined) {

@@ -45,8 +45,9 @@ export const ASKED_FOR = '--agent none';
 const RESTARTING = ['SSH_AUTH_REFUSED', 'HOST_KEY_MISMATCH'] as const;
 
 /**
- * One dyno: a carrier, and on it an agent's session or, where there is none and the choice allows it, straight connections. Once an
- * agent was there, the link waits for it to come back rather than go without.
+ * One dyno: a carrier, and on it an agent's session or, where there is none and the choice allows
+ * it, straight connections. Once an agent was there, the link waits for it to come back rather than
+ * go without.
  */
 export class DynoLink implements Link {
   readonly #options: DynoLinkOptions;
@@ -134,7 +135,10 @@ export class DynoLink implements Link {
     this.#dropCarrier();
   }
 
-  /** A restart goes by, and what answers on the agent's port without a proof ends no session that the agent may know. */
+  /**
+   * A restart goes by, and what answers on the agent's port without a proof ends no session that
+   * the agent may know.
+   */
   #mayPass(error: EpmuxError): boolean {
     const isRestarting = this.#options.dyno !== null && EpmuxError.is(error, ...RESTARTING);
     return isRestarting || (isUnproved(error) && this.#agent.holdsSession);
@@ -145,7 +149,8 @@ export class DynoLink implements Link {
     try {
       const { lost } = await this.#attach(carrier, signal);
       return {
-        // A new connection is quicker than what TCP needs to recover from a loss, so a carrier is not used again.
+        // A new connection is quicker than what TCP needs to recover from a loss, so a carrier is
+        // not used again.
         lost: lost.finally(() => {
           // At the end the last words have to reach the agent first: `close` waits for that.
           if (!this.#closing) this.#dropCarrier();

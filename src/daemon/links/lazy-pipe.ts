@@ -4,7 +4,10 @@ import type { BytePipe, PipeHandlers } from '../../runtime/pipe.ts';
 /** What may wait for the pipe before `write` says false. */
 const WAITING_BYTES = 64 * 1_024;
 
-/** A pipe that is still being opened: what is written meanwhile is kept, and a failure to open closes it. */
+/**
+ * A pipe that is still being opened: what is written meanwhile is kept, and a failure to open
+ * closes it.
+ */
 export class LazyPipe implements BytePipe {
   readonly label: string;
   readonly #giveUp = new AbortController();

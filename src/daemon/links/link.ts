@@ -24,7 +24,10 @@ export const NO_FIGURES: LinkFigures = {
 
 /** What a way to the nodes tells the link that owns it. */
 export interface LinkEvents {
-  /** The nodes as they are now; undefined: all that was known is void (a new dyno). `epmdError`: why none are known, where more is known than that its epmd is down. */
+  /**
+   * The nodes as they are now; undefined: all that was known is void (a new dyno). `epmdError`: why
+   * none are known, where more is known than that its epmd is down.
+   */
   onDirectory(directory: Directory | undefined, epmdError?: EpmuxError): void;
 }
 
@@ -33,14 +36,22 @@ export interface NodeWay {
   readonly mode: LinkMode;
   /** Who keeps the nodes' connection alive (erlang/relay-options.ts). */
   readonly ticks: 'feed' | 'pass';
-  /** A byte pipe to the node's distribution port; what fails later closes it. Throws TUNNEL_DOWN or NODE_NOT_FOUND. */
+  /**
+   * A byte pipe to the node's distribution port; what fails later closes it. Throws TUNNEL_DOWN or
+   * NODE_NOT_FOUND.
+   */
   openNode(short: string): BytePipe;
-  /** There is an agent that proves this node's cookie for whoever proved the local one here (docs/protocol.md, 8.2). */
+  /**
+   * There is an agent that proves this node's cookie for whoever proved the local one here
+   * (docs/protocol.md, 8.2).
+   */
   knowsCookie(short: string): boolean;
   figures(): LinkFigures;
   /** Finds out soon whether the connection is alive. */
   probe(): void;
-  /** Ends all node connections. Resolves when the other end was told, or after a bound. Idempotent. */
+  /**
+   * Ends all node connections. Resolves when the other end was told, or after a bound. Idempotent.
+   */
   close(): Promise<void>;
 }
 

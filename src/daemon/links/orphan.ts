@@ -8,7 +8,10 @@ import type { BytePipe } from '../../runtime/pipe.ts';
 import { SOFTWARE } from '../../runtime/version.ts';
 import { deferred, within } from '../../runtime/wait.ts';
 
-/** No session gets there: an agent that is asked to resume one at it ends that session (docs/protocol.md, 3.4). */
+/**
+ * No session gets there: an agent that is asked to resume one at it ends that session
+ * (docs/protocol.md, 3.4).
+ */
 const NO_POSITION = Number.MAX_SAFE_INTEGER;
 const HELLO_TIMEOUT_MS = 5_000;
 const ANSWER_MS = 2_000;
@@ -21,7 +24,10 @@ export interface OrphansOptions {
   readonly logger: Logger;
 }
 
-/** Sessions of earlier workers, of which no more is known than their ids: the agent would keep them, and their streams, for their grace. */
+/**
+ * Sessions of earlier workers, of which no more is known than their ids: the agent would keep them,
+ * and their streams, for their grace.
+ */
 export class Orphans {
   readonly #options: OrphansOptions;
   readonly #left: Set<string>;
@@ -37,7 +43,10 @@ export class Orphans {
     return [...this.#left];
   }
 
-  /** Ends them one by one, each on a pipe of its own. Never rejects: those that could not be ended are left for the next call. */
+  /**
+   * Ends them one by one, each on a pipe of its own. Never rejects: those that could not be ended
+   * are left for the next call.
+   */
   async end(open: () => Promise<BytePipe>, secret: string): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
@@ -61,7 +70,10 @@ export class Orphans {
   }
 }
 
-/** Resolves when the agent has answered, or after a bound. Takes the pipe over. Fails as `openDaemonPipe` does. */
+/**
+ * Resolves when the agent has answered, or after a bound. Takes the pipe over. Fails as
+ * `openDaemonPipe` does.
+ */
 async function endOrphan(
   pipe: BytePipe,
   sessionId: string,

@@ -1,7 +1,10 @@
 import { EpmuxError } from '../../protocol/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
-/** A dyno that could not take an agent, or does not keep it, is not asked again for so long: its connection may break more often than that. */
+/**
+ * A dyno that could not take an agent, or does not keep it, is not asked again for so long: its
+ * connection may break more often than that.
+ */
 const REST_MS = 5 * 60_000;
 /** An agent that is gone sooner than this after its push says that the next may be, too. */
 const SHORT_LIFE_MS = 60_000;
@@ -34,7 +37,10 @@ export class PushRest {
     this.#refusal = { error, until: this.#clock.now() + REST_MS };
   }
 
-  /** What was pushed is not there any more, or is none for this link: then it may stay in the dyno for a while, and the next one beside it. */
+  /**
+   * What was pushed is not there any more, or is none for this link: then it may stay in the dyno
+   * for a while, and the next one beside it.
+   */
   onUseless(error: EpmuxError): void {
     const livedMs = this.#clock.now() - this.#pushedAt;
     this.#shortLives = livedMs < SHORT_LIFE_MS ? this.#shortLives + 1 : 0;

@@ -3,9 +3,11 @@ import { shellQuoted } from '../../runtime/programs.ts';
 import type { ExecRequest } from '../../transport/transport.ts';
 
 /**
- * What the dyno answers begins with this, on a line of its own (a login shell's start-up files may print too), followed by a word and what belongs to it:
- * `begin` (nothing else reads its stdin: the upload may travel), `ready VERSION` (Node is there), `none [VERSION]` (no Node, or an older one only), `port PORT` (where
- * the agent is about to answer: connections to it wait), `started` (it does), `failed REASON`.
+ * What the dyno answers begins with this, on a line of its own (a login shell's start-up files may
+ * print too), followed by a word and what belongs to it: `begin` (nothing else reads its stdin: the
+ * upload may travel), `ready VERSION` (Node is there), `none [VERSION]` (no Node, or an older one
+ * only), `port PORT` (where the agent is about to answer: connections to it wait), `started` (it
+ * does), `failed REASON`.
  */
 export const PUSH_MARK = 'epmux-push ';
 
@@ -14,7 +16,10 @@ const STAY_MS = 19_000;
 /** What is unpacked may have so many bytes. */
 const MAX_AGENT_BYTES = 16 * 1024 * 1024;
 
-/** The agent's Node starts with this, while the upload is still on its way. On stdin it is told the agent's file and its options, or it ends with who started it. */
+/**
+ * The agent's Node starts with this, while the upload is still on its way. On stdin it is told the
+ * agent's file and its options, or it ends with who started it.
+ */
 const WAITING = oneLine(`
 let told = "";
 process.stdin.setEncoding("utf8").on("data", (text) => { told += text; }).on("end", () => {
@@ -27,9 +32,12 @@ process.stdin.setEncoding("utf8").on("data", (text) => { told += text; }).on("en
 `).replaceAll('"', '`');
 
 /**
- * Runs in the dyno's Node. Listens, and starts the agent's Node with that socket, at once: the connection to it is made while the upload travels. Takes one line of JSON
- * (`PushHeader`) and the packed agent behind it from stdin, which stays open until the agent answers: its end means that nobody waits any more. Nothing is written before all
- * of it is there and its digest is right; what fails later is undone. Here are no single quotes and no backslashes, for it travels within a shell's single quotes.
+ * Runs in the dyno's Node. Listens, and starts the agent's Node with that socket, at once: the
+ * connection to it is made while the upload travels. Takes one line of JSON (`PushHeader`) and the
+ * packed agent behind it from stdin, which stays open until the agent answers: its end means that
+ * nobody waits any more. Nothing is written before all of it is there and its digest is right; what
+ * fails later is undone. Here are no single quotes and no backslashes, for it travels within a
+ * shell's single quotes.
  */
 const PROGRAM = `
 const fs = require("node:fs"), os = require("node:os"), path = require("node:path");
@@ -116,7 +124,10 @@ const take = () => process.stdin
   });
 `;
 
-/** Says which Node it found (`ready`) and becomes the program above, or that there is none. The look, and Node's start, take as long as the upload's way. */
+/**
+ * Says which Node it found (`ready`) and becomes the program above, or that there is none. The
+ * look, and Node's start, take as long as the upload's way.
+ */
 const SHELL = `
 echo "${PUSH_MARK}begin";
 for n in ${NODE_PLACES}; do

@@ -13,7 +13,9 @@ export interface PushAnswer {
   readonly text: string;
 }
 
-/** The talk with the program in the dyno over its stdin and stdout. One `next` or `send` at a time. */
+/**
+ * The talk with the program in the dyno over its stdin and stdout. One `next` or `send` at a time.
+ */
 export class PushTalk {
   readonly #pipe: BytePipe;
   #unread = '';

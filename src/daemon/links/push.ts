@@ -41,13 +41,17 @@ export interface PushOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly bundle: AgentBundle;
-  /** Called once the dyno takes connections on the agent's port: they wait there until it answers. It may still fail to start. */
+  /**
+   * Called once the dyno takes connections on the agent's port: they wait there until it answers.
+   * It may still fail to start.
+   */
   readonly onPort?: (port: number) => void;
 }
 
 /**
- * Starts our agent in the dyno, so that it outlives the carrier. Fails with AGENT_MISSING when it can't be (the message says why), with PIPE_LOST
- * when the carrier may have broken, and with the abort's error; then nothing stays behind.
+ * Starts our agent in the dyno, so that it outlives the carrier. Fails with AGENT_MISSING when it
+ * can't be (the message says why), with PIPE_LOST when the carrier may have broken, and with the
+ * abort's error; then nothing stays behind.
  */
 export async function pushAgent(
   carrier: Carrier,
@@ -161,7 +165,10 @@ class Limit {
     this.#forget = () => this.signal.removeEventListener('abort', listener);
   }
 
-  /** A listener left behind would keep the signal alive, which Node holds for good, and with it the connection. */
+  /**
+   * A listener left behind would keep the signal alive, which Node holds for good, and with it the
+   * connection.
+   */
   clear(): void {
     this.#cancel();
     this.#forget();

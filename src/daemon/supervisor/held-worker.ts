@@ -2,7 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { presentNode } from '../../runtime/own-program.ts';
 
-/** What no worker can be started without and is not there any more: an update or a removal took it away. Undefined: nothing. */
+/**
+ * What no worker can be started without and is not there any more: an update or a removal took it
+ * away. Undefined: nothing.
+ */
 export function missingProgram(): string | undefined {
   if (presentNode(process.env) === undefined) return process.execPath;
   const script = process.argv[1] ?? '';
@@ -10,8 +13,8 @@ export function missingProgram(): string | undefined {
 }
 
 /**
- * Of libuv's threads look-ups of names may have half; of the four that it has by itself two silent name servers would hold all, and every tunnel would
- * wait for them.
+ * Of libuv's threads look-ups of names may have half; of the four that it has by itself two silent
+ * name servers would hold all, and every tunnel would wait for them.
  */
 const THREADS = '16';
 
@@ -36,7 +39,10 @@ export function spawnWorker(args: readonly string[]): ChildProcess {
   return child;
 }
 
-/** A worker that loads, and touches nothing until it is let go: what its supervisor still has to make sure of takes as long. Without a word it ends. */
+/**
+ * A worker that loads, and touches nothing until it is let go: what its supervisor still has to
+ * make sure of takes as long. Without a word it ends.
+ */
 export class HeldWorker {
   #child: ChildProcess | undefined;
 

@@ -4,8 +4,8 @@ import { logLine } from '../log-line.ts';
 import type { Redactor } from '../redact.ts';
 
 /**
- * The supervisor's few lines in the daemon's log. Each is one append, so it stays whole beside the worker's, and the worker alone rotates the file. A line
- * that can't be written is lost.
+ * The supervisor's few lines in the daemon's log. Each is one append, so it stays whole beside the
+ * worker's, and the worker alone rotates the file. A line that can't be written is lost.
  */
 export function supervisorLog(file: string, redactor: Redactor): Logger {
   const write =

@@ -3,8 +3,10 @@ import { daemonPaths } from '../paths.ts';
 import { HeldWorker } from './held-worker.ts';
 
 /**
- * `epmux supervisor`: until the worker ends in order or can't start, or a signal ends both. Gives the exit code. Throws DAEMON_BUSY when another one holds the
- * state folder, CONFIG_INVALID, PERMISSION_DENIED. Where no worker can be there, one begins to load before this process itself does.
+ * `epmux supervisor`: until the worker ends in order or can't start, or a signal ends both. Gives
+ * the exit code. Throws DAEMON_BUSY when another one holds the state folder, CONFIG_INVALID,
+ * PERMISSION_DENIED. Where no worker can be there, one begins to load before this process itself
+ * does.
  */
 export async function runSupervisor(
   args: readonly string[],

@@ -12,7 +12,10 @@ export interface ServiceNoticeOptions {
   readonly logger: Logger;
 }
 
-/** Tells systemd that the service runs, where it was started by one that wants to know: once that it is ready, then every 40 s while the worker answers. */
+/**
+ * Tells systemd that the service runs, where it was started by one that wants to know: once that it
+ * is ready, then every 40 s while the worker answers.
+ */
 export class ServiceNotice {
   readonly #options: ServiceNoticeOptions;
   readonly #isWanted: boolean;

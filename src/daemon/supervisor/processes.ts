@@ -11,7 +11,10 @@ import type { Worker, WorkerEnd, Workers } from './worker.ts';
 
 /** How soon the end of a process that is not a child is noticed. */
 const LOOK_MS = 1_000;
-/** In the time that a worker may be silent for. What has changed is told at once, so there need not be many. */
+/**
+ * In the time that a worker may be silent for. What has changed is told at once, so there need not
+ * be many.
+ */
 const QUESTIONS = 4;
 const MAX_WAIT_MS = 7_500;
 /** What a held worker is let go with where no worker was before it. */
@@ -84,7 +87,10 @@ export class WorkerProcesses implements Workers {
     return child;
   }
 
-  /** Over one connection, made again when it is gone. Another process that answers there is no sign of life of this one. */
+  /**
+   * Over one connection, made again when it is gone. Another process that answers there is no sign
+   * of life of this one.
+   */
   #asker(pid: number | undefined): Worker['ask'] {
     const { hangMs } = this.#options;
     const waitMs = Math.min(MAX_WAIT_MS, Math.round(hangMs / QUESTIONS));

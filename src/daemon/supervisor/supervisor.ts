@@ -80,7 +80,10 @@ export class Supervisor {
     return 0;
   }
 
-  /** Ends the worker in order, or by force when that takes too long; then `run` resolves. Idempotent. */
+  /**
+   * Ends the worker in order, or by force when that takes too long; then `run` resolves.
+   * Idempotent.
+   */
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;

@@ -7,7 +7,10 @@ import type { Worker, WorkerEnd, WorkerFacts } from './worker.ts';
 const LOOKS = 10;
 /** Between questions that found nobody: it is starting, or its socket is gone. */
 const ASK_AGAIN_MS = 250;
-/** A look that comes so much too late means that this process did not run; less where a worker may be silent for little. */
+/**
+ * A look that comes so much too late means that this process did not run; less where a worker may
+ * be silent for little.
+ */
 const LATE_MS = 5_000;
 const LATE_SHARE = 0.25;
 /** For a worker that has never answered: it starts. */
@@ -23,7 +26,10 @@ export interface WatchOptions {
 
 /** Asks one worker until it ends, and kills it when it hangs. */
 export class Watch {
-  /** Resolves with how it ended; `hung` says for how long it was silent, in ms, when it had to be killed for that. */
+  /**
+   * Resolves with how it ended; `hung` says for how long it was silent, in ms, when it had to be
+   * killed for that.
+   */
   readonly over: Promise<WorkerEnd & { readonly hungMs: number | undefined }>;
   readonly #worker: Worker;
   readonly #options: WatchOptions;

@@ -1,7 +1,10 @@
 import type { Duplex } from 'node:stream';
 import ssh2, { type GetStreamCallback, type IdentityCallback, type ParsedKey } from 'ssh2';
 
-/** An ssh-agent, perhaps for one of its keys only. Remembers what it offered, and leaves no socket behind. */
+/**
+ * An ssh-agent, perhaps for one of its keys only. Remembers what it offered, and leaves no socket
+ * behind.
+ */
 export class AgentIdentities extends ssh2.OpenSSHAgent {
   readonly #only: Buffer | undefined;
   readonly #offered: ParsedKey[] = [];

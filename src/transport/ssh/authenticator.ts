@@ -18,7 +18,10 @@ export class Authenticator {
     this.#left = [...set.identities];
   }
 
-  /** `methods`: what the server still takes, as far as it has said. An error: nothing is left to try. */
+  /**
+   * `methods`: what the server still takes, as far as it has said. An error: nothing is left to
+   * try.
+   */
   next(methods: readonly string[] | null, partial: boolean | null): AnyAuthMethod | EpmuxError {
     const username = this.#user;
     if (!this.#askedForMethods) {

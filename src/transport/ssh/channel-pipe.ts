@@ -18,8 +18,8 @@ export interface ChannelHost {
 }
 
 /**
- * A pipe is over when both directions have ended. With a watcher it is over when the watcher says so by `fail`: a process may outlive its
- * stdio.
+ * A pipe is over when both directions have ended. With a watcher it is over when the watcher says
+ * so by `fail`: a process may outlive its stdio.
  */
 export interface PipeWatcher {
   /** Once, before the owner hears of it. */
@@ -27,8 +27,9 @@ export interface PipeWatcher {
 }
 
 /**
- * A pipe over an SSH channel. ssh2 takes what the channel's window allows whether or not the socket takes it, and shows the loss of a
- * connection as an orderly end of its channels: so this one counts the socket's backlog, and hears of a loss from its connection.
+ * A pipe over an SSH channel. ssh2 takes what the channel's window allows whether or not the socket
+ * takes it, and shows the loss of a connection as an orderly end of its channels: so this one
+ * counts the socket's backlog, and hears of a loss from its connection.
  */
 export class ChannelPipe implements BytePipe {
   readonly label: string;

@@ -31,14 +31,20 @@ export interface SshOptions {
 
 /** From the TCP connection to the end of authentication. */
 const READY_LIMIT_MS = 15_000;
-/** A server that says nothing for so long, before anybody may have to be asked for a key, is tried once more: the path may have broken just now. */
+/**
+ * A server that says nothing for so long, before anybody may have to be asked for a key, is tried
+ * once more: the path may have broken just now.
+ */
 const SILENT_S = 4;
 const SETTINGS = {
   /** The attempt has the limit. */
   readyTimeout: 0,
   /** A question to the server when it has been silent; the answer shows that it lives. */
   keepaliveInterval: 3_000,
-  /** The connection itself decides when it is dead: ssh2 takes a reply stuck behind bulk for silence. */
+  /**
+   * The connection itself decides when it is dead: ssh2 takes a reply stuck behind bulk for
+   * silence.
+   */
   keepaliveCountMax: Number.POSITIVE_INFINITY,
 } as const;
 
@@ -64,8 +70,10 @@ interface Approach {
 }
 
 /**
- * An authenticated connection. `first`: looked at when the server is asked to let the user in, for a channel that may be asked for along with it. Throws what the dialer throws, HOST_KEY_UNKNOWN, HOST_KEY_MISMATCH, SSH_KEY_UNUSABLE, SSH_AUTH_REFUSED, or CONNECT_FAILED
- * when what answers is no SSH server or the connection broke.
+ * An authenticated connection. `first`: looked at when the server is asked to let the user in, for
+ * a channel that may be asked for along with it. Throws what the dialer throws, HOST_KEY_UNKNOWN,
+ * HOST_KEY_MISMATCH, SSH_KEY_UNUSABLE, SSH_AUTH_REFUSED, or CONNECT_FAILED when what answers is no
+ * SSH server or the connection broke.
  */
 export async function connectSsh(
   options: SshOptions,

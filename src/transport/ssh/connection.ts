@@ -66,7 +66,10 @@ export class SshConnection {
     this.#life.onClosed(listener);
   }
 
-  /** A pipe to a port of the server's loopback; `refused` is the code for a port that nobody listens on. */
+  /**
+   * A pipe to a port of the server's loopback; `refused` is the code for a port that nobody listens
+   * on.
+   */
   forward(port: number, refused: RefusedCode, signal: AbortSignal): Promise<ChannelPipe> {
     const label = `port ${port} behind ${this.label}`;
     return this.#open<ChannelPipe>(label, signal, (done) => {

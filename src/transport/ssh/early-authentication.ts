@@ -8,11 +8,12 @@ const SERVICE = 'ssh-userauth';
 const IGNORE = Buffer.of(MessageType.ignore, 0, 0, 0, 0);
 
 /**
- * Lets the first request to authenticate follow the request for the service at once; by itself ssh2 waits for the
- * server's word that it has that service, which costs a round trip. A server works through them in their order
- * (RFC 4253, 10), and one without that service ends the connection. A server that has Nagle's algorithm on, as
- * OpenSSH's has for so long, holds its second small answer back until the first was acknowledged, and a kernel with
- * nothing to send takes 40 ms for that: so the first is answered at once, by a message that says nothing.
+ * Lets the first request to authenticate follow the request for the service at once; by itself ssh2
+ * waits for the server's word that it has that service, which costs a round trip. A server works
+ * through them in their order (RFC 4253, 10), and one without that service ends the connection. A
+ * server that has Nagle's algorithm on, as OpenSSH's has for so long, holds its second small answer
+ * back until the first was acknowledged, and a kernel with nothing to send takes 40 ms for that: so
+ * the first is answered at once, by a message that says nothing.
  */
 export function authenticateEarly(client: Client): void {
   client.once('handshake', () => {

@@ -16,7 +16,10 @@ export function openChannel(client: Client, request: ChannelRequest, opened: Cli
   else client.forwardOut(LOOPBACK, 0, LOOPBACK, request.port, opened);
 }
 
-/** Each request for a process is one of its own: another one with the same words means another process. */
+/**
+ * Each request for a process is one of its own: another one with the same words means another
+ * process.
+ */
 function isSame(one: ChannelRequest, other: ChannelRequest): boolean {
   return one.kind === 'port'
     ? other.kind === 'port' && one.port === other.port
@@ -24,8 +27,10 @@ function isSame(one: ChannelRequest, other: ChannelRequest): boolean {
 }
 
 /**
- * A channel that is asked for right behind the request to let the user in, which a server works through first: so it is open a round trip sooner. For one taker; what it
- * says until then waits, and it ends with its client. What a server prohibits is asked for once more: it may have been too early for it.
+ * A channel that is asked for right behind the request to let the user in, which a server works
+ * through first: so it is open a round trip sooner. For one taker; what it says until then waits,
+ * and it ends with its client. What a server prohibits is asked for once more: it may have been too
+ * early for it.
  */
 export class EarlyChannel {
   readonly #client: Client;

@@ -43,7 +43,10 @@ export class Entry {
     return this.#early;
   }
 
-  /** A key that the server was told of is shown in place of the first question, which only tells what the server takes. */
+  /**
+   * A key that the server was told of is shown in place of the first question, which only tells
+   * what the server takes.
+   */
   readonly handler: AuthHandlerMiddleware = (methods, partial, next) => {
     const { authenticator, client, user, onRefused } = this.#options;
     const key = methods === null ? authenticator.registered : undefined;

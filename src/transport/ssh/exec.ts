@@ -28,7 +28,10 @@ export function execRefusal(error: Error, label: string): EpmuxError {
   return new EpmuxError('EXEC_REFUSED', `${label} was refused: ${error.message}`, { cause: error });
 }
 
-/** A process on a session channel. It is over when the server has closed the channel and all output was delivered. */
+/**
+ * A process on a session channel. It is over when the server has closed the channel and all output
+ * was delivered.
+ */
 export class SshProcess implements RemoteProcess {
   readonly io: BytePipe;
   readonly exited: Promise<ProcessExit>;
@@ -103,8 +106,9 @@ function isOpen({ outgoing }: ProcessRequests): boolean {
 }
 
 /**
- * The pipe, whose pause holds stderr as well. ssh2 opens the whole window of the channel anew whenever one of the two is read, however much
- * of the other waits: here nothing opens it while the pipe is paused or stderr is full.
+ * The pipe, whose pause holds stderr as well. ssh2 opens the whole window of the channel anew
+ * whenever one of the two is read, however much of the other waits: here nothing opens it while the
+ * pipe is paused or stderr is full.
  */
 function withStderr(pipe: ChannelPipe, channel: ClientChannel): BytePipe {
   const stderr: Readable = channel.stderr;
@@ -128,14 +132,17 @@ function withStderr(pipe: ChannelPipe, channel: ClientChannel): BytePipe {
     resume() {
       pipe.resume();
       if (stderr.listenerCount('data') > 0) stderr.resume();
-      // What was read while nothing could open the window is not read again; a full stream opens it itself.
+      // What was read while nothing could open the window is not read again; a full stream opens it
+      // itself.
       if (channel.readableLength < channel.readableHighWaterMark) channel._read(0);
     },
     close: (error) => pipe.close(error),
   };
 }
 
-/** Lets ssh2 open the window after a push, or when the stream asks for more, only if this says so. */
+/**
+ * Lets ssh2 open the window after a push, or when the stream asks for more, only if this says so.
+ */
 function guardWindow(stream: Readable, afterPush: () => boolean, onRead: () => boolean): void {
   const push = stream.push.bind(stream);
   const read = stream._read.bind(stream);

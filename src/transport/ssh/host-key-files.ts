@@ -69,7 +69,9 @@ async function readText(path: string, logger: Logger): Promise<string> {
   }
 }
 
-/** Appends a line. A file that can't be written is no reason to refuse what a person has accepted. */
+/**
+ * Appends a line. A file that can't be written is no reason to refuse what a person has accepted.
+ */
 async function remember(
   file: string,
   address: Address,

@@ -7,8 +7,8 @@ export interface HostKeyCheck {
   /** What the server may prove itself with, the preferred first. */
   readonly algorithms: readonly ServerHostKeyAlgorithm[];
   /**
-   * Resolves when the server may be trusted with this public key (in SSH's wire form). Throws HOST_KEY_UNKNOWN (with details) or
-   * HOST_KEY_MISMATCH.
+   * Resolves when the server may be trusted with this public key (in SSH's wire form). Throws
+   * HOST_KEY_UNKNOWN (with details) or HOST_KEY_MISMATCH.
    */
   verify(key: Buffer): Promise<void>;
 }
@@ -23,7 +23,10 @@ const ALGORITHMS: readonly ServerHostKeyAlgorithm[] = [
   'rsa-sha2-256',
 ];
 
-/** Those that belong to a key type already known first: a server with several keys then shows the one that can be checked. */
+/**
+ * Those that belong to a key type already known first: a server with several keys then shows the
+ * one that can be checked.
+ */
 export function algorithmsFor(keyTypes: readonly string[]): ServerHostKeyAlgorithm[] {
   const isKnown = (algorithm: string): boolean =>
     keyTypes.includes(algorithm.startsWith('rsa-') ? 'ssh-rsa' : algorithm);

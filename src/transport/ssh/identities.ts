@@ -13,7 +13,10 @@ export type Identity =
 export interface IdentitySet {
   /** In the order in which they are tried. */
   readonly identities: readonly Identity[];
-  /** Key files that are there and can't be used by themselves, each with the reason: `FILE (it has a passphrase)`. */
+  /**
+   * Key files that are there and can't be used by themselves, each with the reason:
+   * `FILE (it has a passphrase)`.
+   */
   readonly unusable: readonly string[];
   /** The server was told of the one key before: it need not be asked whether it would do. */
   readonly isRegistered?: boolean;
@@ -45,7 +48,10 @@ const DEFAULT_FILES = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
 /** The longest key that OpenSSH makes, of 16,384 bits, takes 13 KB. */
 const MAX_KEY_BYTES = 65_536;
 
-/** A person's keys as `ssh` finds them: the identity file alone; else ssh-agent's keys, then the default files. */
+/**
+ * A person's keys as `ssh` finds them: the identity file alone; else ssh-agent's keys, then the
+ * default files.
+ */
 export function personalIdentities(options: PersonalOptions): Identities {
   const { identityFile } = options;
   return identityFile === undefined

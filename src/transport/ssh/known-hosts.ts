@@ -49,7 +49,10 @@ export function knownHostName(address: Address): string {
   return address.port === SSH_PORT ? host : `[${host}]:${address.port}`;
 }
 
-/** What the entries say to this key. A key known for the host without its port counts where none is known for it with the port, as with OpenSSH. */
+/**
+ * What the entries say to this key. A key known for the host without its port counts where none is
+ * known for it with the port, as with OpenSSH.
+ */
 export function judgeHostKey(
   entries: readonly KnownHost[],
   address: Address,
@@ -109,7 +112,10 @@ function isHashOf(names: string, name: string): boolean {
   return hashed === hash;
 }
 
-/** Goes back to the last `*` only, so that many of them cost no more than the product of the two lengths. */
+/**
+ * Goes back to the last `*` only, so that many of them cost no more than the product of the two
+ * lengths.
+ */
 function matches(pattern: string, name: string): boolean {
   let at = 0;
   let star = -1;

@@ -6,20 +6,26 @@ import { type Decipher, decipheringOf } from './ssh2-inside.ts';
 import { isBetweenPackets, wholePacketBytes } from './whole-packets.ts';
 
 type OnPayload = Decipher['_onPayload'];
-/** ssh2 decrypts a packet where it lies in what was read, unless that ends before the packet does. */
+/**
+ * ssh2 decrypts a packet where it lies in what was read, unless that ends before the packet does.
+ */
 interface Deciphering {
   readonly _decipher: Decipher;
 }
 
-/** Several of a server's packets, of 32 KiB. No more is read in a turn of the event loop, so that what a person types does not wait for it. */
+/**
+ * Several of a server's packets, of 32 KiB. No more is read in a turn of the event loop, so that
+ * what a person types does not wait for it.
+ */
 const MEMORY_BYTES = 128 * 1024;
 /** Less than this is copied, so that what is kept of it does not keep all of the memory. */
 const LENT_FROM_BYTES = 4_096;
 
 /**
- * Reads of an SSH connection into memory that serves again, from the end of authentication on. ssh2 keeps parts of what it is given: so the memory serves again only
- * when all that lay in it is known to have been taken by owners of channels at once. A packet that is not whole waits for its rest where that can be seen; ssh2 would
- * put it together in memory of its own.
+ * Reads of an SSH connection into memory that serves again, from the end of authentication on. ssh2
+ * keeps parts of what it is given: so the memory serves again only when all that lay in it is known
+ * to have been taken by owners of channels at once. A packet that is not whole waits for its rest
+ * where that can be seen; ssh2 would put it together in memory of its own.
  */
 export class LentPackets {
   readonly #socket: Socket;

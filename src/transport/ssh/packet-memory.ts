@@ -5,7 +5,10 @@ import { isPlainSocket } from '../../runtime/lent-reads.ts';
 import { BEFORE_PAYLOAD_BYTES } from './ssh-codes.ts';
 import { type Cipher, cipherOf } from './ssh2-inside.ts';
 
-/** How a cipher lays a packet out (RFC 4253, 6): length, length of the padding, payload, padding, and a tail for the authentication. */
+/**
+ * How a cipher lays a packet out (RFC 4253, 6): length, length of the padding, payload, padding,
+ * and a tail for the authentication.
+ */
 interface Layout {
   /** By the length of the payload, which counts modulo `CYCLE`. */
   readonly paddingBytes: readonly number[];
@@ -19,10 +22,10 @@ const MEMORY_BYTES = 256 * 1024;
 const RANDOM_BYTES = 4_096;
 
 /**
- * The packets of a connection lie side by side in one memory, which is used from its start again whenever the socket
- * holds nothing back: a packet is written in the very turn in which it is made, so that all of them are in the kernel
- * then. What finds no room there gets memory of its own. By itself ssh2 gets new memory and new random bytes for each
- * packet that it sends.
+ * The packets of a connection lie side by side in one memory, which is used from its start again
+ * whenever the socket holds nothing back: a packet is written in the very turn in which it is made,
+ * so that all of them are in the kernel then. What finds no room there gets memory of its own. By
+ * itself ssh2 gets new memory and new random bytes for each packet that it sends.
  */
 export function reusePacketMemory(client: Client, socket: Socket): void {
   if (!isPlainSocket(socket)) return;

@@ -6,8 +6,9 @@ import { fingerprint } from './known-hosts.ts';
 const RSA = 'ssh-rsa';
 
 /**
- * Trusts one host key alone, given in OpenSSH's form (`ssh-rsa AAAA…`) by somebody whom `from` names. A server that can prove an RSA key by SHA-1 only
- * is let through: the key is fixed beforehand, and forging the proof would take a second preimage.
+ * Trusts one host key alone, given in OpenSSH's form (`ssh-rsa AAAA…`) by somebody whom `from`
+ * names. A server that can prove an RSA key by SHA-1 only is let through: the key is fixed
+ * beforehand, and forging the proof would take a second preimage.
  */
 export function pinnedHostKey(publicKey: string, server: string, from: string): HostKeys {
   const [type = '', base64 = ''] = publicKey.trim().split(/\s+/);

@@ -3,7 +3,10 @@ import { OpenFailure, openFailureOf } from './ssh-codes.ts';
 
 export type RefusedCode = Extract<ErrorCode, 'AGENT_MISSING' | 'CONNECT_FAILED'>;
 
-/** What it means that the server did not open a channel to a port; `refused` where nobody listens on it. */
+/**
+ * What it means that the server did not open a channel to a port; `refused` where nobody listens on
+ * it.
+ */
 export function refusal(error: Error, label: string, refused: RefusedCode): EpmuxError {
   switch (openFailureOf(error)) {
     case OpenFailure.connectFailed:

@@ -2,9 +2,9 @@ import type { Client, ParsedKey } from 'ssh2';
 import { type Login, loginOf } from './ssh2-inside.ts';
 
 /**
- * Calls `ask`, which lets ssh2 send its first question; in place of that the key goes out, signed. True: it did. By
- * itself ssh2 asks first what the server takes, and then whether a key would do. `hostKeyAlgorithm`: what the server
- * has just proved itself by.
+ * Calls `ask`, which lets ssh2 send its first question; in place of that the key goes out, signed.
+ * True: it did. By itself ssh2 asks first what the server takes, and then whether a key would do.
+ * `hostKeyAlgorithm`: what the server has just proved itself by.
  */
 export function signAtOnce(
   client: Client,
@@ -33,7 +33,8 @@ export function signAtOnce(
 }
 
 function sendSigned(login: Login, user: string, key: ParsedKey, hostKeyAlgorithm: string): boolean {
-  // A server that signs so takes such signatures; which others it takes is not known without asking.
+  // A server that signs so takes such signatures; which others it takes is not known without
+  // asking.
   if (key.type !== 'ssh-rsa' || !hostKeyAlgorithm.startsWith('rsa-sha2-')) return false;
   let isSent = false;
   login.authPK(user, key, 'rsa-sha2-256', (data, send) => {

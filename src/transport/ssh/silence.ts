@@ -5,8 +5,8 @@ const TICK_MS = 1_000;
 const DEAD_AFTER_TICKS = 9;
 
 /**
- * Calls `onDead` once when `bytesRead` has not moved for 9 s, or so many. Counts ticks rather than time: the one tick after a sleep of
- * the machine says nothing about the other end.
+ * Calls `onDead` once when `bytesRead` has not moved for 9 s, or so many. Counts ticks rather than
+ * time: the one tick after a sleep of the machine says nothing about the other end.
  */
 export function watchSilence(
   bytesRead: () => number,

@@ -1,6 +1,7 @@
 /**
- * All that is known here of the inside of ssh2, which promises none of it. Each function gives what it looked
- * for and found, or undefined where ssh2 is made otherwise: there it does as it does by itself.
+ * All that is known here of the inside of ssh2, which promises none of it. Each function gives what
+ * it looked for and found, or undefined where ssh2 is made otherwise: there it does as it does by
+ * itself.
  */
 import type { Client, ClientChannel, ParsedKey } from 'ssh2';
 

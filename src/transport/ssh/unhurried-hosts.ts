@@ -1,6 +1,9 @@
 const MAX_HOSTS = 100;
 
-/** Hosts that cut the connection off, or said nothing, when a channel was asked for early: they are asked for one thing after the other. */
+/**
+ * Hosts that cut the connection off, or said nothing, when a channel was asked for early: they are
+ * asked for one thing after the other.
+ */
 export class UnhurriedHosts {
   /** `host:port`, the one that was added last behind the others. */
   readonly #hosts = new Set<string>();

@@ -8,8 +8,8 @@ import type { Entry } from './entry.ts';
 import type { HostKeyCheck } from './host-keys.ts';
 
 /**
- * A client that has authenticated; or not a byte came for so long before the keys were exchanged; or the server ended
- * the connection rather than answer what came early.
+ * A client that has authenticated; or not a byte came for so long before the keys were exchanged;
+ * or the server ended the connection rather than answer what came early.
  */
 export type Outcome =
   | { readonly client: Client; readonly early: EarlyChannel | undefined }
@@ -62,7 +62,8 @@ export function watch({ client, at, entry, authenticator, settle, logger }: Ente
   client.on('banner', (message) =>
     logger.debug('SSH banner', { at, message: message.slice(0, 1_024) }),
   );
-  // Also after success, and for as long as the client lives: an 'error' without a listener ends the process.
+  // Also after success, and for as long as the client lives: an 'error' without a listener ends the
+  // process.
   client.on('error', (error: Error & ClientErrorExtensions) => {
     const { level, message } = error;
     if (level === 'agent' || level === 'client-authentication') {

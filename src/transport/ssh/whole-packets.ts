@@ -6,9 +6,9 @@ const TAG_BYTES = 16;
 const MAX_BYTES = 35_000;
 
 /**
- * How many of the first `end` bytes, which are to be given to ssh2 next, are packets from their first byte to their
- * last. All of them where that can't be seen. Nothing depends on its being so: what is given later is a packet's rest
- * to ssh2, as after any read.
+ * How many of the first `end` bytes, which are to be given to ssh2 next, are packets from their
+ * first byte to their last. All of them where that can't be seen. Nothing depends on its being so:
+ * what is given later is a packet's rest to ssh2, as after any read.
  */
 export function wholePacketBytes(decipher: Decipher, bytes: Buffer, end: number): number {
   if (!isBetweenPackets(decipher)) return end;

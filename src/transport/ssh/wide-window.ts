@@ -7,9 +7,10 @@ const WINDOW_BYTES = 16 * 1024 * 1024;
 const RENEWED_BYTES = 1024 * 1024;
 
 /**
- * ssh2 gives each channel a window of 2 MiB and renews it when half is used: at 50 ms there and back no more than 20
- * to 40 MB/s arrive. The function that this gives keeps it wide when it is called at once and then for each packet
- * that was taken; one whose packets nobody takes is not renewed. Undefined where ssh2 is made otherwise inside.
+ * ssh2 gives each channel a window of 2 MiB and renews it when half is used: at 50 ms there and
+ * back no more than 20 to 40 MB/s arrive. The function that this gives keeps it wide when it is
+ * called at once and then for each packet that was taken; one whose packets nobody takes is not
+ * renewed. Undefined where ssh2 is made otherwise inside.
  */
 export function widerWindow(channel: ClientChannel): (() => void) | undefined {
   const inside = windowOf(channel);

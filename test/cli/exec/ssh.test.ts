@@ -37,7 +37,9 @@ describe('epmux exec --ssh', () => {
     home.run(['exec', ...way, ...args], stdin === undefined ? {} : { stdin });
   const start = (args: readonly string[]): ChildProcess => home.start(['exec', ...way, ...args]);
 
-  /** In a terminal of its own, of 33 rows and 101 columns; `keys` are typed once `after` is seen. */
+  /**
+   * In a terminal of its own, of 33 rows and 101 columns; `keys` are typed once `after` is seen.
+   */
   const inTerminal = async (script: string, keys?: { after: string; text: string }) => {
     const child = spawn('script', ['-qec', `stty rows 33 cols 101; ${script}`, '/dev/null'], {
       cwd: home.folder,

@@ -62,7 +62,8 @@ describe('the control socket within its bounds', () => {
         resolve();
       });
     });
-    // An answer has 80 bytes and more: what the kernel takes and the 4 MiB are full long before the last of these.
+    // An answer has 80 bytes and more: what the kernel takes and the 4 MiB are full long before the
+    // last of these.
     for (let sent = 0; open && sent < 500; sent += 1) {
       await new Promise((written) => raw.socket.write(asked, written));
     }

@@ -159,7 +159,9 @@ describe('a link to a host that may have no agent', function () {
     assert.match(seen.failures[0]?.message ?? '', /pushed there is gone/);
   });
 
-  /** A transport whose pipes to a pushed agent, once it is up, are closed without a word so often. */
+  /**
+   * A transport whose pipes to a pushed agent, once it is up, are closed without a word so often.
+   */
   const wordless = (
     times: number,
   ): { readonly transport: Transport; readonly begin: () => void } => {

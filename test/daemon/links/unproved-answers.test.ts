@@ -27,7 +27,9 @@ const HELLO = encodeHello('agent', new Uint8Array(32), {
 const LATER_MAJOR = Buffer.from(HELLO).fill(2, 9, 11);
 
 const refuse = (code: number) => encodeFrame({ type: 'REFUSE', code, text: '' });
-/** What somebody on the agent's port may say who does not know the secret, and the error that it is. */
+/**
+ * What somebody on the agent's port may say who does not know the secret, and the error that it is.
+ */
 const STRANGERS = [
   ['another secret', Buffer.concat([HELLO, refuse(WireCode.SECRET)]), 'SECRET_REFUSED'],
   [

@@ -6,7 +6,10 @@ import { parseSync } from 'oxc-parser';
 
 const SRC = join(import.meta.dirname, '..', '..', '..', 'src');
 
-/** What is loaded with a file: packages by their names. Types alone load nothing, nor does an import() before it is called. */
+/**
+ * What is loaded with a file: packages by their names. Types alone load nothing, nor does an
+ * import() before it is called.
+ */
 function packagesOf(file: string, seen = new Set<string>()): Set<string> {
   const packages = new Set<string>();
   if (seen.has(file)) return packages;

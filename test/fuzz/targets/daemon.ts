@@ -142,7 +142,10 @@ const state: Target = {
   }),
 };
 
-/** Names of a dyno, with NUL between them, as they reach local files and the answers of the virtual epmd. */
+/**
+ * Names of a dyno, with NUL between them, as they reach local files and the answers of the virtual
+ * epmd.
+ */
 const names: Target = {
   name: 'node-names',
   errors: [],

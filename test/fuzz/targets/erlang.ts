@@ -21,7 +21,10 @@ import { acceptorSays, CALLER, connectorSays } from './handshakes.ts';
 
 type DecodeFrame = typeof decodeConnectorFrame | typeof decodeAcceptorFrame;
 
-/** One side's frames. What follows a handshake has lengths of another kind and is left out of the seeds. */
+/**
+ * One side's frames. What follows a handshake has lengths of another kind and is left out of the
+ * seeds.
+ */
 function handshakeTarget(
   side: 'connector' | 'acceptor',
   decode: DecodeFrame,

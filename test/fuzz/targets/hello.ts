@@ -13,7 +13,10 @@ import {
 import { endless, hex, hold, type Target, whole } from '../target.ts';
 import { agent, daemon, plain, said, secret } from './vectors.ts';
 
-/** Bytes for one end of a handshake whose own hello is that of the vectors, so that a proof among them can hold. */
+/**
+ * Bytes for one end of a handshake whose own hello is that of the vectors, so that a proof among
+ * them can hold.
+ */
 function handshakeTarget(
   name: string,
   begin: () => { receive(chunk: Uint8Array): HandshakeStep<{ readonly rest: Uint8Array }> },

@@ -74,7 +74,9 @@ const frames: Target = {
   },
 };
 
-/** Where the frame begins that the bytes end in: written from the page, and apart from the decoder. */
+/**
+ * Where the frame begins that the bytes end in: written from the page, and apart from the decoder.
+ */
 function lastFrameAt(bytes: Buffer): number {
   for (let at = 0; ; ) {
     const end = at + 8 + (lengthAt(bytes, at) ?? bytes.length);
@@ -87,7 +89,10 @@ function lengthAt(bytes: Buffer, at: number): number | undefined {
   return bytes.length < at + 8 ? undefined : bytes.readUIntBE(at + 1, 3);
 }
 
-/** Reliable bytes that a cut behind `before` left missing, as the bytes behind the TAIL's header tell; undefined: none, or too few of them. */
+/**
+ * Reliable bytes that a cut behind `before` left missing, as the bytes behind the TAIL's header
+ * tell; undefined: none, or too few of them.
+ */
 function missingBytes(before: Buffer, behind: Buffer): number | undefined {
   const at = lastFrameAt(before);
   const isDivided = at < before.length && ((before[at] ?? 0) & RELIABLE_BIT) !== 0;

@@ -7,8 +7,8 @@ import { hex, hold, type Target, type Told, whole } from '../target.ts';
 import { acceptorSays, connectorSays } from './handshakes.ts';
 
 /**
- * An input for two sides is a list of turns: a byte whose top bit says who speaks and whose others how many bytes follow (0: 128). Turn for turn it is
- * what a schedule of two sockets would deliver.
+ * An input for two sides is a list of turns: a byte whose top bit says who speaks and whose others
+ * how many bytes follow (0: 128). Turn for turn it is what a schedule of two sockets would deliver.
  */
 interface Turn {
   readonly from: 'connector' | 'acceptor';
@@ -100,8 +100,9 @@ const SEEDS = [
 ];
 
 /**
- * Neither side knows a cookie: the connector not the local one, the acceptor not production's. Whatever they send, nobody may be given a proof:
- * that is what keeps the cookies' lending for those who have one of them.
+ * Neither side knows a cookie: the connector not the local one, the acceptor not production's.
+ * Whatever they send, nobody may be given a proof: that is what keeps the cookies' lending for
+ * those who have one of them.
  */
 const strangers: Target = {
   name: 'cookie-strangers',

@@ -22,7 +22,10 @@ function bytesOf(...frames: readonly Frame[]): Uint8Array {
   return Buffer.concat(frames.map(encodeFrame));
 }
 
-/** What an other end may send to a session of this role, its own streams having ids of `own`, those opened here of `ours`. */
+/**
+ * What an other end may send to a session of this role, its own streams having ids of `own`, those
+ * opened here of `ours`.
+ */
 function seeds(own: number, ours: number): Uint8Array[] {
   const payload = Buffer.from('hello');
   const talk: readonly Frame[] = [
@@ -48,7 +51,9 @@ function seeds(own: number, ours: number): Uint8Array[] {
   ];
 }
 
-/** An attached session with one stream open, at the mercy of an other end that has proved itself. */
+/**
+ * An attached session with one stream open, at the mercy of an other end that has proved itself.
+ */
 function attached(role: 'daemon' | 'agent'): Session {
   const session = new Session(role, CONFIG, new Uint8Array(16), 0);
   if (role === 'agent') session.acceptAttach(0, PEER, 0);
@@ -87,7 +92,10 @@ function target(role: 'daemon' | 'agent'): Target {
   };
 }
 
-/** An owner that takes every stream and reads what comes, but not the answers: nothing is drained until the end. */
+/**
+ * An owner that takes every stream and reads what comes, but not the answers: nothing is drained
+ * until the end.
+ */
 function takeEvents(session: Session, told: Told): void {
   for (let event = session.nextEvent(); event !== undefined; event = session.nextEvent()) {
     tell(event, told);

@@ -19,8 +19,9 @@ export interface DynoOptions {
 }
 
 /**
- * One life of a dyno: a network and a host name of its own, a real sshd whose sessions have a home folder of their own, a real epmd on 4369, real nodes. A restart is a new
- * one. `path` is a saboteur between the world and its SSH server.
+ * One life of a dyno: a network and a host name of its own, a real sshd whose sessions have a home
+ * folder of their own, a real epmd on 4369, real nodes. A restart is a new one. `path` is a
+ * saboteur between the world and its SSH server.
  */
 export class StandInDyno {
   readonly name: string;

@@ -5,7 +5,10 @@ const MOST = 1_000;
 /** `id ..; max=1000`, and what the answer's Next-Range gives: `]the-last-id..; max=1000`. */
 const RANGE = /^(?:id )?(?:\](?<after>[\w-]*))?\.\.(?:; ?max=(?<max>\d+))?;?$/;
 
-/** A list as the platform API gives it: by id, no more than the Range asks for, and in Next-Range where the rest begins. */
+/**
+ * A list as the platform API gives it: by id, no more than the Range asks for, and in Next-Range
+ * where the rest begins.
+ */
 export function listPart(rows: readonly { readonly id: string }[], range = 'id ..'): Answer {
   const asked = RANGE.exec(range)?.groups;
   if (asked === undefined) return { status: 416, body: { id: 'requested_range_not_satisfiable' } };

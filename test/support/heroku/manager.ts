@@ -14,7 +14,10 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The exec manager: v2 with the app and its owner's token, v1 (the old add-on) with the credentials of the add-on's URL. */
+/**
+ * The exec manager: v2 with the app and its owner's token, v1 (the old add-on) with the credentials
+ * of the add-on's URL.
+ */
 export async function managerAnswer(standIn: HerokuStandIn, call: Call): Promise<Answer> {
   const [user, password] = credentials(call.headers.authorization);
   const app = standIn.apps.get(user ?? '');

@@ -13,7 +13,10 @@ export function namespacesMissing(): string | undefined {
     : 'a dyno needs a network namespace of its own, and only root may make one';
 }
 
-/** A network of its own (loopback only) and a host name of its own, as a dyno has; ends with `stop`, or with this process. */
+/**
+ * A network of its own (loopback only) and a host name of its own, as a dyno has; ends with `stop`,
+ * or with this process.
+ */
 export class Namespace {
   readonly hostName: string;
   readonly #holder: ChildProcess;

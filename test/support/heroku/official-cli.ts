@@ -18,7 +18,10 @@ export function officialCli(): string | undefined {
   return files.find((file) => existsSync(file));
 }
 
-/** The CLI dials port 80 of the tunnel host, whatever it is told: an address of loopback's for each dyno, and its port 80 led to the dyno's SSH server. */
+/**
+ * The CLI dials port 80 of the tunnel host, whatever it is told: an address of loopback's for each
+ * dyno, and its port 80 led to the dyno's SSH server.
+ */
 export class TunnelHosts {
   readonly #fronts = new Map<number, Promise<string>>();
   readonly #servers: Server[] = [];

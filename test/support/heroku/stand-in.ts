@@ -1,5 +1,6 @@
 /**
- * Heroku as its own CLI sees it: the platform API and the exec manager over HTTPS, and dynos with real sshd behind them. Everything on loopback.
+ * Heroku as its own CLI sees it: the platform API and the exec manager over HTTPS, and dynos with
+ * real sshd behind them. Everything on loopback.
  *
  *     const heroku = await HerokuStandIn.start();
  *     const app = heroku.addApp('my-app');
@@ -85,7 +86,9 @@ export class HerokuStandIn {
     return app;
   }
 
-  /** Requests whose `METHOD /path` begins so fail from now on; the newest failure that fits counts. */
+  /**
+   * Requests whose `METHOD /path` begins so fail from now on; the newest failure that fits counts.
+   */
   fail(route: string, failure: Failure): void {
     this.#failures.unshift({ route, failure, left: failure.times ?? Number.POSITIVE_INFINITY });
   }

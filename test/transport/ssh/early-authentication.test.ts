@@ -3,7 +3,10 @@ import { until } from '../../support/until.ts';
 import { SecretRelay } from './secret-relay.ts';
 import { connectTo } from './support.ts';
 
-/** The request for the service is one encrypted packet of about half of this; a request to authenticate is more. */
+/**
+ * The request for the service is one encrypted packet of about half of this; a request to
+ * authenticate is more.
+ */
 const MORE_THAN_ONE_PACKET = 100;
 
 describe('authentication over SSH', () => {

@@ -181,7 +181,8 @@ describe('the host key of an SSH server', () => {
         far.next(),
       ]);
       const owner = own(pipe);
-      // The file is not read again, nor the person asked: that host key is trusted on this connection.
+      // The file is not read again, nor the person asked: that host key is trusted on this
+      // connection.
       appendFileSync(
         file,
         `@revoked * ${readFileSync(`${often.folder}/host_ed25519.pub`, 'utf8')}`,

@@ -3,7 +3,10 @@ import net from 'node:net';
 
 const NEWKEYS = 21;
 
-/** Finds in one direction of an SSH connection where its encrypted part begins (RFC 4253, 4.2, 6 and 7.3). */
+/**
+ * Finds in one direction of an SSH connection where its encrypted part begins (RFC 4253, 4.2, 6 and
+ * 7.3).
+ */
 class PlainPart {
   #held = Buffer.alloc(0);
   #hasVersion = false;
@@ -33,7 +36,10 @@ class PlainPart {
   }
 }
 
-/** Passes SSH connections on, and holds back what the server says in secret until it is told otherwise. */
+/**
+ * Passes SSH connections on, and holds back what the server says in secret until it is told
+ * otherwise.
+ */
 export class SecretRelay {
   /** Of the connection that came last. */
   secretBytesFromClient = 0;

@@ -24,7 +24,9 @@ function homeOf(sshd: TestSshd): string {
   return join(sshd.folder, 'home');
 }
 
-/** Connects as `up` does. With nothing chosen: the key that is let in, and the host key accepted. */
+/**
+ * Connects as `up` does. With nothing chosen: the key that is let in, and the host key accepted.
+ */
 export function connectTo(
   sshd: TestSshd,
   choices: SshChoices = {},
