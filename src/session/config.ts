@@ -21,6 +21,11 @@ export interface SessionConfig {
   readonly replayBudgetBytes: number;
   /** A stream's send buffer: `write` says false above it. */
   readonly streamBufferBytes: number;
+  /**
+   * All send buffers together, while what is in them leaves: above it a stream that has half of its
+   * own in use waits until they are below it, or its own is empty.
+   */
+  readonly crowdedBufferBytes: number;
   /** All send buffers together: above it a stream may hold no more than its last write. */
   readonly maxBufferedBytes: number;
   /** The receive window of a new stream, while windows take up less than half of what they may. */
@@ -57,6 +62,7 @@ export const SESSION_DEFAULTS: SessionConfig = {
   graceMs: 15 * 60_000,
   replayBudgetBytes: 16 * 1024 * 1024,
   streamBufferBytes: 128 * 1024,
+  crowdedBufferBytes: 768 * 1024,
   maxBufferedBytes: 32 * 1024 * 1024,
   firstWindowBytes: 1024 * 1024,
   maxWindowBytes: 16 * 1024 * 1024,

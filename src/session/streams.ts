@@ -43,6 +43,8 @@ export class Streams {
   #bytesOut = 0;
   /** In all send buffers. */
   #bufferedBytes = 0;
+  /** Blocked ones that would have room in their own buffer, and wait for all buffers to have some. */
+  readonly #waiting = new Set<Stream>();
   /** The pipe was lost and no other is there yet. */
   #inOutage = false;
 
@@ -114,7 +116,7 @@ export class Streams {
     stream.buffer.push(chunk);
     this.#bufferedBytes += chunk.length;
     this.#scheduler.wake(stream);
-    stream.blocked ||= stream.buffer.bytes > this.#mostBuffered;
+    stream.blocked ||= stream.buffer.bytes > this.#mostBuffered || this.#isCrowding(stream);
     return !stream.blocked;
   }
 
@@ -146,7 +148,12 @@ export class Streams {
     this.#bytesOut += bytes;
     this.#bufferedBytes -= bytes;
     this.#scheduler.onFramed(stream, bytes, now);
-    if (stream.blocked && stream.buffer.bytes <= this.#mostBuffered / 2) this.#unblock(stream);
+    if (stream.blocked && stream.buffer.bytes <= this.#mostBuffered / 2) {
+      // One that has nothing left to send is not to wait for those that lack credit.
+      if (stream.buffer.bytes === 0) this.#unblock(stream);
+      else this.#waiting.add(stream);
+    }
+    this.#unblockWaiting();
     this.finishIfReady(stream);
   }
 
@@ -202,7 +209,23 @@ export class Streams {
     return Math.max(half, streamBufferBytes);
   }
 
+  /**
+   * Sixteen streams that each fill their own buffer hold more than a processor's cache does: what
+   * is sent next has left it by then. Few streams, and those that send little, are not concerned.
+   */
+  #isCrowding(stream: Stream): boolean {
+    const { crowdedBufferBytes, streamBufferBytes } = this.#config;
+    if (this.#inOutage || this.#bufferedBytes <= crowdedBufferBytes) return false;
+    return stream.buffer.bytes >= streamBufferBytes / 2;
+  }
+
+  #unblockWaiting(): void {
+    if (this.#waiting.size === 0 || this.#bufferedBytes >= this.#config.crowdedBufferBytes) return;
+    for (const stream of this.#waiting) this.#unblock(stream);
+  }
+
   #unblock(stream: Stream): void {
+    this.#waiting.delete(stream);
     stream.blocked = false;
     this.#events.push({ type: 'writable', stream: stream.id });
   }
@@ -210,7 +233,9 @@ export class Streams {
   #free(stream: Stream): void {
     this.#bufferedBytes -= stream.buffer.bytes;
     this.#scheduler.drop(stream);
+    this.#waiting.delete(stream);
     stream.buffer.clear();
+    this.#unblockWaiting();
   }
 
   #over(stream: Stream, reason: EndReason, isStillTaken: boolean): void {

@@ -49,6 +49,7 @@ const WRITE = 16_384;
 const CONFIG = {
   replayBudgetBytes: BUDGET,
   streamBufferBytes: BUFFER,
+  crowdedBufferBytes: ALL_BUFFERS / 2,
   maxBufferedBytes: ALL_BUFFERS,
   maxWindowsTotalBytes: 256 * 1024,
   maxWindowBytes: 128 * 1024,

@@ -12,6 +12,7 @@ const CONFIG: SessionConfig = {
   ...SESSION_DEFAULTS,
   replayBudgetBytes: 65_536,
   streamBufferBytes: 4_096,
+  crowdedBufferBytes: 16_384,
   maxWindowBytes: 131_072,
   maxWindowsTotalBytes: 262_144,
   maxStreams: 8,
