@@ -43,7 +43,7 @@ export class Streams {
   #bytesOut = 0;
   /** In all send buffers. */
   #bufferedBytes = 0;
-  /** Blocked ones that would have room in their own buffer, and wait for all buffers to have some. */
+  /** Blocked, with room in their own buffer again: they wait for all buffers to have some. */
   readonly #waiting = new Set<Stream>();
   /** The pipe was lost and no other is there yet. */
   #inOutage = false;
