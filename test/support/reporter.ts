@@ -11,6 +11,12 @@ const summaryFile = process.env['EPMUX_TEST_SUMMARY'];
 
 const log = Mocha.reporters.Base.consoleLog;
 
+/**
+ * Nothing is left to wait for: the tests have let go of all they had. Node's own clean-up behind
+ * that was once seen to spin for ever with all tests done, and has nothing to tell.
+ */
+process.once('beforeExit', () => process.exit());
+
 export default class Reporter extends Mocha.reporters.Spec {
   override epilogue(): void {
     super.epilogue();
