@@ -11,12 +11,6 @@ const summaryFile = process.env['EPMUX_TEST_SUMMARY'];
 
 const log = Mocha.reporters.Base.consoleLog;
 
-/**
- * Nothing is left to wait for: the tests have let go of all they had. Node's own clean-up behind
- * that was once seen to spin for ever with all tests done, and has nothing to tell.
- */
-process.once('beforeExit', () => process.exit());
-
 export default class Reporter extends Mocha.reporters.Spec {
   override epilogue(): void {
     super.epilogue();
@@ -35,6 +29,9 @@ export default class Reporter extends Mocha.reporters.Spec {
       });
       process.exit();
     };
+    // Nothing is left to wait for: the tests have let go of all they had. Node's own clean-up
+    // behind that was once seen to spin for ever, and has nothing to tell.
+    process.once('beforeExit', () => process.exit());
     // Fires only when something else keeps the process.
     setTimeout(failOnLeak, ENDING_MS).unref();
   }
