@@ -100,7 +100,7 @@ export class Attachment {
   }
 
   receive(chunk: Uint8Array): void {
-    if (!this.#hasPipe) return;
+    if (!this.#hasPipe()) return;
     try {
       this.#inbound.receive(chunk, this.#now);
     } catch (error) {
@@ -125,14 +125,14 @@ export class Attachment {
 
   nextDeadline(): number {
     if (this.state !== 'attached') return this.#lifecycle.deadline;
-    return Math.min(this.#parts.acks.deadline, this.#parts.heartbeat.deadline(this.#isAwaiting));
+    return Math.min(this.#parts.acks.deadline, this.#parts.heartbeat.deadline(this.#isAwaiting()));
   }
 
   onDeadline(): void {
     const now = this.#now;
     if (this.state === 'attached') {
       this.#parts.acks.onTime(now);
-      if (!this.#parts.heartbeat.onTime(now, this.#isAwaiting)) {
+      if (!this.#parts.heartbeat.onTime(now, this.#isAwaiting())) {
         this.#failPipe(new EpmuxError('PIPE_LOST', 'nothing arrives any more'));
       }
     } else if (this.#lifecycle.attachTimedOut(now)) {
@@ -149,7 +149,7 @@ export class Attachment {
   }
 
   leavePipe(): void {
-    if (!this.#hasPipe) return;
+    if (!this.#hasPipe()) return;
     this.#inbound.end();
     this.#lifecycle.onDetached(this.#now);
     this.#parts.streams.onPipeLost();
@@ -161,7 +161,7 @@ export class Attachment {
    */
   end(reason: EndReason, error: EpmuxError | undefined, tell: boolean): void {
     if (this.state === 'ended') return;
-    if (tell && this.#hasPipe) this.#parting = encodeFrame({ type: 'GOODBYE', ...reason });
+    if (tell && this.#hasPipe()) this.#parting = encodeFrame({ type: 'GOODBYE', ...reason });
     this.leavePipe();
     this.#lifecycle.onEnded(this.#now);
     this.#parts.streams.clear();
@@ -171,10 +171,10 @@ export class Attachment {
     this.#parts.events.push({ type: 'ended', reason, error });
   }
 
-  get #hasPipe(): boolean {
+  #hasPipe(): boolean {
     return this.state === 'attaching' || this.state === 'attached';
   }
-  get #isAwaiting(): boolean {
+  #isAwaiting(): boolean {
     return this.#parts.replay.inFlight > 0;
   }
 

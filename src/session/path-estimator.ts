@@ -121,13 +121,13 @@ export class PathEstimator {
   get limitBytes(): number {
     if (this.#state === 'drying') return 0;
     const { minInFlightBytes, maxInFlightBytes } = this.#bounds;
-    const target = this.#state === 'starting' ? this.#startingBytes : this.#cruisingBytes;
+    const target = this.#state === 'starting' ? this.#startingBytes() : this.#cruisingBytes();
     return Math.min(maxInFlightBytes, Math.max(minInFlightBytes, target));
   }
 
   /** The largest payload of a DATA frame. */
   get payloadBytes(): number {
-    const fitting = Math.max(MIN_PAYLOAD_BYTES, Math.floor(this.#fittingBytes));
+    const fitting = Math.max(MIN_PAYLOAD_BYTES, Math.floor(this.#fittingBytes()));
     return Math.min(this.#bounds.maxPayloadBytes, fitting);
   }
 
@@ -196,27 +196,27 @@ export class PathEstimator {
     if (this.#pongs < FIRST_PINGS) this.#wishesPing = true;
   }
 
-  get #fittingBytes(): number {
+  #fittingBytes(): number {
     const rate = this.#rate.value;
     if (rate === 0) return FIRST_FRAME_BYTES;
     return Math.max(Math.min(rate * FRAME_MS, LARGE_FRAME_BYTES), rate * LARGE_FRAME_MS);
   }
 
-  get #startingBytes(): number {
+  #startingBytes(): number {
     const product = this.#rate.value * (this.#minRttMs ?? 0);
-    return Math.max(FIRST_IN_FLIGHT_BYTES, product * this.#startupGain + this.#slackBytes);
+    return Math.max(FIRST_IN_FLIGHT_BYTES, product * this.#startupGain + this.#slackBytes());
   }
 
-  get #cruisingBytes(): number {
+  #cruisingBytes(): number {
     const product = this.#rate.value * this.#cycle.rttMs(this.#minRttMs ?? 0);
-    return Math.min(this.#refillBytes, product * this.#cycle.gain + this.#slackBytes);
+    return Math.min(this.#refillBytes, product * this.#cycle.gain + this.#slackBytes());
   }
 
   /**
    * Acknowledgements come in steps, so that a part of what counts as in flight has arrived already:
    * half a step at any time.
    */
-  get #slackBytes(): number {
+  #slackBytes(): number {
     const steps = Math.min(ACK_EVERY_BYTES / 2, this.#rate.value * ACK_SLACK_MS);
     return steps + this.#rate.value * this.#turnMs;
   }

@@ -116,7 +116,7 @@ export class Streams {
     stream.buffer.push(chunk);
     this.#bufferedBytes += chunk.length;
     this.#scheduler.wake(stream);
-    stream.blocked ||= stream.buffer.bytes > this.#mostBuffered || this.#isCrowding(stream);
+    stream.blocked ||= stream.buffer.bytes > this.#mostBuffered() || this.#isCrowding(stream);
     return !stream.blocked;
   }
 
@@ -148,7 +148,7 @@ export class Streams {
     this.#bytesOut += bytes;
     this.#bufferedBytes -= bytes;
     this.#scheduler.onFramed(stream, bytes, now);
-    if (stream.blocked && stream.buffer.bytes <= this.#mostBuffered / 2) {
+    if (stream.blocked && stream.buffer.bytes <= this.#mostBuffered() / 2) {
       // One that has nothing left to send is not to wait for those that lack credit.
       if (stream.buffer.bytes === 0) this.#unblock(stream);
       else this.#waiting.add(stream);
@@ -189,7 +189,7 @@ export class Streams {
   onPipeLost(): void {
     this.#inOutage = true;
     for (const stream of this.#live.values()) {
-      if (stream.blocked && stream.buffer.bytes <= this.#mostBuffered) this.#unblock(stream);
+      if (stream.blocked && stream.buffer.bytes <= this.#mostBuffered()) this.#unblock(stream);
     }
   }
 
@@ -201,7 +201,7 @@ export class Streams {
    * Of one stream at this moment. In an outage few may take half of the room, and the other half is
    * for all.
    */
-  get #mostBuffered(): number {
+  #mostBuffered(): number {
     const { maxBufferedBytes, streamBufferBytes } = this.#config;
     if (this.#bufferedBytes > maxBufferedBytes) return 0;
     const half = maxBufferedBytes / 2;
