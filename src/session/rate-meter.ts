@@ -6,12 +6,16 @@ export class RateMeter {
   #bytes = 0;
   #at = 0;
 
+  /** Asked several times at one moment, which costs a power once. */
   read(now: number): number {
-    return this.#bytes * 2 ** ((this.#at - now) / HALF_LIFE_MS);
+    if (now !== this.#at) {
+      this.#bytes *= 2 ** ((this.#at - now) / HALF_LIFE_MS);
+      this.#at = now;
+    }
+    return this.#bytes;
   }
 
   add(bytes: number, now: number): void {
     this.#bytes = this.read(now) + bytes;
-    this.#at = now;
   }
 }
