@@ -116,11 +116,11 @@ export class Attachment {
     this.#parting = undefined;
     if (parting !== undefined) return [parting];
     if (this.state !== 'attached' || roomBytes <= 0) return [];
-    const reliable: Uint8Array[] = [];
-    outbound.fill(this.#now, roomBytes, reliable);
+    const out: Uint8Array[] = [];
+    outbound.fill(this.#now, roomBytes, out);
     if (path.takePingWish()) heartbeat.requestPing();
-    const frames = pipeFrames.take(this.#now, reliable.length > 0);
-    return frames.length === 0 ? reliable : [Buffer.concat(frames), ...reliable];
+    const first = pipeFrames.take(this.#now, out.length > 0);
+    return first === undefined ? out : [first, ...out];
   }
 
   nextDeadline(): number {

@@ -1,4 +1,4 @@
-import { FrameDecoder } from '../protocol/decode.ts';
+import { FrameDecoder, type FrameSink } from '../protocol/decode.ts';
 import { EpmuxError } from '../protocol/errors.ts';
 import type { FrameOf, WholeFrame } from '../protocol/frames.ts';
 import type { Acknowledger } from './acknowledger.ts';
@@ -36,6 +36,18 @@ export class Inbound {
   #now = 0;
 
   readonly #handlers: Handlers;
+  /** One for all reads: of a keystroke's way much is memory that is thrown away again. */
+  readonly #sink: FrameSink = {
+    frame: (frame) => {
+      this.#check(frame.type);
+      this.#handle(frame.type, frame);
+    },
+    data: (stream, slice) => this.#options.remote.onData(stream, slice, this.#now),
+    reliable: (bytes) => {
+      if (this.#phase !== 'attached') throw misplaced({ type: 'DATA' });
+      this.#options.acks.onReceived(bytes, this.#now);
+    },
+  };
 
   constructor(options: InboundOptions) {
     this.#options = options;
@@ -71,17 +83,7 @@ export class Inbound {
   receive(chunk: Uint8Array, now: number): void {
     this.#now = now;
     this.#options.heartbeat.onBytesSeen(now);
-    this.#decoder.push(chunk, {
-      frame: (frame) => {
-        this.#check(frame.type);
-        this.#handle(frame.type, frame);
-      },
-      data: (stream, slice) => this.#options.remote.onData(stream, slice, now),
-      reliable: (bytes) => {
-        if (this.#phase !== 'attached') throw misplaced({ type: 'DATA' });
-        this.#options.acks.onReceived(bytes, now);
-      },
-    });
+    this.#decoder.push(chunk, this.#sink);
   }
 
   #check(type: WholeFrame['type']): void {

@@ -1,5 +1,5 @@
 import { encodeFrame } from '../protocol/encode.ts';
-import type { FrameOf } from '../protocol/frames.ts';
+import type { Frame, FrameOf } from '../protocol/frames.ts';
 import type { Acknowledger } from './acknowledger.ts';
 import type { FrameMemory } from './frame-memory.ts';
 import type { Heartbeat } from './heartbeat.ts';
@@ -23,28 +23,33 @@ export class PipeFrames {
   }
 
   /**
-   * What goes out now. An acknowledgement rides along with anything else (`company`) before it is
-   * due.
+   * What goes out now, as one piece; undefined: nothing. An acknowledgement rides along with
+   * anything else (`company`) before it is due.
    */
-  take(now: number, company: boolean): Uint8Array[] {
-    const frames: Uint8Array[] = [];
-    if (this.#attached !== undefined) frames.push(encodeFrame(this.#attached));
+  take(now: number, company: boolean): Uint8Array | undefined {
+    let said = this.#attached === undefined ? undefined : encodeFrame(this.#attached);
     this.#attached = undefined;
     for (let token = this.#heartbeat.takePong(); token !== undefined; ) {
-      frames.push(encodeFrame({ type: 'PONG', token }));
+      said = behind(said, { type: 'PONG', token });
       token = this.#heartbeat.takePong();
     }
     const token = this.#heartbeat.takePing(now);
-    const rides = this.#acks.pending && (company || frames.length > 0 || token !== undefined);
+    const rides = this.#acks.pending && (company || said !== undefined || token !== undefined);
     if (this.#acks.due || rides) {
-      frames.push(encodeFrame({ type: 'ACK', received: this.#acks.take(now) }));
+      said = behind(said, { type: 'ACK', received: this.#acks.take(now) });
     }
     if (token !== undefined) {
-      frames.push(encodeFrame({ type: 'PING', token }));
+      said = behind(said, { type: 'PING', token });
       // The other end has been silent or this one busy for seconds: a bulk that is over leaves no
       // memory behind.
       this.#memory.trim();
     }
-    return frames;
+    return said;
   }
+}
+
+/** Mostly there is one frame alone, or none. */
+function behind(before: Uint8Array | undefined, frame: Frame): Uint8Array {
+  const encoded = encodeFrame(frame);
+  return before === undefined ? encoded : Buffer.concat([before, encoded]);
 }

@@ -51,23 +51,28 @@ export class RemoteStreams {
   }
 
   onData(id: number, chunk: Uint8Array, now: number): void {
-    this.#onLive(id, (stream) => {
-      if (!mayReceive(stream.state, stream.openedHere)) throw breach('DATA', stream);
-      if (!stream.window.onReceived(chunk.length, now)) {
-        throw new EpmuxError('PROTOCOL', `more DATA on stream ${id} than its credit allows`);
-      }
-      this.#bytesIn += chunk.length;
-      this.#options.events.push({ type: 'data', stream: id, chunk });
-    });
+    const stream = this.#live(id);
+    if (stream === undefined) return;
+    if (!mayReceive(stream.state, stream.openedHere)) throw breach('DATA', stream);
+    if (!stream.window.onReceived(chunk.length, now)) {
+      throw new EpmuxError('PROTOCOL', `more DATA on stream ${id} than its credit allows`);
+    }
+    this.#bytesIn += chunk.length;
+    this.#options.events.push({ type: 'data', stream: id, chunk });
   }
 
-  /** Frames for a stream that this end has closed are dropped. */
-  #onLive(id: number, act: (stream: Stream) => void): void {
+  /** Undefined: this end has closed it, and frames for it are dropped. */
+  #live(id: number): Stream | undefined {
     const stream = this.#options.streams.get(id);
-    if (stream !== undefined) act(stream);
-    else if (!this.#options.streams.ids.wasUsed(id)) {
+    if (stream === undefined && !this.#options.streams.ids.wasUsed(id)) {
       throw new EpmuxError('PROTOCOL', `a frame on stream ${id}, which was never opened`);
     }
+    return stream;
+  }
+
+  #onLive(id: number, act: (stream: Stream) => void): void {
+    const stream = this.#live(id);
+    if (stream !== undefined) act(stream);
   }
 
   #onOpen(frame: FrameOf<'OPEN'>): void {
