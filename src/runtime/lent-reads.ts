@@ -41,7 +41,7 @@ let lending = false;
 let kept = false;
 const written: Flushing[] = [];
 
-/** `flush` says whether something written meanwhile is not out yet. */
+/** `flush` brings out what was written, and says whether some of it is not out yet. */
 export interface Flushing {
   flush(): boolean;
 }
@@ -56,9 +56,10 @@ export function keepRead(): void {
   kept = true;
 }
 
-/** Flushes the pipe when all of a read has been handed over. */
-export function afterRead(pipe: Flushing): void {
-  if (lending) written.push(pipe);
+/** Flushes it when all of a read has been handed over. False: no read is under way. */
+export function afterRead(writer: Flushing): boolean {
+  if (lending) written.push(writer);
+  return lending;
 }
 
 /** Hands a read over. True: a part of the chunk is kept. */
@@ -69,8 +70,10 @@ export function lend(chunk: Uint8Array, onBytes: OnBytes): boolean {
     onBytes(chunk);
   } finally {
     lending = false;
-    for (const pipe of written) kept = pipe.flush() || kept;
-    written.length = 0;
+    for (const writer of written) kept = writer.flush() || kept;
+    // One by one: to set the length is a call into V8's runtime, and frees memory that the next
+    // read needs again.
+    while (written.length > 0) written.pop();
   }
   return kept;
 }

@@ -1,19 +1,11 @@
 import { Socket } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
-import { Pieces } from '../erlang/bytes.ts';
 import { PREFERRED_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import { EpmuxError } from '../protocol/errors.ts';
-import {
-  afterRead,
-  type Flushing,
-  isLending,
-  isPlainSocket,
-  readInto,
-  readIntoOwn,
-} from './lent-reads.ts';
+import { isPlainSocket, readInto, readIntoOwn } from './lent-reads.ts';
 import type { BytePipe, PipeHandlers } from './pipe.ts';
 import { listenTo, listenToBytes, onRead, type StreamListener } from './stream-listeners.ts';
-import { WaterMarks } from './water-marks.ts';
+import { type RoomListener, TurnWriter } from './turn-writer.ts';
 
 /**
  * A pipe over a socket, an SSH channel or any other duplex stream. Small writes leave at once
@@ -33,13 +25,6 @@ export function pairPipe(readable: Readable, writable: Writable, label: string):
   return new NodeStreamPipe(readable, writable, label);
 }
 
-/**
- * So many writes wait as they are; node keeps a record of each, and each holds the chunk that it is
- * a part of. Further ones are copied together.
- */
-const MAX_WRITES = 32;
-const BLOCK_BYTES = 16_384;
-
 /** For a socket that carries a session. */
 const OWN_BYTES = 65_536;
 let shared: Uint8Array | undefined;
@@ -53,21 +38,14 @@ function sharedMemory(): Uint8Array {
   return shared;
 }
 
-class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
+class NodeStreamPipe implements BytePipe, RoomListener, StreamListener {
   readonly label: string;
   readonly passes: boolean;
   readonly #readable: Readable;
   readonly #writable: Writable;
   #handlers: PipeHandlers | undefined;
-  readonly #marks = new WaterMarks();
-  #held: Pieces | undefined;
-  #writes = 0;
-  /** One for all writes that wait, and not one for each. */
-  #onWritten: (() => void) | undefined;
+  readonly #writer: TurnWriter;
   #paused = false;
-  #corked = false;
-  /** Something written before this turn is not out. */
-  #isBehind = false;
   #readEnded = false;
   #writeEnded = false;
   /** Set once, by what happened first. */
@@ -77,6 +55,7 @@ class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
     this.label = label;
     this.#readable = readable;
     this.#writable = writable;
+    this.#writer = new TurnWriter(writable, this);
     this.passes = isPlainSocket(writable);
     // From the first moment on: an error between two owners must not become an uncaught exception.
     listenTo(readable, writable, this);
@@ -84,7 +63,7 @@ class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
   }
 
   get bufferedBytes(): number {
-    return this.#writable.writableLength + (this.#held?.length ?? 0);
+    return this.#writer.bytes;
   }
 
   start(handlers: PipeHandlers): void {
@@ -115,19 +94,13 @@ class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
 
   write(chunk: Uint8Array): boolean {
     if (this.#outcome !== undefined || this.#writeEnded) return true;
-    this.#cork();
-    // A few bytes that wait are not to hold all the memory that they were read into.
-    const isCopied = chunk.length < BLOCK_BYTES && isLending() && this.#isBehind;
-    if (this.#writes < MAX_WRITES) this.#send(isCopied ? new Uint8Array(chunk) : chunk);
-    else this.#hold(chunk);
-    return this.#marks.onWritten(this.bufferedBytes);
+    return this.#writer.write(chunk);
   }
 
   end(): void {
     if (this.#outcome !== undefined || this.#writeEnded) return;
     this.#writeEnded = true;
-    this.#sendHeld();
-    this.#writable.end();
+    this.#writer.end();
   }
 
   pause(): void {
@@ -153,52 +126,8 @@ class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
     }
   }
 
-  /** True: not all is out. */
-  flush(): boolean {
-    this.uncork();
-    return this.bufferedBytes > 0;
-  }
-
-  uncork(): void {
-    if (!this.#corked) return;
-    this.#corked = false;
-    this.#writable.uncork();
-  }
-
-  /** All writes of one turn of the event loop leave as one. */
-  #cork(): void {
-    if (this.#corked) return;
-    this.#corked = true;
-    this.#isBehind = this.bufferedBytes > 0;
-    this.#writable.cork();
-    process.nextTick(uncork, this);
-    afterRead(this);
-  }
-
-  #send(chunk: Uint8Array): void {
-    this.#writes += 1;
-    this.#onWritten ??= () => this.#written();
-    this.#writable.write(chunk, this.#onWritten);
-  }
-
-  #hold(chunk: Uint8Array): void {
-    this.#held ??= new Pieces();
-    this.#held.push(chunk);
-    if (this.#held.length >= BLOCK_BYTES) this.#sendHeld();
-  }
-
-  #sendHeld(): void {
-    const bytes = this.#held?.take();
-    this.#held = undefined;
-    if (bytes !== undefined) this.#send(bytes);
-  }
-
-  #written(): void {
-    this.#writes -= 1;
-    if (this.#writes === 0) this.#onWritten = undefined;
-    if (this.#writes < MAX_WRITES) this.#sendHeld();
-    const room = this.#marks.onRoom(this.bufferedBytes);
-    if (room && this.#outcome === undefined) this.#handlers?.onWritable();
+  onRoom(): void {
+    if (this.#outcome === undefined) this.#handlers?.onWritable();
   }
 
   onBytes(chunk: Uint8Array): void {
@@ -236,6 +165,7 @@ class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
 
   #finish(error: EpmuxError | undefined): void {
     this.#outcome = { error };
+    this.#writer.drop();
     if (this.#handlers !== undefined) this.#tellClosed(error);
   }
 
@@ -248,8 +178,4 @@ class NodeStreamPipe implements BytePipe, Flushing, StreamListener {
   #lost(why: string, cause?: unknown): EpmuxError {
     return new EpmuxError('PIPE_LOST', `the connection to ${this.label} broke: ${why}`, { cause });
   }
-}
-
-function uncork(pipe: NodeStreamPipe): void {
-  pipe.uncork();
 }

@@ -117,6 +117,20 @@ describe('memory that sockets read into', function () {
     assert.equal(text.slice(-1_000), 'a'.repeat(1_000));
   });
 
+  it('is out when its read ends, though something was written before it in the same turn', async () => {
+    const [near, far] = await pair();
+    const pipe = duplexPipe(near, 'a socket');
+    const memory = Buffer.from('a part of a read');
+    pipe.write(Buffer.from('first, '));
+    const isKept = lend(memory, (chunk) => pipe.write(chunk));
+    assert.equal(isKept, false);
+    memory.fill('b');
+    far.setEncoding('latin1');
+    let text = '';
+    while (text.length < 23) text += (await once(far, 'data'))[0];
+    assert.equal(text, 'first, a part of a read');
+  });
+
   it('is left to an owner who keeps what is handed out', async () => {
     await tunnel.attach();
     const data = randomBytes(4_000_000);
