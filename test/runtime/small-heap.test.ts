@@ -25,7 +25,8 @@ interface Sizes {
 
 async function sizesAfter(before: string): Promise<Sizes> {
   const argv = ['--import', 'tsx', '--input-type=module', '-e', `${before}${BURST}`];
-  const { stdout } = await promisify(execFile)(process.execPath, argv);
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, argv);
+  assert.equal(stderr, '', 'V8 knows all flags');
   return JSON.parse(stdout) as Sizes;
 }
 
