@@ -1,4 +1,4 @@
-// From their modules where each byte asks: the globals of these names are accessors, which V8 does
+// Each read and each turn asks for the time: the global of this name is an accessor, which V8 does
 // not inline.
 import { performance } from 'node:perf_hooks';
 

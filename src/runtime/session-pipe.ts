@@ -100,7 +100,6 @@ export class SessionPipe {
 /** Most batches are one buffer or a few large ones, and pass as they are. */
 function joinSmall(buffers: readonly Uint8Array[]): readonly Uint8Array[] {
   if (buffers.length < 2) return buffers;
-  if (bytesOf(buffers) <= JOINED_BYTES) return [Buffer.concat(buffers)];
   const joined: Uint8Array[] = [];
   let run: Uint8Array[] = [];
   let runBytes = 0;
@@ -115,12 +114,6 @@ function joinSmall(buffers: readonly Uint8Array[]): readonly Uint8Array[] {
   }
   if (run.length > 0) joined.push(join(run));
   return joined;
-}
-
-function bytesOf(buffers: readonly Uint8Array[]): number {
-  let bytes = 0;
-  for (const { length } of buffers) bytes += length;
-  return bytes;
 }
 
 function join(run: readonly Uint8Array[]): Uint8Array {

@@ -66,7 +66,6 @@ export class ControlQueue {
       this.#directory = undefined;
       return { type: 'DIRECTORY', directory };
     }
-    if (this.#streams.size === 0) return undefined;
     const [next] = this.#streams;
     if (next === undefined) return undefined;
     const [stream, pending] = next;

@@ -78,12 +78,10 @@ export class Scheduler {
    * due.
    */
   next(now: number, sparseOnly: boolean): Stream | undefined {
-    for (const stream of this.#woken) {
-      this.#woken.delete(stream);
-      this.#enqueue(stream, now);
-    }
-    const sparse = firstOf(this.#sparse);
-    const bulk = firstOf(this.#bulk);
+    for (const stream of this.#woken) this.#enqueue(stream, now);
+    this.#woken.clear();
+    const [sparse] = this.#sparse;
+    const [bulk] = this.#bulk;
     const bulkIsDue = bulk !== undefined && this.#sparseRun >= SPARSE_RUN_BYTES;
     const stream = bulkIsDue ? bulk : (sparse ?? (sparseOnly ? undefined : bulk));
     if (stream === undefined) return undefined;
@@ -124,12 +122,6 @@ export class Scheduler {
     if (recent >= most || this.#path.bytesPerMs === 0) return recent < most;
     return recent < Math.max(SPARSE_AT_LEAST_BYTES, this.#path.bytesPerMs * SPARSE_BELOW_MS);
   }
-}
-
-function firstOf(streams: ReadonlySet<Stream>): Stream | undefined {
-  if (streams.size === 0) return undefined;
-  const [first] = streams;
-  return first;
 }
 
 /** Not its first one, which may be the head of a long transfer. */
